@@ -1,0 +1,261 @@
+/*
+ * larder/larder.h - the storage core as its users see it: bindings, the command line, tests.
+ *
+ * A *store* is a configured pair of an incremental cache and a tag cache, each served by a
+ * driver (driver.h) below the core's layers.  One request, one answer:
+ *
+ *     larder_submit(store, &request, done, arg);      asynchronous
+ *     larder_call(store, &request, &answer);          waits; for tools and tests
+ *
+ * THREADS.  Every function may be called from any thread, except where it says otherwise.
+ * `done` runs on the core's I/O thread, never inside larder_submit(), exactly once; it must
+ * not block and must not call larder_call() or larder_close() on the same process.
+ *
+ * MEMORY.  An answer lives for the duration of `done`; larder_answer_ref() keeps it, and all
+ * it points to, for as long as wanted.
+ *
+ * VERSIONS.  Until 1.0 this header may change in any release; driver.h alone carries an ABI
+ * promise.  What the values mean - marks, epochs, verdicts - is docs/semantics.md.
+ */
+#ifndef LARDER_H
+#define LARDER_H
+
+#include "larder/driver.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LARDER_API __attribute__((visibility("default")))
+
+LARDER_API const char *larder_version(void);
+
+/* The class of an outcome as a word ("miss", "deadline"); "unknown" for anything else. */
+LARDER_API const char *larder_status_name(int32_t status);
+
+/* ---- errors that people read ------------------------------------------------- */
+
+#define LARDER_ERROR_TEXT 512
+
+struct larder_error {
+    int32_t status;                  /* a class of driver.h */
+    char text[LARDER_ERROR_TEXT];    /* one line that names the thing, the place and the way out */
+};
+
+/* ---- configuration ------------------------------------------------------------ */
+
+/* Settings collected from several places, the later winning; checked by larder_open() or
+ * larder_config_check().  Names: a store setting ("namespace"), "cache" and "tags" (a URL or
+ * a driver's name), and "cache.NAME" or "tags.NAME" for a setting of that driver.  Not for
+ * use from two threads at once. */
+struct larder_config;
+
+LARDER_API struct larder_config *larder_config_new(void);               /* NULL: no memory */
+LARDER_API struct larder_config *larder_config_free(struct larder_config *config);
+
+/* One setting.  `where` says where it came from, for error messages ("larder.json"). */
+LARDER_API int32_t larder_config_set(struct larder_config *config, const char *name, const char *value,
+                                     const char *where, struct larder_error *error);
+/* A JSON object: {"cache": "fs:dir" | {"driver": "fs", ...}, "tags": ..., "namespace": ...}. */
+LARDER_API int32_t larder_config_json(struct larder_config *config, const char *text, size_t len,
+                                      const char *where, struct larder_error *error);
+/* The file at path; with path NULL the one that LARDER_CONFIG names, else ./larder.json,
+ * which may be absent. */
+LARDER_API int32_t larder_config_file(struct larder_config *config, const char *path,
+                                      struct larder_error *error);
+/* LARDER_NAMESPACE, LARDER_CACHE, LARDER_CACHE_PASSWORD ...: the setting's name in capitals
+ * with _ for - and for the dot. */
+LARDER_API int32_t larder_config_env(struct larder_config *config, struct larder_error *error);
+/* Loads the drivers and checks every setting, opening nothing. */
+LARDER_API int32_t larder_config_check(const struct larder_config *config, struct larder_error *error);
+/* The effective configuration as one JSON object, secrets as "***", in *ret_json (free() it). */
+LARDER_API int32_t larder_config_print(const struct larder_config *config, char **ret_json,
+                                       struct larder_error *error);
+
+/* ---- drivers ------------------------------------------------------------------- */
+
+/* Find driver `name` - its name, one of its URL schemes, or a path with a slash - load and
+ * check it.  Drivers stay loaded for the life of the process. */
+LARDER_API int32_t larder_driver_find(const char *name, const struct larder_driver **ret_driver,
+                                      struct larder_error *error);
+/* Calls fn for each loadable driver on the search path (driver set) and for each file there
+ * that is refused (driver NULL, error set). */
+LARDER_API void larder_driver_each(void (*fn)(void *arg, const char *path, const struct larder_driver *driver,
+                                              const struct larder_error *error),
+                                   void *arg);
+
+/* The settings of a store, in the shape of a driver's, for help texts and documentation. */
+LARDER_API const struct larder_param *larder_store_params(size_t *ret_n);
+
+/* ---- a store -------------------------------------------------------------------- */
+
+struct larder_store;
+
+/* Checks the configuration and loads the drivers; does not wait for a backend.  A driver
+ * instance that cannot be opened yet is tried again, at most once a second, when requests
+ * come in; they are answered with the reason meanwhile. */
+LARDER_API int32_t larder_open(const struct larder_config *config, struct larder_store **ret_store,
+                               struct larder_error *error);
+/* Refuses new requests, lets running ones end (each has a deadline), closes the drivers and
+ * waits for that.  NULL is allowed. */
+LARDER_API void larder_close(struct larder_store *store);
+
+/* Waits until every request accepted so far is answered, at most timeout_ms.  1: all are; 0: not. */
+LARDER_API int larder_drain(struct larder_store *store, uint32_t timeout_ms);
+
+/* The greatest epoch that this process knows for the store, readable without a call for as
+ * long as the store is open: an aligned double, written atomically; 0 before any is known. */
+LARDER_API const double *larder_epoch_cell(const struct larder_store *store);
+/* The greatest epoch that this process knew age_ms ago; 0 when that is longer ago than the
+ * store remembers. */
+LARDER_API int64_t larder_epoch_at(const struct larder_store *store, double age_ms);
+
+/* ---- requests -------------------------------------------------------------------- */
+
+/* What an entry is to Next.js, as far as it decides where it lives.  PAGE covers app pages,
+ * route handlers, pages-router pages, redirects and null values. */
+enum { LARDER_PAGE = 1, LARDER_FETCH, LARDER_IMAGE, LARDER_USE_CACHE, LARDER_N_KINDS };
+
+/* "page", "fetch", "image", "use-cache"; NULL for another number. */
+LARDER_API const char *larder_kind_name(uint32_t kind);
+
+enum {
+    LARDER_DO_GET = 1,     /* build kind key tags flags          -> verdict entry epoch            */
+    LARDER_DO_PUT,         /* entry build flags                  -> OK, or MISS with IF_ABSENT     */
+    LARDER_DO_REMOVE,      /* build kind key                     -> OK                             */
+    LARDER_DO_LIST,        /* prefix(key) cursor limit           -> keys cursor                    */
+    LARDER_DO_READ_TAGS,   /* tags                               -> marks epoch                    */
+    LARDER_DO_REVALIDATE,  /* tags mode expire_in_ms             -> epoch                          */
+    LARDER_DO_CHECK,       /* tags epoch                         -> verdict epoch                  */
+    LARDER_DO_EPOCH,       /*                                    -> epoch (asks the store)         */
+    LARDER_DO_LINK,        /* build kind key tags                -> OK                             */
+    LARDER_DO_KEYS_OF,     /* tags[0] cursor limit               -> keys cursor                    */
+    LARDER_DO_TAGS_OF,     /* build kind key                     -> marks (tags alone)             */
+    LARDER_DO_LIST_TAGS,   /* prefix(key) cursor limit           -> marks cursor                   */
+    LARDER_DO_PING,        /*                                    -> OK once both stores answer     */
+    LARDER_DO_PROVISION,   /* flags(DRY_RUN)                     -> text                           */
+    LARDER_DO_EXPLAIN      /* key: the topic                     -> text                           */
+};
+
+/* larder_request.flags */
+enum {
+    LARDER_F_IF_ABSENT = 1 << 0,     /* PUT: leave what is stored, answer LARDER_MISS */
+    LARDER_F_DRY_RUN = 1 << 1,       /* PROVISION */
+    LARDER_F_V8 = 1 << 2,            /* GET: texts as LATIN1 or UTF16, as V8 takes them uncopied */
+    LARDER_F_ANY = 1 << 3,           /* GET: give a gone entry too (verdict GONE); for tools */
+    LARDER_F_RENDER = 1 << 4         /* GET: a miss or gone will be rendered: make sure of the epoch */
+};
+
+/* larder_request.mode, REVALIDATE */
+enum {
+    LARDER_EXPIRE = 0,     /* entries with these tags are gone from now on */
+    LARDER_MAKE_STALE = 1  /* they are stale, and gone after expire_in_ms (LARDER_UNSET: never) */
+};
+
+/* Text parts are stored as UTF-8, generalised so that a lone surrogate survives (WTF-8). */
+enum { LARDER_BINARY = 0, LARDER_UTF8 = 1, LARDER_UTF16 = 2, LARDER_LATIN1 = 3 };
+
+struct larder_part {
+    struct larder_bytes name;        /* "html", "segmentData:/_tree" ... */
+    struct larder_bytes data;        /* UTF16: 2-byte aligned, native order */
+    uint32_t encoding;
+    uint32_t reserved;
+};
+
+#define LARDER_FOREVER INT64_MAX     /* revalidate_ms: `false`; expire_ms: Infinity */
+
+struct larder_entry {
+    uint32_t kind;
+    uint32_t n_parts;
+    struct larder_bytes key;         /* any bytes, any length */
+    struct larder_bytes meta;        /* JSON for the binding: whatever is not in parts; opaque here */
+    int64_t epoch;                   /* noted when rendering began; see docs/semantics.md */
+    int64_t modified_ms;             /* when rendering began */
+    int64_t revalidate_ms;           /* cacheControl, for the binding; LARDER_UNSET: none given */
+    int64_t expire_ms;               /* the same; the store keeps an entry at least this long */
+    const struct larder_bytes *tags; /* without duplicates */
+    size_t n_tags;
+    const struct larder_part *parts; /* two with the same pointer and length are stored once */
+};
+
+/* Members that a request's code does not use are ignored; zero is a good value for them.
+ * PUT borrows entry, and everything it points to, until `done`; all else is copied. */
+struct larder_request {
+    uint32_t code;                   /* LARDER_DO_* */
+    uint32_t flags;
+    uint32_t kind;
+    uint32_t mode;
+    struct larder_bytes build;       /* build id; len 0: the store's setting `build` */
+    struct larder_bytes key;
+    const struct larder_bytes *tags; /* GET: those of the request: ctx.tags and soft tags */
+    size_t n_tags;
+    const struct larder_entry *entry;
+    int64_t epoch;
+    int64_t expire_in_ms;
+    struct larder_bytes cursor;
+    uint64_t limit;
+    uint32_t deadline_ms;            /* 0: the store's setting for this code */
+    uint32_t reserved;
+};
+
+enum { LARDER_FRESH = 1, LARDER_STALE, LARDER_GONE };
+
+struct larder_listed {               /* where an entry lives */
+    struct larder_bytes build;       /* "shared" for kinds that builds share */
+    uint32_t kind;
+    uint32_t hashed;                 /* 1: key is "~" and a hash; the full key is in the entry */
+    struct larder_bytes key;
+};
+
+struct larder_answer {
+    int32_t status;                  /* GET: OK with entry and verdict, MISS (also: gone), or an error */
+    uint32_t verdict;                /* GET, CHECK: LARDER_FRESH ... ; a GET that is gone: MISS + GONE */
+    const struct larder_entry *entry;      /* GET with LARDER_OK, or with F_ANY */
+    int64_t epoch;                   /* the greatest epoch known when this was answered */
+    const struct larder_mark *marks;
+    size_t n_marks;
+    const struct larder_listed *keys;
+    size_t n_keys;
+    struct larder_bytes cursor;      /* len 0: that was all */
+    struct larder_bytes text;
+    uint32_t retry_after_ms;
+    int32_t native_code;
+    const char *detail;              /* one line about an error; "" otherwise; never a secret */
+};
+
+typedef void larder_answer_fn(void *arg, const struct larder_answer *answer);
+
+/* LARDER_OK: done will be called.  LARDER_NOMEM, LARDER_INVALID (or closing): it will not. */
+LARDER_API int32_t larder_submit(struct larder_store *store, const struct larder_request *request,
+                                 larder_answer_fn *done, void *arg);
+/* Waits for the answer and returns its status.  *ret_answer (may be NULL) is one reference. */
+LARDER_API int32_t larder_call(struct larder_store *store, const struct larder_request *request,
+                               const struct larder_answer **ret_answer);
+
+LARDER_API const struct larder_answer *larder_answer_ref(const struct larder_answer *answer);
+LARDER_API const struct larder_answer *larder_answer_unref(const struct larder_answer *answer); /* NULL */
+
+/* ---- counters ---------------------------------------------------------------------- */
+
+struct larder_stats {                /* since the store was opened */
+    uint64_t gets, hits, stale, gone, misses, get_errors;
+    uint64_t puts, put_errors, removes;
+    uint64_t revalidations, revalidation_errors;
+    uint64_t mark_reads, marks_read, epoch_reads;   /* calls of the tag store, and marks asked for */
+    uint64_t corrupt;                /* entries that could not be verified: answered as misses */
+    uint64_t deadlines;              /* requests answered because their time was up */
+    uint64_t late;                   /* completions that came after that */
+    uint64_t bytes_read, bytes_written;
+    uint64_t inflight;               /* requests not answered yet */
+    int64_t epoch;
+};
+
+LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
+
+/* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
+LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LARDER_H */

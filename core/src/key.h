@@ -1,0 +1,35 @@
+/*
+ * Where an entry lives in its store: <build or "shared">/<kind>/<key>; the layer `namespace`
+ * puts the namespace before it.  A key that the store cannot take - longer than max_key, or
+ * with bytes it refuses - is stored under "~" and 32 hex digits of a hash; its full key is in
+ * the frame and compared on reading.  Tags: the tag itself, or the same kind of hash.
+ */
+#ifndef CORE_KEY_H
+#define CORE_KEY_H
+
+#include <stdbool.h>
+
+#include "larder/larder.h"
+
+struct key_rules {
+    uint64_t max_key;                /* bytes left for what is made here; 0: no limit */
+    uint32_t key_bytes;              /* as larder_info.key_bytes */
+    uint32_t shared_kinds;           /* bit (1 << kind): not under the build id */
+};
+
+/* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and "shared" are
+ * escaped as %XX, so that it is one segment.  malloc()ed into *ret (free() ptr).  LARDER_NOMEM. */
+int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_bytes build,
+                 struct larder_bytes key, struct larder_bytes *ret);
+/* The other way: fields point into `physical`, but build, which is unescaped into *ret_build
+ * (malloc()ed; ret->build points there).  LARDER_INVALID: not one of ours. */
+int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8_t **ret_build);
+/* A tag as the store can take it: *ret points to `tag` itself, or into buf. */
+enum { KEY_HASHED_LEN = 33 };
+void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN],
+             struct larder_bytes *ret);
+
+/* Whether bytes satisfy a store's key_bytes. */
+bool key_bytes_allowed(uint32_t key_bytes, struct larder_bytes key);
+
+#endif
