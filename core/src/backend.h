@@ -1,6 +1,6 @@
 /*
  * A driver instance, or a layer above one: both have the shape of struct larder_driver.  What
- * stands on a backend hands it ops and does not know which it is.
+ * stands on a backend hands it ops and does not know which it is.  Reactor's thread only.
  */
 #ifndef CORE_BACKEND_H
 #define CORE_BACKEND_H
@@ -8,51 +8,62 @@
 #include "op.h"
 
 struct larder_home {                 /* what a driver's `home` points to */
-    struct reactor *reactor;
     struct backend *backend;
 };
 
-struct backend {
-    const struct larder_driver *driver;
-    const void *config;
-    void *instance;
-    struct backend *below;           /* a layer's; NULL for a driver */
-    struct larder_home home;
-    struct larder_info info;
-    struct lanes *lanes;             /* LARDER_BLOCKING */
-    uint32_t is_open;
-    uint32_t inflight;
-    uint64_t late;                   /* ops answered before their driver completed them */
-    struct op *waiting_first, *waiting_last;
-    uint64_t retry_open_ns;          /* no new attempt before */
-    int32_t open_status;
-    char open_error[LARDER_ERROR_SIZE];
-    struct turn_hook hook;           /* flush() */
-    uint32_t want_flush;
-};
-
-/* What a layer's open() gets as its config: the backend it stands on, and its settings. */
+/* What a layer's open() gets as its config: the backend it stands on (open by then), and its
+ * settings. */
 struct layer_config {
     struct backend *below;
     const void *settings;
 };
 
-/* Not opened yet; the first op opens it.  below NULL: a driver. */
+struct backend {
+    struct reactor *reactor;
+    const struct larder_driver *driver;
+    const void *config;              /* a driver's; for a layer, &layer */
+    struct layer_config layer;
+    void *instance;
+    struct larder_home home;
+    struct larder_info info;
+    struct lanes *lanes;             /* LARDER_BLOCKING */
+    bool is_open;
+    bool want_flush;
+    uint32_t inflight;               /* ops with the driver */
+    uint32_t n_waiting;
+    struct op *waiting_first, *waiting_last;   /* beyond max_inflight */
+    struct turn_hook hook;           /* flush() */
+    uint64_t retry_open_ns;          /* no new attempt to open before */
+    int32_t open_status;
+    char open_error[LARDER_ERROR_SIZE];
+};
+
+/* Not opened yet: the first op does that.  below NULL: a driver, and config is its struct; else
+ * a layer, and config is its settings.  config stays valid until backend_free(). */
 struct backend *backend_new(struct reactor *r, const struct larder_driver *driver, const void *config,
                             struct backend *below);
-/* No op may be outstanding.  Closes the instance; does not free what is below. */
+/* No op may be outstanding (backend_busy()).  Closes the instance; what is below stays.  NULL is
+ * allowed; returns NULL. */
 struct backend *backend_free(struct backend *b);
+bool backend_busy(const struct backend *b);
 
-/* Opens it if it is not; LARDER_OK, or the status (and b->open_error) of the last attempt. */
-int32_t backend_open(struct backend *b, uint64_t now_ns);
+/* Opens it (and what is below) if it is not.  LARDER_OK, or what the last attempt said, which is
+ * in b->open_error too; attempts are a second apart. */
+int32_t backend_open(struct backend *b);
 
 /* Send op down.  op->done is called later, never inside this call. */
 void backend_call(struct backend *b, struct op *op);
-/* Whether the function for a LARDER_OP_ code exists. */
+/* Whether the backend, and all below it, have the function for a LARDER_OP_ code. */
 bool backend_can(const struct backend *b, uint32_t code);
-/* Stop waiting for op: done is not called any more; the driver is told if it can be. */
+/* Nobody waits for op any more: tell the driver, which may complete it early. */
 void backend_cancel(struct op *op);
 
+/* op.c: a completion has arrived. */
+void backend_returned(struct op *op);
+
+/* The services that every driver and layer is given. */
 extern const struct larder_host backend_host;
+/* Tests: host->now_ns() tells r's time from now on; NULL: the machine's. */
+void backend_host_clock(struct reactor *r);
 
 #endif

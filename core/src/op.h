@@ -1,17 +1,18 @@
 /*
- * One call of a backend: made by the core, lent to a driver, answered once.
+ * One call of a backend: made by the core, lent to a driver, completed once.
  *
- * An op has two owners.  The caller's side ends when `done` has been called: with the driver's
- * answer, or LARDER_DEADLINE when its time is up.  The driver's side ends with complete().  The
- * memory goes when both have ended, so a driver that is late writes into an op that nobody
- * reads, and never into freed memory.  All transitions happen on the reactor's thread;
- * complete() from another thread only queues.
+ * An op has no timer.  Whoever waits for it has one (request.h) and may stop waiting at any
+ * time; the op goes on living until the driver has completed it, because "exactly one
+ * completion" is the driver's duty and its memory is the driver's until then.  `done` is
+ * always called, on the reactor's thread, never inside backend_call() or complete(); it looks
+ * at the answer and ends the op with op_free(), at once or later.
  */
 #ifndef CORE_OP_H
 #define CORE_OP_H
 
 #include <stdbool.h>
 
+#include "arena.h"
 #include "lanes.h"
 #include "larder/larder.h"
 #include "reactor.h"
@@ -20,7 +21,7 @@ struct backend;
 struct op;
 typedef void op_done_fn(void *arg, struct op *op);
 
-struct op_inputs {                   /* copied into the op */
+struct op_inputs {                   /* all copied into the op */
     struct larder_bytes key;
     struct larder_slice value;       /* one more reference is taken */
     int64_t modified_ms, epoch, add, ttl_ms;
@@ -34,44 +35,48 @@ struct op_inputs {                   /* copied into the op */
 struct op {
     struct larder_op pub;            /* what the driver sees; first, so that a cast finds us */
     struct reactor *reactor;
-    struct backend *backend;         /* where it was sent */
-    op_done_fn *done;                /* on the reactor's thread, once; NULL after */
+    struct backend *backend;         /* where it was sent; NULL: nowhere yet */
+    op_done_fn *done;
     void *arg;
-    struct op *parent;               /* emits and the answer of a child go there: op_forward() */
-    uint32_t state;                  /* enum op_state */
-    uint32_t lent;                   /* the driver has it (or a lane's queue) */
-    struct larder_timer timer;       /* deadline */
-    struct task task;                /* completion queue */
+    struct task task;                /* on its way back */
     struct lane_job lane_job;
     struct op *next_waiting;         /* in the backend's queue beyond max_inflight */
+    bool sent;                       /* counted in backend->inflight */
 
-    /* The answer, written by complete() and the emit functions; read in done. */
-    struct larder_result result;     /* detail points into detail_text */
-    struct larder_mark *got_marks;
-    size_t n_got_marks;
-    struct larder_bytes *got_keys;
-    size_t n_got_keys;
-    struct larder_slice got_text;
-    struct arena *arena;             /* what got_* point into */
-    char detail_text[256];
-    uint8_t inputs[];                /* copies of key, marks and cursor */
+    /* The answer, written by complete() and the emit functions; for `done` and after. */
+    struct larder_result result;     /* detail: never NULL */
+    struct larder_mark *marks;
+    size_t n_marks;
+    struct larder_bytes *keys;
+    size_t n_keys;
+    char *text;                      /* not terminated */
+    size_t text_len;
+    struct arena arena;              /* what marks and keys point to */
+
+    size_t room_marks, room_keys, room_text;
+    char detail[256];
+    _Alignas(8) uint8_t inputs[];    /* copies of marks, key and cursor */
 };
 
-/* NULL: no memory.  code: LARDER_OP_*.  deadline_ns: UINT64_MAX none. */
+/* NULL: no memory.  code: LARDER_OP_*.  deadline_ns is for the driver; UINT64_MAX: none. */
 struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
                   op_done_fn *done, void *arg);
-/* In `done` (or instead of sending it): the caller's side has ended. */
-void op_release(struct op *op);
+/* A finished op, or one that was never sent.  Any thread.  NULL is allowed; returns NULL. */
+struct op *op_free(struct op *op);
 
-/* struct larder_host's part that is about ops. */
+/* What an op was given, as inputs for another: for layers, which send a changed copy down. */
+struct op_inputs op_inputs_of(const struct larder_op *pub);
+
+/* struct larder_host's part that is about ops.  Any thread. */
 void op_complete(struct larder_op *pub, const struct larder_result *res);
 int32_t op_emit_mark(struct larder_op *pub, const struct larder_mark *mark);
 int32_t op_emit_key(struct larder_op *pub, struct larder_bytes key);
 int32_t op_emit_text(struct larder_op *pub, struct larder_bytes text);
 
-/* For layers: complete with nothing but a status and one line. */
+/* Complete with nothing but a status and one line (NULL: none). */
 void op_fail(struct larder_op *pub, int32_t status, const char *detail);
-
-static inline struct op *op_of(struct larder_op *pub) { return (struct op *)pub; }
+/* For layers: complete pub with the answer of `from` (status, times, cursor, detail, and its
+ * value, whose reference passes on); emitted records are not copied. */
+void op_pass(struct larder_op *pub, struct op *from);
 
 #endif

@@ -1,0 +1,223 @@
+#include "backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bytes.h"
+
+enum { DEFAULT_INFLIGHT = 1024 };
+static const uint64_t RETRY_OPEN_NS = 1000000000u;
+
+/* ---- which function serves a code ------------------------------------------- */
+
+static larder_op_fn *cache_function(const struct larder_cache_ops *ops, uint32_t code) {
+#define HAVE(member) (LARDER_HAS(ops, member) ? ops->member : NULL)
+    if (ops == NULL)
+        return NULL;
+    switch (code) {
+    case LARDER_OP_GET: return HAVE(get);
+    case LARDER_OP_PUT: return HAVE(put);
+    case LARDER_OP_REMOVE: return HAVE(remove);
+    case LARDER_OP_LIST: return HAVE(list);
+    case LARDER_OP_CLAIM: return HAVE(claim);
+    case LARDER_OP_RELEASE: return HAVE(release);
+    default: return NULL;
+    }
+}
+
+static larder_op_fn *tag_function(const struct larder_tag_ops *ops, uint32_t code) {
+    if (ops == NULL)
+        return NULL;
+    switch (code) {
+    case LARDER_OP_TAGS_READ: return HAVE(read);
+    case LARDER_OP_TAGS_WRITE: return HAVE(write);
+    case LARDER_OP_ADVANCE: return HAVE(advance);
+    case LARDER_OP_BUMP: return HAVE(bump);
+    case LARDER_OP_LINK: return HAVE(link);
+    case LARDER_OP_KEYS_OF: return HAVE(keys_of);
+    case LARDER_OP_TAGS_OF: return HAVE(tags_of);
+    case LARDER_OP_LIST_MARKS: return HAVE(list_marks);
+    default: return NULL;
+    }
+#undef HAVE
+}
+
+static larder_op_fn *function_of(const struct larder_driver *driver, uint32_t code) {
+    switch (code) {
+    case LARDER_OP_PING: return driver->ping;
+    case LARDER_OP_PROVISION: return LARDER_HAS(driver, provision) ? driver->provision : NULL;
+    case LARDER_OP_EXPLAIN: return LARDER_HAS(driver, explain) ? driver->explain : NULL;
+    default: break;
+    }
+    larder_op_fn *fn = cache_function(driver->cache, code);
+    return fn != NULL ? fn : tag_function(driver->tags, code);
+}
+
+bool backend_can(const struct backend *b, uint32_t code) {
+    return function_of(b->driver, code) != NULL && (b->layer.below == NULL || backend_can(b->layer.below, code));
+}
+
+/* ---- open and close ------------------------------------------------------------ */
+
+static void flush_gathered(void *arg) {
+    struct backend *b = arg;
+    if (b->want_flush) {
+        b->want_flush = false;
+        b->driver->flush(b->instance);
+    }
+}
+
+struct backend *backend_new(struct reactor *r, const struct larder_driver *driver, const void *config,
+                            struct backend *below) {
+    struct backend *b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return NULL;
+    b->reactor = r;
+    b->driver = driver;
+    b->layer = (struct layer_config){.below = below, .settings = config};
+    b->config = below != NULL ? &b->layer : config;
+    b->home.backend = b;
+    b->hook = (struct turn_hook){.fn = flush_gathered, .arg = b};
+    return b;
+}
+
+bool backend_busy(const struct backend *b) {
+    return b->inflight > 0 || b->n_waiting > 0;
+}
+
+struct backend *backend_free(struct backend *b) {
+    if (b == NULL)
+        return NULL;
+    b->lanes = lanes_free(b->lanes);
+    if (b->is_open) {
+        if (LARDER_HAS(b->driver, flush) && b->driver->flush != NULL)
+            reactor_hook_remove(b->reactor, &b->hook);
+        b->driver->close(b->instance);
+    }
+    free(b);
+    return NULL;
+}
+
+static int32_t open_failed(struct backend *b, int32_t status) {
+    b->open_status = status < 0 ? status : LARDER_INTERNAL;
+    b->retry_open_ns = reactor_now_ns(b->reactor) + RETRY_OPEN_NS;
+    if (b->open_error[0] == 0)
+        snprintf(b->open_error, sizeof(b->open_error), "driver %s could not be opened (%s)", b->driver->name,
+                 larder_status_name(b->open_status));
+    return b->open_status;
+}
+
+static int32_t open_now(struct backend *b) {
+    struct backend *below = b->layer.below;
+    b->open_error[0] = 0;
+    if (below != NULL) {
+        int32_t status = backend_open(below);
+        if (status != LARDER_OK) {
+            memcpy(b->open_error, below->open_error, sizeof(b->open_error));
+            return open_failed(b, status);
+        }
+    }
+    b->info = (struct larder_info){.size = sizeof(b->info)};
+    int32_t status = b->driver->open(&backend_host, &b->home, b->config, &b->info, &b->instance, b->open_error);
+    if (status != LARDER_OK)
+        return open_failed(b, status);
+
+    if (b->info.traits & LARDER_BLOCKING) {
+        b->lanes = lanes_new(b->reactor, b->info.lanes > 0 ? b->info.lanes : 1);
+        if (b->lanes == NULL) {
+            b->driver->close(b->instance);
+            return open_failed(b, LARDER_NOMEM);
+        }
+    }
+    if (b->info.max_inflight == 0)
+        b->info.max_inflight = DEFAULT_INFLIGHT;
+    if (LARDER_HAS(b->driver, flush) && b->driver->flush != NULL)
+        reactor_hook_add(b->reactor, &b->hook);
+    b->is_open = true;
+    return LARDER_OK;
+}
+
+int32_t backend_open(struct backend *b) {
+    if (b->is_open)
+        return LARDER_OK;
+    if (b->open_status != LARDER_OK && reactor_now_ns(b->reactor) < b->retry_open_ns)
+        return b->open_status;
+    return open_now(b);
+}
+
+/* ---- calls ------------------------------------------------------------------------ */
+
+static bool too_late(const struct op *op) {
+    return op->pub.deadline_ns != UINT64_MAX && reactor_now_ns(op->reactor) >= op->pub.deadline_ns;
+}
+
+/* On a lane.  An op that waited here until its time was up never reaches the driver. */
+static void run_on_lane(struct lane_job *job, uint32_t lane) {
+    struct op *op = (struct op *)(void *)((char *)job - offsetof(struct op, lane_job));
+    struct backend *b = op->backend;
+    op->pub.lane = lane;
+    if (too_late(op))
+        op_fail(&op->pub, LARDER_DEADLINE, "its time was up before a lane was free");
+    else
+        function_of(b->driver, op->pub.code)(b->instance, &op->pub);
+}
+
+static void send(struct backend *b, struct op *op) {
+    b->inflight++;
+    op->sent = true;
+    if (b->lanes != NULL) {
+        op->lane_job = (struct lane_job){.run = run_on_lane};
+        lanes_submit(b->lanes, &op->lane_job);
+        return;
+    }
+    b->want_flush = LARDER_HAS(b->driver, flush) && b->driver->flush != NULL;
+    function_of(b->driver, op->pub.code)(b->instance, &op->pub);
+}
+
+void backend_call(struct backend *b, struct op *op) {
+    op->backend = b;
+    int32_t status = backend_open(b);
+    if (status != LARDER_OK) {
+        op_fail(&op->pub, status, b->open_error);
+    } else if (function_of(b->driver, op->pub.code) == NULL) {
+        op_fail(&op->pub, LARDER_UNSUPPORTED, "the driver has no such operation");
+    } else if (b->inflight < b->info.max_inflight) {
+        send(b, op);
+    } else {
+        op->next_waiting = NULL;
+        if (b->waiting_last != NULL)
+            b->waiting_last->next_waiting = op;
+        else
+            b->waiting_first = op;
+        b->waiting_last = op;
+        b->n_waiting++;
+    }
+}
+
+void backend_returned(struct op *op) {
+    struct backend *b = op->backend;
+    b->inflight--;
+    while (b->inflight < b->info.max_inflight && b->waiting_first != NULL) {
+        struct op *next = b->waiting_first;
+        b->waiting_first = next->next_waiting;
+        if (b->waiting_first == NULL)
+            b->waiting_last = NULL;
+        b->n_waiting--;
+        if (too_late(next))
+            op_fail(&next->pub, LARDER_DEADLINE, "its time was up before the driver had room");
+        else
+            send(b, next);
+    }
+}
+
+void backend_cancel(struct op *op) {
+    struct backend *b = op->backend;
+    if (!op->sent)
+        return;
+    if (b->lanes != NULL) {
+        if (lanes_withdraw(b->lanes, &op->lane_job))
+            op_fail(&op->pub, LARDER_CANCELLED, NULL);
+    } else if (LARDER_HAS(b->driver, cancel) && b->driver->cancel != NULL) {
+        b->driver->cancel(b->instance, &op->pub);
+    }
+}
