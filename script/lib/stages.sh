@@ -1,0 +1,173 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # read by script/test
+# The stages of script/test.  To add one: its name in `stages`, what it does in `about`, and a
+# function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
+# prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
+
+stages=(format dev clang release asan tsan valgrind fuzz model cli install js node20 node22 node24 node-asan
+    node-tsan pack next-14 next-15 next-16 demo lint)
+quick_stages="format dev js node20 cli"
+
+declare -A about=(
+    [format]="the C code is laid out by clang-format"
+    [dev]="gcc, -O1: unit, driver, ABI and crash tests"
+    [clang]="all builds with clang 14, without a warning"
+    [release]="the same tests on what users get: gcc -O2, fortified"
+    [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan"
+    [tsan]="the same tests under ThreadSanitizer"
+    [valgrind]="a chosen set of them under memcheck"
+    [fuzz]="the corpora of the fuzz targets, replayed with clang's sanitizers"
+    [model]="the model of epochs and marks: every interleaving"
+    [cli]="the command larder, as a user calls it"
+    [install]="an installation: a program and a driver built against it by pkg-config and by CMake"
+    [js]="the handlers in JavaScript, without the addon"
+    [node20]="addon and handlers under Node.js 20"
+    [node22]="addon and handlers under Node.js 22"
+    [node24]="addon and handlers under Node.js 24"
+    [node-asan]="the addon under AddressSanitizer, in an ordinary node"
+    [node-tsan]="the addon under ThreadSanitizer, in an ordinary node"
+    [pack]="the npm package as it would be published: packed, installed, required"
+    [next-14]="Next.js 14: next build, next start and requests"
+    [next-15]="Next.js 15, the same"
+    [next-16]="Next.js 16, the same"
+    [demo]="script/demo --check"
+    [lint]="clang-tidy, cppcheck, banned functions, shellcheck, node --check"
+)
+
+declare -A packages_of=(
+    [format]="clang-format-14 git"
+    [clang]="clang"
+    [valgrind]="valgrind"
+    [fuzz]="clang libclang-rt-14-dev"
+    [model]="python3"
+    [lint]="clang-tidy-14 cppcheck shellcheck git"
+)
+
+# Seconds after which a stage is stopped and counts as failed; 900 where none is given.
+declare -A limit_of=([next-14]=900 [next-15]=900 [next-16]=900)
+
+asan_options="detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1"
+ubsan_options="print_stacktrace=1"
+tsan_options="halt_on_error=0:second_deadlock_stack=1:exitcode=66"
+
+run_ctest() {
+    local preset=$1
+    shift
+    # -V: the single tests are counted from what they print.
+    ctest --test-dir "$LARDER_BUILD_DIR/$preset" -V -j "$LARDER_JOBS" --no-tests=error "$@"
+}
+
+stage_format() {
+    script/format --check
+    printf '1 passed, 0 failed\n'
+}
+
+stage_dev() {
+    build dev
+    run_ctest dev
+}
+
+stage_clang() {
+    build clang
+    printf '1 passed, 0 failed\n'
+}
+
+stage_release() {
+    build release
+    run_ctest release
+}
+
+stage_asan() {
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options run_ctest asan
+}
+
+stage_tsan() {
+    build tsan
+    TSAN_OPTIONS=$tsan_options run_ctest tsan
+}
+
+# What handles bytes from outside, and owns memory in a way that is easy to get wrong.
+stage_valgrind() {
+    local bin=$LARDER_BUILD_DIR/dev/bin name bad=0
+    build dev
+    for name in buf frame text param config key marks lanes reactor; do
+        [ -x "$bin/test_$name" ] || { echo "no test_$name"; bad=1; continue; }
+        echo "== $name"
+        LARDER_DRIVER_PATH=$LARDER_BUILD_DIR/dev/lib/larder valgrind --quiet --error-exitcode=9 --leak-check=full \
+            --errors-for-leak-kinds=definite,indirect --fair-sched=try "$bin/test_$name" || bad=1
+    done
+    return $bad
+}
+
+stage_fuzz() {
+    build fuzz
+    run_ctest fuzz -L fuzz
+}
+
+stage_model() {
+    tests/model/run
+}
+
+stage_cli() {
+    build dev
+    tests/cli/run "$LARDER_BUILD_DIR/dev"
+}
+
+stage_install() {
+    build release
+    tests/install/run "$LARDER_BUILD_DIR/release"
+}
+
+stage_js() {
+    (cd bindings/node && node --test --test-reporter=tap test/)
+}
+
+node_tests() {
+    prebuild
+    node_of "$1"
+    "$REPLY" --version
+    (cd bindings/node && "$REPLY" --test --test-reporter=tap test/)
+}
+stage_node20() { node_tests 20; }
+stage_node22() { node_tests 22; }
+stage_node24() { node_tests 24; }
+
+# An ordinary node does not have the sanitizer's runtime in it: it is loaded before everything else.
+node_sanitized() {
+    local preset=$1 runtime
+    build "$preset"
+    runtime=$(readlink -f "$(gcc -print-file-name="lib$preset.so")")
+    (cd bindings/node && LD_PRELOAD=$runtime LARDER_ADDON=$LARDER_BUILD_DIR/$preset/lib/larder.node \
+        node --test --test-reporter=tap test/)
+}
+
+stage_node_asan() {
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options node_sanitized asan
+}
+
+stage_node_tsan() {
+    TSAN_OPTIONS=$tsan_options node_sanitized tsan
+}
+
+stage_pack() {
+    prebuild
+    tests/pack/run
+}
+
+next_tests() {
+    prebuild
+    node tests/next/run.js --next "$1"
+}
+stage_next_14() { next_tests 14; }
+stage_next_15() { next_tests 15; }
+stage_next_16() { next_tests 16; }
+
+stage_demo() {
+    script/demo --check
+    printf '1 passed, 0 failed\n'
+}
+
+stage_lint() {
+    script/lint
+}
