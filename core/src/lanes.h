@@ -9,15 +9,16 @@
 
 struct lanes;
 
-struct lane_job {                    /* memory of the caller's until run has been called */
-    struct lane_job *next;
-    void (*run)(struct lane_job *job, uint32_t lane);   /* on the lane's thread */
-};
+/* struct lane_job (reactor.h): memory of the caller's until run has been called; run is called
+ * on the lane's thread. */
 
 /* The reactor tells whether this is a test under a clock of its own: then jobs run inside
- * reactor_step(), in order, all on lane 0, without threads. */
+ * reactor_step(), in order, all on lane 0, without threads.  They do so, too, while no thread
+ * can be started at all.  NULL: no memory. */
 struct lanes *lanes_new(struct reactor *r, uint32_t n);
-/* Waits for running jobs; queued ones are run first.  NULL is allowed. */
+/* The same with another name for the threads than "larder-lane" (a constant, 15 bytes). */
+struct lanes *lanes_new_named(struct reactor *r, uint32_t n, const char *name);
+/* On the reactor's thread.  Waits for running jobs; queued ones are run first.  NULL is allowed. */
 struct lanes *lanes_free(struct lanes *lanes);
 /* [any] */
 void lanes_submit(struct lanes *lanes, struct lane_job *job);

@@ -31,6 +31,8 @@ unsigned reactor_step(struct reactor *r, bool wait, uint64_t max_ns);
 
 uint64_t reactor_now_ns(struct reactor *r);   /* [any] */
 int64_t reactor_now_ms(struct reactor *r);    /* [any] */
+/* [any] A test steps this reactor under a clock of its own: nothing may sleep or use threads. */
+bool reactor_is_stepped(const struct reactor *r);
 
 /* A call to be made; memory of the caller's, in one queue at a time. */
 struct task {
@@ -72,15 +74,22 @@ struct larder_watch *watch_new(struct reactor *r, int fd, uint32_t events, larde
 int32_t watch_set(struct larder_watch *w, uint32_t events);
 struct larder_watch *watch_free(struct larder_watch *w);
 
+struct lane_job {                    /* see lanes.h */
+    struct lane_job *next;
+    void (*run)(struct lane_job *job, uint32_t lane);
+};
+
 /* [any] work(arg) on a pool thread, then done(arg) in the reactor's thread.  The memory of
  * *job is the caller's until done has been called.  Threads (at most OFFLOAD_THREADS) start
  * when first needed; where none can be started, work runs in the reactor's thread.  Under a
  * clock of one's own (tests) work runs inside reactor_step(), so that all is deterministic. */
 struct job {
-    struct task task;
     larder_fn *work;
     larder_fn *done;
     void *arg;
+    struct reactor *reactor;         /* this and what follows: set by reactor_offload() */
+    struct task task;
+    struct lane_job lane_job;
 };
 enum { OFFLOAD_THREADS = 2 };
 void reactor_offload(struct reactor *r, struct job *job);

@@ -1,0 +1,36 @@
+/* Words for the numbers of the public headers. */
+#include "bytes.h"
+#include "larder/larder.h"
+
+const char *larder_version(void) {
+    return LARDER_VERSION;
+}
+
+const char *larder_status_name(int32_t status) {
+    switch (status) {
+    case LARDER_OK: return "ok";
+    case LARDER_MISS: return "miss";
+    case LARDER_RETRY: return "retry";
+    case LARDER_THROTTLED: return "throttled";
+    case LARDER_DEADLINE: return "deadline";
+    case LARDER_CANCELLED: return "cancelled";
+    case LARDER_TOO_BIG: return "too-big";
+    case LARDER_DENIED: return "denied";
+    case LARDER_INVALID: return "invalid";
+    case LARDER_CORRUPT: return "corrupt";
+    case LARDER_UNSUPPORTED: return "unsupported";
+    case LARDER_NOMEM: return "out-of-memory";
+    case LARDER_INTERNAL: return "internal";
+    default: return "unknown";
+    }
+}
+
+const char *larder_kind_name(uint32_t kind) {
+    static const char *const names[LARDER_N_KINDS] = {
+        [LARDER_PAGE] = "page",
+        [LARDER_FETCH] = "fetch",
+        [LARDER_IMAGE] = "image",
+        [LARDER_USE_CACHE] = "use-cache",
+    };
+    return kind < N_ELEMENTS(names) ? names[kind] : NULL;
+}
