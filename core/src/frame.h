@@ -11,8 +11,9 @@
 
 /* Encodes entry into one buffer (one reference in *ret).  Text parts become WTF-8 (LATIN1 and
  * UTF16 are transcoded); parts with the same pointer, length and encoding are stored once.
- * LARDER_NOMEM; LARDER_TOO_BIG over max_bytes; LARDER_INVALID (an unknown encoding, an odd
- * UTF16 length, more than 2^16-1 parts ...). */
+ * LARDER_NOMEM; LARDER_TOO_BIG over max_bytes; LARDER_INVALID (an unknown kind or encoding, an
+ * odd UTF16 length or address, UTF8 that is not WTF-8, more than 2^16-1 parts, a tag or name of
+ * 4 GB). */
 int32_t frame_encode(const struct larder_entry *entry, uint64_t max_bytes, struct larder_slice *ret);
 
 /* A decoded entry: `entry` points into the frame's bytes and into `text` (transcoded parts). */
@@ -27,7 +28,8 @@ struct frame {
  * key.ptr is NULL - and fills *ret (frame_done() it).  Takes its own reference to `bytes`.
  * v8: text parts come as LARDER_LATIN1 (all code points below 256; ASCII without a copy) or
  * LARDER_UTF16; else as LARDER_UTF8.  LARDER_CORRUPT with one line in detail (a constant
- * string), LARDER_MISS for an unknown newer version or another key, LARDER_NOMEM. */
+ * string), LARDER_MISS for an unknown newer version or another key, LARDER_NOMEM; then *ret is
+ * not touched. */
 int32_t frame_decode(struct larder_slice bytes, struct larder_bytes key, bool v8, struct frame *ret,
                      const char **ret_detail);
 void frame_done(struct frame *frame);

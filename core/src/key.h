@@ -2,7 +2,8 @@
  * Where an entry lives in its store: <build or "shared">/<kind>/<key>; the layer `namespace`
  * puts the namespace before it.  A key that the store cannot take - longer than max_key, or
  * with bytes it refuses - is stored under "~" and 32 hex digits of a hash; its full key is in
- * the frame and compared on reading.  Tags: the tag itself, or the same kind of hash.
+ * the frame and compared on reading.  Tags: the tag itself, or the same kind of hash.  What
+ * looks like such a hash itself is hashed too, so that "~" and 32 digits always is one.
  */
 #ifndef CORE_KEY_H
 #define CORE_KEY_H
@@ -17,8 +18,11 @@ struct key_rules {
     uint32_t shared_kinds;           /* bit (1 << kind): not under the build id */
 };
 
-/* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and "shared" are
- * escaped as %XX, so that it is one segment.  malloc()ed into *ret (free() ptr).  LARDER_NOMEM. */
+/* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and the first letter
+ * of "shared" are escaped as %XX, the empty one is "%", and one too long for max_key is hashed,
+ * so that it is one segment.  malloc()ed into *ret (free() ptr), never longer than max_key where
+ * that is KEY_LEAST or more.  LARDER_NOMEM; LARDER_INVALID: no such kind. */
+enum { KEY_LEAST = 77 };             /* two hashes, the longest kind's name, two slashes */
 int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_bytes build,
                  struct larder_bytes key, struct larder_bytes *ret);
 /* The other way: fields point into `physical`, but build, which is unescaped into *ret_build
@@ -29,7 +33,7 @@ enum { KEY_HASHED_LEN = 33 };
 void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN],
              struct larder_bytes *ret);
 
-/* Whether bytes satisfy a store's key_bytes. */
+/* Whether bytes satisfy a store's key_bytes; 2, printable ASCII, is 0x21 to 0x7E: no space. */
 bool key_bytes_allowed(uint32_t key_bytes, struct larder_bytes key);
 
 #endif

@@ -1,0 +1,20 @@
+/* The only file that includes <xxhash.h>: with XXH_INLINE_ALL nothing of it is linked or exported. */
+#include "hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t hash64(struct larder_bytes data) {
+    return XXH3_64bits(data.ptr, data.len);
+}
+
+void hash128_hex(struct larder_bytes data, uint8_t out[HASH128_HEX]) {
+    static const char digits[] = "0123456789abcdef";
+    XXH128_canonical_t canonical;
+
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(data.ptr, data.len));
+    for (size_t i = 0; i < sizeof(canonical.digest); i++) {
+        out[2 * i] = (uint8_t)digits[canonical.digest[i] >> 4];
+        out[2 * i + 1] = (uint8_t)digits[canonical.digest[i] & 15];
+    }
+}
