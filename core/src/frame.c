@@ -53,7 +53,7 @@ static uint64_t get_u64(const uint8_t *at) {
 }
 
 static uint64_t checksum(struct larder_bytes frame) {
-    return hash64((struct larder_bytes){frame.ptr + CHECKED_FROM, frame.len - CHECKED_FROM});
+    return hash_64(frame.ptr + CHECKED_FROM, frame.len - CHECKED_FROM);
 }
 
 /* ---- the fixed prefix ------------------------------------------------------------ */

@@ -4,11 +4,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint64_t hash64(struct larder_bytes data) {
-    return XXH3_64bits(data.ptr, data.len);
+uint64_t hash_64(const void *data, size_t len) {
+    return XXH3_64bits(data, len);
 }
 
-void hash128_hex(struct larder_bytes data, uint8_t out[HASH128_HEX]) {
+void hash_128_hex(struct larder_bytes data, uint8_t out[HASH_128_HEX]) {
     static const char digits[] = "0123456789abcdef";
     XXH128_canonical_t canonical;
 

@@ -47,7 +47,7 @@ bool key_bytes_allowed(uint32_t key_bytes, struct larder_bytes key) {
 
 static void put_hashed(struct larder_bytes of, uint8_t out[KEY_HASHED_LEN]) {
     out[0] = '~';
-    hash128_hex(of, out + 1);
+    hash_128_hex(of, out + 1);
 }
 
 static bool is_hex_digit(uint8_t c) {
