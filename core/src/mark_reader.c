@@ -1,0 +1,330 @@
+#include "mark_reader.h"
+
+#include <stdlib.h>
+
+#include "bytes.h"
+#include "hash.h"
+#include "marks.h"
+
+enum {
+    MAX_READS = 8,      /* under way at once; the next gathers meanwhile */
+    MAX_ROUNDS = 3      /* read, create what is missing, read again; then something is wrong */
+};
+
+const struct larder_bytes EPOCH_KEY = {(const uint8_t *)"epoch", 5};
+static const struct larder_bytes NAMESPACE_TAG = {(const uint8_t *)"", 0};
+
+struct slot {
+    struct larder_bytes tag;
+    const struct larder_mark *mark;
+    bool used;
+};
+
+struct mark_batch {
+    struct mark_reader *reader;
+    struct mark_want *wants;
+    uint32_t refs;                   /* the read itself, and each want */
+    uint32_t n_pending;              /* ops of this round */
+    uint32_t rounds;
+    uint64_t deadline_ns;
+    int32_t status;
+    int32_t native_code;
+    uint32_t retry_after_ms;
+    char detail[256];
+    struct op **ops;                 /* kept: the marks point into them */
+    size_t n_ops;
+    struct slot *slots;              /* open addressing; a power of two, at most half full */
+    size_t n_slots;
+    size_t n_tags;
+    struct arena arena;              /* the tags' bytes */
+};
+
+static void send_reads(struct mark_batch *batch);
+static void create_namespace_mark(struct mark_batch *batch);
+
+/* ---- the table of tags --------------------------------------------------------- */
+
+static struct slot *slot_of(const struct mark_batch *batch, struct larder_bytes tag) {
+    size_t at = (size_t)hash_64(tag.ptr, tag.len) & (batch->n_slots - 1);
+    while (batch->slots[at].used && !bytes_equal(batch->slots[at].tag, tag))
+        at = (at + 1) & (batch->n_slots - 1);
+    return &batch->slots[at];
+}
+
+/* Copies the tag: the batch may outlive the want that brought it.  false: no memory. */
+static bool add_tag(struct mark_batch *batch, struct larder_bytes tag) {
+    struct slot *s = slot_of(batch, tag);
+    if (s->used)
+        return true;
+    uint8_t *copy = arena_alloc(&batch->arena, tag.len);
+    if (copy == NULL)
+        return false;
+    bytes_put(copy, tag);
+    *s = (struct slot){.tag = {copy, tag.len}, .used = true};
+    batch->n_tags++;
+    return true;
+}
+
+const struct larder_mark *mark_batch_find(const struct mark_batch *batch, struct larder_bytes tag) {
+    return slot_of(batch, tag)->mark;
+}
+
+bool mark_batch_asked(const struct mark_batch *batch, struct larder_bytes tag) {
+    return slot_of(batch, tag)->used;
+}
+
+/* ---- life of a batch -------------------------------------------------------------- */
+
+static void free_ops(struct mark_batch *batch) {
+    for (size_t i = 0; i < batch->n_ops; i++)
+        op_free(batch->ops[i]);
+    free(batch->ops);
+    batch->ops = NULL;
+    batch->n_ops = 0;
+    for (size_t i = 0; batch->slots != NULL && i < batch->n_slots; i++)
+        batch->slots[i].mark = NULL;
+}
+
+static void batch_unref(struct mark_batch *batch) {
+    if (--batch->refs > 0)
+        return;
+    free_ops(batch);
+    arena_done(&batch->arena);
+    free(batch->slots);
+    free(batch);
+}
+
+/* Takes over the gathered wants; NULL: no memory, and they are still the caller's. */
+static struct mark_batch *batch_new(struct mark_reader *reader, struct mark_want *wants) {
+    struct mark_batch *batch = calloc(1, sizeof(*batch));
+    size_t most = 1;
+    if (batch == NULL)
+        return NULL;
+    for (struct mark_want *w = wants; w != NULL; w = w->next)
+        most += w->n_tags;
+    batch->reader = reader;
+    batch->wants = wants;
+    batch->refs = 1;
+    batch->n_slots = 8;
+    while (batch->n_slots < most * 2)
+        batch->n_slots *= 2;
+    batch->slots = calloc(batch->n_slots, sizeof(*batch->slots));
+    bool fits = batch->slots != NULL && add_tag(batch, NAMESPACE_TAG);
+    for (struct mark_want *w = wants; w != NULL && fits; w = w->next) {
+        for (size_t i = 0; i < w->n_tags && fits; i++)
+            fits = add_tag(batch, w->tags[i]);
+        if (w->deadline_ns > batch->deadline_ns)
+            batch->deadline_ns = w->deadline_ns;
+    }
+    if (!fits) {
+        batch_unref(batch);
+        return NULL;
+    }
+    for (struct mark_want *w = wants; w != NULL; w = w->next)
+        batch->refs++;
+    return batch;
+}
+
+static void answer_want(struct mark_want *want, struct mark_batch *batch, int32_t status) {
+    want->status = status;
+    want->batch = batch;
+    want->native_code = batch != NULL ? batch->native_code : 0;
+    want->retry_after_ms = batch != NULL ? batch->retry_after_ms : 0;
+    want->detail = batch != NULL ? batch->detail : "out of memory";
+    want->fn(want->arg, want);
+}
+
+static void answer_batch(struct mark_batch *batch) {
+    struct mark_want *w = batch->wants;
+    batch->reader->n_reads--;
+    while (w != NULL) {
+        struct mark_want *next = w->next;
+        answer_want(w, batch, batch->status);
+        w = next;
+    }
+    batch_unref(batch);
+}
+
+void mark_want_done(struct mark_want *want) {
+    if (want->batch != NULL)
+        batch_unref(want->batch);
+    want->batch = NULL;
+}
+
+static void note_failure(struct mark_batch *batch, int32_t status, const struct larder_result *res) {
+    if (batch->status != LARDER_OK)
+        return;
+    batch->status = status;
+    batch->native_code = res != NULL ? res->native_code : 0;
+    batch->retry_after_ms = res != NULL ? res->retry_after_ms : 0;
+    const char *detail = res != NULL ? res->detail : "out of memory";
+    size_t n = strnlen(detail, sizeof(batch->detail) - 1);
+    memcpy(batch->detail, detail, n);
+    batch->detail[n] = 0;
+}
+
+/* ---- a round of reads --------------------------------------------------------------- */
+
+static void round_over(struct mark_batch *batch) {
+    int64_t learned = 0;
+    if (batch->status != LARDER_OK) {
+        answer_batch(batch);
+        return;
+    }
+    for (size_t i = 0; i < batch->n_ops; i++) {
+        for (size_t k = 0; k < batch->ops[i]->n_marks; k++) {
+            const struct larder_mark *mark = &batch->ops[i]->marks[k];
+            struct slot *s = slot_of(batch, mark->tag);
+            if (!s->used)
+                continue;
+            s->mark = mark;
+            if (mark_epoch(mark) > learned)
+                learned = mark_epoch(mark);
+        }
+    }
+    const struct larder_mark *ns = mark_batch_find(batch, NAMESPACE_TAG);
+    if (ns == NULL || ns->expired_epoch == LARDER_UNSET) {
+        create_namespace_mark(batch);
+        return;
+    }
+    epoch_learn(batch->reader->epoch, learned, reactor_now_ns(batch->reader->tags->reactor));
+    answer_batch(batch);
+}
+
+static void read_done(void *arg, struct op *op) {
+    struct mark_batch *batch = arg;
+    if (op->result.status != LARDER_OK)
+        note_failure(batch, op->result.status, &op->result);
+    if (--batch->n_pending == 0)
+        round_over(batch);
+}
+
+/* One op for the tags from slot *at on, at most max of them. */
+static struct op *read_op(struct mark_batch *batch, size_t *at, size_t max, struct larder_mark *room) {
+    size_t n = 0;
+    for (; *at < batch->n_slots && n < max; (*at)++)
+        if (batch->slots[*at].used)
+            room[n++] = (struct larder_mark){batch->slots[*at].tag, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET};
+    return op_new(batch->reader->tags->reactor, LARDER_OP_TAGS_READ,
+                  &(struct op_inputs){.marks = room, .n_marks = n}, batch->deadline_ns, read_done, batch);
+}
+
+static void send_reads(struct mark_batch *batch) {
+    struct mark_reader *reader = batch->reader;
+    size_t max = reader->tags->info.max_marks > 0 ? reader->tags->info.max_marks : batch->n_tags;
+    size_t n_ops = (batch->n_tags + max - 1) / max, at = 0;
+    struct larder_mark *room = calloc(batch->n_tags, sizeof(*room));
+
+    free_ops(batch);
+    batch->ops = calloc(n_ops, sizeof(struct op *));
+    while (room != NULL && batch->ops != NULL && batch->n_ops < n_ops) {
+        struct op *op = read_op(batch, &at, max, room);
+        if (op == NULL)
+            break;
+        batch->ops[batch->n_ops++] = op;
+    }
+    free(room);
+    if (batch->n_ops < n_ops) {
+        note_failure(batch, LARDER_NOMEM, NULL);
+        answer_batch(batch);
+        return;
+    }
+    __atomic_fetch_add(reader->stat_reads, n_ops, __ATOMIC_RELAXED);
+    __atomic_fetch_add(reader->stat_marks, batch->n_tags, __ATOMIC_RELAXED);
+    batch->rounds++;
+    batch->n_pending = (uint32_t)n_ops;
+    for (size_t i = 0; i < n_ops; i++)
+        backend_call(reader->tags, batch->ops[i]);
+}
+
+/* ---- a namespace mark that is not there ---------------------------------------------- */
+
+static void mark_created(void *arg, struct op *op) {
+    struct mark_batch *batch = arg;
+    if (op->result.status == LARDER_OK || op->result.status == LARDER_MISS) {
+        send_reads(batch);
+    } else {
+        note_failure(batch, op->result.status, &op->result);
+        answer_batch(batch);
+    }
+    op_free(op);
+}
+
+static void epoch_advanced(void *arg, struct op *op) {
+    struct mark_batch *batch = arg;
+    struct backend *tags = batch->reader->tags;
+    struct larder_mark mark = {NAMESPACE_TAG, op->result.epoch, LARDER_UNSET, LARDER_UNSET};
+    struct op_inputs in = {.marks = &mark, .n_marks = 1, .flags = LARDER_IF_ABSENT};
+    struct op *write = NULL;
+
+    if (op->result.status != LARDER_OK)
+        note_failure(batch, op->result.status, &op->result);
+    else if ((write = op_new(tags->reactor, LARDER_OP_TAGS_WRITE, &in, batch->deadline_ns, mark_created, batch)) ==
+             NULL)
+        note_failure(batch, LARDER_NOMEM, NULL);
+    op_free(op);
+    if (write != NULL)
+        backend_call(tags, write);
+    else
+        answer_batch(batch);
+}
+
+static void create_namespace_mark(struct mark_batch *batch) {
+    struct backend *tags = batch->reader->tags;
+    struct op_inputs in = {.key = EPOCH_KEY, .add = 1};
+    if (batch->rounds >= MAX_ROUNDS) {
+        struct larder_result res = {.detail = "the tag store does not keep the mark of the namespace"};
+        note_failure(batch, LARDER_RETRY, &res);
+        answer_batch(batch);
+        return;
+    }
+    struct op *op = op_new(tags->reactor, LARDER_OP_ADVANCE, &in, batch->deadline_ns, epoch_advanced, batch);
+    if (op == NULL) {
+        note_failure(batch, LARDER_NOMEM, NULL);
+        answer_batch(batch);
+        return;
+    }
+    backend_call(tags, op);
+}
+
+/* ---- the reader -------------------------------------------------------------------------- */
+
+static void send_gathered(void *arg) {
+    struct mark_reader *reader = arg;
+    if (reader->first == NULL || reader->n_reads >= MAX_READS)
+        return;
+    struct mark_want *wants = reader->first;
+    reader->first = NULL;
+    reader->last = &reader->first;
+
+    struct mark_batch *batch = batch_new(reader, wants);
+    if (batch != NULL) {
+        reader->n_reads++;
+        send_reads(batch);
+        return;
+    }
+    while (wants != NULL) {
+        struct mark_want *next = wants->next;
+        answer_want(wants, NULL, LARDER_NOMEM);
+        wants = next;
+    }
+}
+
+void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch) {
+    reader->tags = tags;
+    reader->epoch = epoch;
+    reader->last = &reader->first;
+    reader->hook = (struct turn_hook){.fn = send_gathered, .arg = reader};
+    reactor_hook_add(tags->reactor, &reader->hook);
+}
+
+void mark_reader_done(struct mark_reader *reader) {
+    reactor_hook_remove(reader->tags->reactor, &reader->hook);
+}
+
+void marks_want(struct mark_reader *reader, struct mark_want *want) {
+    want->next = NULL;
+    want->batch = NULL;
+    *reader->last = want;
+    reader->last = &want->next;
+}

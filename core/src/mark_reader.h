@@ -1,0 +1,59 @@
+/*
+ * Reading marks for many requests at once.  What is wanted within one turn of the reactor goes
+ * to the tag store as one read, each tag once; while MAX_READS reads are under way the next
+ * one gathers.  A request never shares a read that was sent before the request began, so a
+ * revalidation that completed before then is always seen.
+ *
+ * The namespace mark (the empty tag) is part of every read.  Where it is absent the tag store
+ * is new, or was wiped: it is created with an epoch of its own, so that everything older is
+ * gone, and the marks are read again.  Reactor's thread only.
+ */
+#ifndef CORE_MARK_READER_H
+#define CORE_MARK_READER_H
+
+#include "backend.h"
+#include "epoch.h"
+
+struct mark_batch;
+
+struct mark_want {                   /* the asker's memory until mark_want_done() */
+    struct mark_want *next;
+    const struct larder_bytes *tags; /* as the store takes them; kept by the asker */
+    size_t n_tags;
+    uint64_t deadline_ns;
+    void (*fn)(void *arg, struct mark_want *want);   /* once, never inside marks_want() */
+    void *arg;
+    /* Set before fn: */
+    int32_t status;
+    int32_t native_code;
+    uint32_t retry_after_ms;
+    const char *detail;              /* good until mark_want_done() */
+    struct mark_batch *batch;        /* one reference; NULL: there was no memory */
+};
+
+struct mark_reader {
+    struct backend *tags;
+    struct epoch_book *epoch;
+    struct turn_hook hook;
+    struct mark_want *first, **last;
+    uint32_t n_reads;
+    uint64_t *stat_reads, *stat_marks;     /* counters of the store */
+};
+
+void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch);
+/* Nothing may be wanted or under way. */
+void mark_reader_done(struct mark_reader *reader);
+
+void marks_want(struct mark_reader *reader, struct mark_want *want);
+/* After fn: gives the batch back. */
+void mark_want_done(struct mark_want *want);
+
+/* The mark of a tag, or NULL; in a batch that was read with LARDER_OK. */
+const struct larder_mark *mark_batch_find(const struct mark_batch *batch, struct larder_bytes tag);
+/* Whether the tag was part of the read at all. */
+bool mark_batch_asked(const struct mark_batch *batch, struct larder_bytes tag);
+
+/* The name of a namespace's counter. */
+extern const struct larder_bytes EPOCH_KEY;
+
+#endif

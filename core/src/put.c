@@ -1,0 +1,172 @@
+/* Writing: put, remove, and the index entry that goes with them where `index` is on. */
+#include "buf.h"
+#include "bytes.h"
+#include "request.h"
+
+enum { ENCODE_INLINE_BYTES = 64 * 1024 };    /* above: a pool thread; about 20 us of the reactor's */
+
+/* ---- the last of one or two ops answers -------------------------------------------- */
+
+static void op_over(struct request *r, struct op *op, bool keep_answer) {
+    if (op->result.status < 0 && r->failed == LARDER_OK) {
+        r->failed = op->result.status;
+        if (!r->answered) {
+            r->answer.native_code = op->result.native_code;
+            r->answer.retry_after_ms = op->result.retry_after_ms;
+        }
+    }
+    if (keep_answer)
+        r->op = op;
+    if (--r->n_pending == 0 && !r->answered) {
+        const struct op *told = keep_answer ? op : r->op;
+        request_answer(r, r->failed != LARDER_OK ? r->failed : told->result.status,
+                       r->failed != LARDER_OK && op->result.status < 0 ? op->result.detail : told->result.detail);
+    }
+    if (!keep_answer)
+        op_free(op);
+    request_unref(r);
+}
+
+static void main_over(void *arg, struct op *op) {
+    op_over(arg, op, true);
+}
+
+static void index_over(void *arg, struct op *op) {
+    op_over(arg, op, false);
+}
+
+static bool has_index(const struct larder_store *store) {
+    return store->settings->index && backend_can(store->tags.top, LARDER_OP_LINK);
+}
+
+static struct op *link_op(struct request *r, const struct larder_bytes *tags, size_t n, op_done_fn *done) {
+    struct larder_bytes *mapped = request_map_tags(r, tags, n, 0);
+    struct larder_mark *marks = arena_alloc(&r->arena, n * sizeof(*marks));
+    if (mapped == NULL || marks == NULL) {
+        request_answer(r, LARDER_NOMEM, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        marks[i] = (struct larder_mark){mapped[i], LARDER_UNSET, LARDER_UNSET, LARDER_UNSET};
+    struct op_inputs in = {.key = request_key(r), .marks = marks, .n_marks = n};
+    return request_op(r, LARDER_OP_LINK, &in, done);
+}
+
+/* ---- put -------------------------------------------------------------------------------- */
+
+/* How long the store must keep it: `expire` where one was given, never longer than the setting.
+ * Never `revalidate`: a stale entry must still be there to be served. */
+static int64_t ttl_of(const struct request *r) {
+    int64_t most = r->store->settings->entry_max_age_ms, expire = r->in.entry->expire_ms;
+    if (expire == LARDER_UNSET || expire == LARDER_FOREVER || expire <= 0 || expire > most)
+        return most;
+    return expire;
+}
+
+static uint64_t max_value(const struct larder_store *store) {
+    uint64_t most = (uint64_t)store->settings->max_value_bytes, driver = store->cache.top->info.max_value;
+    return driver > 0 && driver < most ? driver : most;
+}
+
+static void send_put(struct request *r) {
+    const struct larder_entry *entry = r->in.entry;
+    struct larder_store *store = r->store;
+    struct op_inputs in = {
+        .key = request_key(r),
+        .value = r->encoded,
+        .modified_ms = entry->modified_ms,
+        .epoch = entry->epoch,
+        .ttl_ms = ttl_of(r),
+        .flags = r->in.flags & LARDER_F_IF_ABSENT ? LARDER_IF_ABSENT : 0,
+    };
+    bool index = has_index(store);
+    struct op *put = request_op(r, LARDER_OP_PUT, &in, main_over);
+    if (put == NULL)
+        return;
+    struct op *link = index ? link_op(r, entry->tags, entry->n_tags, index_over) : NULL;
+    if (index && link == NULL) {
+        op_free(put);
+        request_unref(r);
+        return;
+    }
+    STAT_ADD(store, bytes_written, r->encoded.len);
+    r->n_pending = index ? 2 : 1;
+    backend_call(store->cache.top, put);
+    if (index)
+        backend_call(store->tags.top, link);
+}
+
+static void encode(void *arg) {
+    struct request *r = arg;
+    r->encode_status = frame_encode(r->in.entry, max_value(r->store), &r->encoded);
+}
+
+static void encoded(void *arg) {
+    struct request *r = arg;
+    r->borrowing = false;
+    if (r->overdue)
+        request_answer(r, LARDER_DEADLINE, "its time was up before it was encoded");
+    else if (r->encode_status == LARDER_TOO_BIG)
+        request_answer(r, LARDER_TOO_BIG, "the entry is over the limit of the store or of the setting max-value");
+    else if (r->encode_status != LARDER_OK)
+        request_answer(r, r->encode_status, "the entry could not be encoded");
+    else
+        send_put(r);
+    request_unref(r);
+}
+
+static size_t rough_size(const struct larder_entry *entry) {
+    size_t size = entry->meta.len;
+    for (size_t i = 0; i < entry->n_parts; i++)
+        size += entry->parts[i].data.len;
+    return size;
+}
+
+void put_start(struct request *r) {
+    const struct larder_entry *entry = r->in.entry;
+    r->in.kind = entry->kind;
+    r->in.key = entry->key;
+    if (!request_make_key(r))
+        return;
+    r->borrowing = true;
+    r->job = (struct job){.work = encode, .done = encoded, .arg = request_ref(r)};
+    if (rough_size(entry) > ENCODE_INLINE_BYTES) {
+        reactor_offload(r->store->reactor, &r->job);
+    } else {
+        encode(r);
+        encoded(r);
+    }
+}
+
+/* ---- remove, link ------------------------------------------------------------------------- */
+
+void remove_start(struct request *r) {
+    struct larder_store *store = r->store;
+    if (!request_make_key(r))
+        return;
+    struct op_inputs in = {.key = request_key(r)};
+    bool index = has_index(store);
+    struct op *op = request_op(r, LARDER_OP_REMOVE, &in, main_over);
+    if (op == NULL)
+        return;
+    struct op *unlink = index ? request_op(r, LARDER_OP_LINK, &in, index_over) : NULL;
+    if (index && unlink == NULL) {
+        op_free(op);
+        request_unref(r);
+        return;
+    }
+    r->n_pending = index ? 2 : 1;
+    backend_call(store->cache.top, op);
+    if (index)
+        backend_call(store->tags.top, unlink);
+}
+
+void link_start(struct request *r) {
+    if (!request_make_key(r))
+        return;
+    struct op *op = link_op(r, r->in.tags, r->in.n_tags, main_over);
+    if (op == NULL)
+        return;
+    r->n_pending = 1;
+    backend_call(r->store->tags.top, op);
+}

@@ -1,0 +1,97 @@
+/*
+ * One request from larder_submit() to its answer, and after: whoever keeps the answer keeps
+ * this.  References: one until the request is answered, one for each op, want or job under
+ * way, one for each larder_answer_ref().  A request that is answered by its deadline lives on
+ * until the last op has come back; nothing it does then is seen by anybody.
+ */
+#ifndef CORE_REQUEST_H
+#define CORE_REQUEST_H
+
+#include "frame.h"
+#include "store.h"
+
+struct request {
+    struct larder_answer answer;     /* first: what larder_answer_ref() is given */
+    uint32_t refs;                   /* atomic */
+    struct larder_request in;        /* build, key, tags and cursor are copies */
+    struct larder_store *store;      /* not to be used once answered: it may be gone */
+    larder_answer_fn *done;
+    void *arg;
+    struct task task;
+    struct larder_timer timer;
+    uint64_t deadline_ns;
+    int64_t now_ms;                  /* when it was submitted */
+    bool answered;
+    bool borrowing;                  /* a job reads the caller's memory: no answer before it ends */
+    bool overdue;                    /* the deadline passed meanwhile */
+    struct arena arena;              /* what the answer points to */
+    char detail[256];
+
+    uint8_t *physical;               /* the key as the store has it (key_make) */
+    size_t physical_len;
+    struct op *op;                   /* the one op whose answer this request's is made of */
+    uint32_t n_pending;
+    int32_t failed;                  /* first failure of several ops */
+
+    /* get */
+    struct mark_want want;           /* marks of the request's tags and the guessed ones */
+    struct mark_want more;           /* those of the entry that were not asked for */
+    struct epoch_wait epoch_wait;
+    struct larder_bytes *tags;       /* the request's tags as the store takes them, then guesses */
+    size_t n_own_tags, n_tags;
+    struct larder_bytes *entry_tags; /* the entry's, as the store takes them */
+    struct frame frame;
+    bool has_frame;
+    bool entry_here, marks_here, epoch_here, more_here;
+    uint32_t verdict;
+
+    /* put */
+    struct job job;
+    struct larder_slice encoded;
+    int32_t encode_status;
+
+    /* revalidate */
+    struct larder_mark *marks;
+    uint32_t round;
+
+    uint8_t copies[];
+};
+
+/* The physical key of in.build, in.kind, in.key into r->physical; false: answered (no memory). */
+bool request_make_key(struct request *r);
+static inline struct larder_bytes request_key(const struct request *r) {
+    return (struct larder_bytes){r->physical, r->physical_len};
+}
+
+/* tags as the tag store takes them, in r's arena; NULL: no memory. */
+struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n, size_t extra);
+
+/* An op of r's: takes one reference, which request_op_over() gives back; NULL: answered. */
+struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *in, op_done_fn *done);
+
+/* Answers once: later calls do nothing.  detail is copied; NULL: "". */
+void request_answer(struct request *r, int32_t status, const char *detail);
+/* The same with what an op said. */
+void request_answer_op(struct request *r, const struct op *op);
+
+struct request *request_ref(struct request *r);
+void request_unref(struct request *r);
+
+/* What the codes do; on the reactor's thread, once. */
+void get_start(struct request *r);
+void check_start(struct request *r);
+void read_tags_start(struct request *r);
+void epoch_start(struct request *r);
+void put_start(struct request *r);
+void remove_start(struct request *r);
+void link_start(struct request *r);
+void revalidate_start(struct request *r);
+void list_start(struct request *r);
+void keys_of_start(struct request *r);
+void tags_of_start(struct request *r);
+void list_tags_start(struct request *r);
+void ping_start(struct request *r);
+void provision_start(struct request *r);
+void explain_start(struct request *r);
+
+#endif

@@ -1,0 +1,352 @@
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "layers.h"
+#include "log.h"
+#include "request.h"
+#include "runtime.h"
+
+static const uint64_t MS = 1000000u;
+enum {
+    CLOSE_LOOK_MS = 5,               /* how often a closing store looks whether it is quiet */
+    CLOSE_WAIT_MS = 5000             /* then a driver that still holds ops is left behind */
+};
+
+/* ---- stacks --------------------------------------------------------------------- */
+
+static bool push(struct larder_store *store, struct stack *stack, const struct larder_driver *driver,
+                 const void *config) {
+    struct backend *b = backend_new(store->reactor, driver, config, stack->top);
+    if (b == NULL)
+        return false;
+    stack->levels[stack->n++] = b;
+    stack->top = b;
+    return true;
+}
+
+static void free_stack(struct stack *stack) {
+    while (stack->n > 0)
+        backend_free(stack->levels[--stack->n]);
+}
+
+static bool wants_compression(const struct store_settings *settings) {
+    return strcmp(settings->compress, "off") != 0;
+}
+
+/* From the driver up: compress, namespace.  The place of retry, breaker, meter and fault is
+ * between the driver and compress. */
+static bool build_stacks(struct larder_store *store) {
+    const struct store_settings *settings = store->settings;
+    struct stack *cache = &store->cache, *tags = &store->tags;
+    const struct backend_spec *spec = &store->config->cache;
+
+    store->ns_settings = calloc(1, sizeof(*store->ns_settings));
+    store->compress_settings = calloc(1, sizeof(*store->compress_settings));
+    if (store->ns_settings == NULL || store->compress_settings == NULL)
+        return false;
+    *store->ns_settings = (struct layer_namespace_settings){.ns = settings->ns};
+    *store->compress_settings = (struct layer_compress_settings){
+        .min_bytes = settings->compress_min_bytes,
+        .level = settings->compress_level,
+        .max_value = (uint64_t)settings->max_value_bytes,
+    };
+    if (!push(store, cache, spec->driver, param_set_config(spec->params)))
+        return false;
+    if (wants_compression(settings) && !push(store, cache, &layer_compress, store->compress_settings))
+        return false;
+    if (!push(store, cache, &layer_namespace, store->ns_settings))
+        return false;
+    spec = &store->config->tags;
+    if (spec->driver == NULL) {
+        tags->top = cache->top;
+        return true;
+    }
+    return push(store, tags, spec->driver, param_set_config(spec->params)) &&
+           push(store, tags, &layer_namespace, store->ns_settings);
+}
+
+int32_t store_ready(struct larder_store *store, const char **ret_detail) {
+    struct backend *tops[] = {store->cache.top, store->tags.top};
+    for (size_t i = 0; i < N_ELEMENTS(tops); i++) {
+        int32_t status = backend_open(tops[i]);
+        if (status != LARDER_OK) {
+            *ret_detail = tops[i]->open_error;
+            return status;
+        }
+    }
+    if (store->tags.top->info.traits & LARDER_LOSSY) {
+        *ret_detail = "the tag store may lose single marks (LARDER_LOSSY), which this version cannot make up for";
+        return LARDER_UNSUPPORTED;
+    }
+    return LARDER_OK;
+}
+
+/* ---- the epoch ---------------------------------------------------------------------- */
+
+static void answer_epoch_waits(struct larder_store *store, int32_t status) {
+    struct epoch_wait *w = store->epoch_waits;
+    store->epoch_waits = NULL;
+    store->epoch_asked_ns = 0;
+    while (w != NULL) {
+        struct epoch_wait *next = w->next;
+        w->fn(w->arg, status);
+        w = next;
+    }
+}
+
+static void epoch_told(void *arg, struct op *op) {
+    struct larder_store *store = arg;
+    int32_t status = op->result.status;
+    if (status == LARDER_OK) {
+        epoch_learn(&store->epoch, op->result.epoch, reactor_now_ns(store->reactor));
+        epoch_heard(&store->epoch, store->epoch_asked_ns);
+    }
+    op_free(op);
+    answer_epoch_waits(store, status);
+}
+
+static void epoch_not_asked(void *arg) {
+    answer_epoch_waits(arg, LARDER_NOMEM);
+}
+
+void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns) {
+    struct op_inputs in = {.key = EPOCH_KEY};
+    wait->next = store->epoch_waits;
+    store->epoch_waits = wait;
+    if (store->epoch_asked_ns != 0)
+        return;
+    store->epoch_asked_ns = reactor_now_ns(store->reactor);
+    STAT(store, epoch_reads);
+    struct op *op = op_new(store->reactor, LARDER_OP_ADVANCE, &in, deadline_ns, epoch_told, store);
+    if (op != NULL) {
+        backend_call(store->tags.top, op);
+    } else {
+        store->epoch_task = (struct task){.fn = epoch_not_asked, .arg = store};
+        reactor_post(store->reactor, &store->epoch_task);
+    }
+}
+
+/* ---- open ------------------------------------------------------------------------------ */
+
+static uint32_t parse_kinds(const char *list) {
+    uint32_t kinds = 0;
+    for (uint32_t kind = 1; kind < LARDER_N_KINDS; kind++) {
+        const char *name = larder_kind_name(kind), *at = list;
+        size_t len = strlen(name);
+        while ((at = strstr(at, name)) != NULL) {
+            bool begins = at == list || at[-1] == ',' || at[-1] == ' ';
+            bool ends = at[len] == 0 || at[len] == ',' || at[len] == ' ';
+            if (begins && ends)
+                kinds |= 1u << kind;
+            at += len;
+        }
+    }
+    return kinds;
+}
+
+static void store_free(struct larder_store *store) {
+    free_stack(&store->tags);
+    free_stack(&store->cache);
+    guess_table_done(&store->guesses);
+    epoch_book_done(&store->epoch);
+    store_config_free(store->config);
+    free(store->ns_settings);
+    free(store->compress_settings);
+    pthread_cond_destroy(&store->idle);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+static void init_wait(struct larder_store *store) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->idle, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+/* The reader adds a hook to the reactor, which only its own thread may do. */
+static void begin(void *arg) {
+    struct larder_store *store = arg;
+    mark_reader_init(&store->marks, store->tags.top, &store->epoch);
+    store->marks.stat_reads = &store->stats.mark_reads;
+    store->marks.stat_marks = &store->stats.marks_read;
+}
+
+int32_t store_open_on(struct reactor *r, struct store_config *config, struct larder_store **ret,
+                      struct larder_error *error) {
+    struct larder_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        store_config_free(config);
+        return error_set(error, LARDER_NOMEM, "out of memory");
+    }
+    store->reactor = r;
+    store->config = config;
+    store->settings = config->settings;
+    store->shared_kinds = parse_kinds(config->settings->shared_kinds);
+    init_wait(store);
+    epoch_book_init(&store->epoch);
+    if (!build_stacks(store)) {
+        store_free(store);
+        return error_set(error, LARDER_NOMEM, "out of memory");
+    }
+    store->begin_task = (struct task){.fn = begin, .arg = store};
+    reactor_post(r, &store->begin_task);
+    *ret = store;
+    return LARDER_OK;
+}
+
+int32_t larder_open(const struct larder_config *config, struct larder_store **ret_store, struct larder_error *error) {
+    struct store_config *typed = NULL;
+    struct larder_store *store = NULL;
+    int32_t status = store_config_new(config, &typed, error);
+    if (status != LARDER_OK)
+        return status;
+    struct reactor *r = runtime_acquire();
+    if (r == NULL) {
+        store_config_free(typed);
+        return error_set(error, LARDER_NOMEM, "the I/O thread could not be started");
+    }
+    status = store_open_on(r, typed, &store, error);
+    if (status != LARDER_OK) {
+        runtime_release();
+        return status;
+    }
+    store->on_runtime = true;
+    *ret_store = store;
+    return LARDER_OK;
+}
+
+/* ---- close --------------------------------------------------------------------------------- */
+
+static bool is_quiet(const struct larder_store *store) {
+    const struct stack *stacks[] = {&store->cache, &store->tags};
+    for (size_t s = 0; s < N_ELEMENTS(stacks); s++)
+        for (size_t i = 0; i < stacks[s]->n; i++)
+            if (backend_busy(stacks[s]->levels[i]))
+                return false;
+    return store->marks.first == NULL && store->marks.n_reads == 0 && store->epoch_asked_ns == 0;
+}
+
+/* Looks again and again, because nobody tells when the last late op has come back.  A driver
+ * that never completes one keeps its memory: freeing it would be worse. */
+static void try_close(void *arg) {
+    struct larder_store *store = arg;
+    uint64_t now_ns = reactor_now_ns(store->reactor);
+    pthread_mutex_lock(&store->lock);
+    bool answered = store->inflight == 0;
+    pthread_mutex_unlock(&store->lock);
+    bool quiet = answered && is_quiet(store);
+    if (answered && store->close_by_ns == 0)
+        store->close_by_ns = now_ns + CLOSE_WAIT_MS * MS;
+    if (!quiet && (store->close_by_ns == 0 || now_ns < store->close_by_ns)) {
+        if (timer_set(&store->close_timer, now_ns + CLOSE_LOOK_MS * MS) == LARDER_OK)
+            return;
+    }
+    larder_fn *fn = store->close_fn;
+    void *fn_arg = store->close_arg;
+    timer_done(&store->close_timer);
+    mark_reader_done(&store->marks);
+    if (quiet) {
+        store_free(store);
+    } else {
+        log_line(LARDER_LOG_ERROR, "a driver never answered: its store is left behind at close");
+        if (store->on_runtime)
+            runtime_acquire();       /* the late completion will still need the thread */
+    }
+    fn(fn_arg);
+}
+
+static void close_here(void *arg) {
+    struct larder_store *store = arg;
+    timer_init(&store->close_timer, store->reactor, try_close, store);
+    try_close(store);
+}
+
+void store_close_begin(struct larder_store *store, larder_fn *fn, void *arg) {
+    pthread_mutex_lock(&store->lock);
+    store->closing = true;
+    pthread_mutex_unlock(&store->lock);
+    store->close_fn = fn;
+    store->close_arg = arg;
+    store->close_task = (struct task){.fn = close_here, .arg = store};
+    reactor_post(store->reactor, &store->close_task);
+}
+
+struct closing {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool over;
+};
+
+static void closed(void *arg) {
+    struct closing *c = arg;
+    pthread_mutex_lock(&c->lock);
+    c->over = true;
+    pthread_cond_signal(&c->cond);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void larder_close(struct larder_store *store) {
+    struct closing c = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    if (store == NULL)
+        return;
+    store_close_begin(store, closed, &c);
+    pthread_mutex_lock(&c.lock);
+    while (!c.over)
+        pthread_cond_wait(&c.cond, &c.lock);
+    pthread_mutex_unlock(&c.lock);
+    runtime_release();
+}
+
+/* ---- looking at a store ----------------------------------------------------------------------- */
+
+int larder_drain(struct larder_store *store, uint32_t timeout_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int err = 0;
+    pthread_mutex_lock(&store->lock);
+    while (store->inflight > 0 && err == 0)
+        err = pthread_cond_timedwait(&store->idle, &store->lock, &until);
+    int idle = store->inflight == 0;
+    pthread_mutex_unlock(&store->lock);
+    return idle;
+}
+
+const double *larder_epoch_cell(const struct larder_store *store) {
+    return &store->epoch.cell;
+}
+
+int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {
+    struct epoch_book *book = (struct epoch_book *)(uintptr_t)&store->epoch;
+    uint64_t now_ns = reactor_now_ns(store->reactor);
+    if (!(age_ms > 0))
+        return epoch_known(book);
+    if (age_ms * 1e6 >= (double)now_ns)
+        return 0;
+    return epoch_known_at(book, now_ns - (uint64_t)(age_ms * 1e6));
+}
+
+void larder_stats(const struct larder_store *store, struct larder_stats *ret) {
+    const uint64_t *from = (const uint64_t *)(const void *)&store->stats;
+    uint64_t *to = (uint64_t *)(void *)ret;
+    _Static_assert(sizeof(struct larder_stats) % sizeof(uint64_t) == 0, "all members are 64 bits wide");
+    for (size_t i = 0; i < sizeof(*ret) / sizeof(uint64_t); i++)
+        to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&store->lock;
+    pthread_mutex_lock(lock);
+    ret->inflight = store->inflight;
+    pthread_mutex_unlock(lock);
+    ret->epoch = epoch_known(&store->epoch);
+}

@@ -1,0 +1,89 @@
+/*
+ * A store: two stacks of backends, what this process knows of its epoch, and the requests that
+ * are under way.  store.c opens and closes it, request.c takes requests in and answers them;
+ * get.c, put.c, revalidate.c and enumerate.c are what requests do.  Everything but the entry
+ * points of larder.h runs on the reactor's thread.
+ */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include <pthread.h>
+
+#include "backend.h"
+#include "config.h"
+#include "epoch.h"
+#include "guess.h"
+#include "key.h"
+#include "mark_reader.h"
+
+struct request;
+
+enum { MAX_STACK = 8 };
+
+struct stack {                       /* [0] is the driver; each stands on the one before */
+    struct backend *levels[MAX_STACK];
+    size_t n;
+    struct backend *top;
+};
+
+struct epoch_wait {                  /* the asker's memory until fn */
+    struct epoch_wait *next;
+    void (*fn)(void *arg, int32_t status);
+    void *arg;
+};
+
+struct larder_store {
+    struct reactor *reactor;
+    bool on_runtime;                 /* the reactor is the runtime's */
+    struct store_config *config;
+    const struct store_settings *settings;
+    uint32_t shared_kinds;           /* bit (1 << kind) */
+
+    struct stack cache;
+    struct stack tags;               /* n 0: tags.top is cache.top */
+    struct layer_namespace_settings *ns_settings;
+    struct layer_compress_settings *compress_settings;
+
+    struct epoch_book epoch;
+    struct mark_reader marks;
+    struct guess_table guesses;
+    struct epoch_wait *epoch_waits;  /* of the question that is under way */
+    uint64_t epoch_asked_ns;         /* when it was sent; 0: none is */
+    struct task epoch_task, begin_task;
+
+    struct larder_stats stats;       /* relaxed atomics: written here, read anywhere */
+
+    pthread_mutex_t lock;            /* of what follows; idle is signalled when inflight falls to 0 */
+    pthread_cond_t idle;
+    uint64_t inflight;
+    bool closing;
+    bool closed;
+    struct task close_task;
+    struct larder_timer close_timer;
+    uint64_t close_by_ns;
+    larder_fn *close_fn;
+    void *close_arg;
+};
+
+/* Tests: a store on a reactor that is stepped by hand.  Takes config over, also on failure. */
+int32_t store_open_on(struct reactor *r, struct store_config *config, struct larder_store **ret,
+                      struct larder_error *error);
+/* Refuses new requests; when the running ones have ended, closes everything, frees the store
+ * and calls fn(arg) on the reactor's thread.  Any thread. */
+void store_close_begin(struct larder_store *store, larder_fn *fn, void *arg);
+
+/* Opens both stacks if need be; LARDER_OK or the first failure, with its text. */
+int32_t store_ready(struct larder_store *store, const char **ret_detail);
+
+static inline struct key_rules store_rules(const struct larder_store *store, const struct backend *top) {
+    return (struct key_rules){top->info.max_key, top->info.key_bytes, store->shared_kinds};
+}
+
+/* Ask the counter (advance 0), or join a question that is under way; fn is called later, never
+ * inside.  What it said is in store->epoch by then. */
+void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns);
+
+#define STAT_ADD(store, member, n) __atomic_fetch_add(&(store)->stats.member, (n), __ATOMIC_RELAXED)
+#define STAT(store, member) STAT_ADD(store, member, 1)
+
+#endif
