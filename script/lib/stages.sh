@@ -4,12 +4,13 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format dev clang release asan tsan valgrind fuzz model cli install js node20 node22 node24 node-asan
+stages=(format scripts dev clang release asan tsan valgrind fuzz model cli install js node20 node22 node24 node-asan
     node-tsan pack next-14 next-15 next-16 demo lint)
-quick_stages="format dev js node20 cli"
+quick_stages="format scripts dev js node20 cli"
 
 declare -A about=(
     [format]="the C code is laid out by clang-format"
+    [scripts]="what script/ itself does: the counting of tests"
     [dev]="gcc, -O1: unit, driver, ABI and crash tests"
     [clang]="all builds with clang 14, without a warning"
     [release]="the same tests on what users get: gcc -O2, fortified"
@@ -60,6 +61,10 @@ run_ctest() {
 stage_format() {
     script/format --check
     printf '1 passed, 0 failed\n'
+}
+
+stage_scripts() {
+    node --test --test-reporter=tap tests/script
 }
 
 stage_dev() {
