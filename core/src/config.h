@@ -27,18 +27,29 @@ struct store_settings {              /* table: store_params[] in config.c; larde
 struct backend_spec {
     const struct larder_driver *driver;
     struct param_set *params;        /* owned */
+    char *named;                     /* owned; how the configuration names the driver: a path, or its name */
 };
 
 struct store_config {
-    struct store_settings *settings; /* inside settings_set */
+    const struct store_settings *settings; /* inside settings_set */
     struct param_set *settings_set;
     struct backend_spec cache;
     struct backend_spec tags;        /* driver NULL: the same instance as cache */
 };
 
+/* Where nothing is configured. */
+#define CONFIG_DEFAULT_CACHE "fs:.next/cache/larder"
+
 /* Loads drivers and types everything.  *ret is owned by the caller: store_config_free(). */
 int32_t store_config_new(const struct larder_config *config, struct store_config **ret,
                          struct larder_error *error);
 struct store_config *store_config_free(struct store_config *config);
+
+/* For what reads configuration from one place (config_json.c, the environment): settings with
+ * one number belong together, whatever their order, and stand above those with smaller ones.
+ * larder_config_set() has one number for each `where`. */
+uint32_t config_new_source(struct larder_config *config);
+int32_t config_add(struct larder_config *config, uint32_t source, const char *name, const char *value,
+                   const char *where, struct larder_error *error);
 
 #endif
