@@ -14,7 +14,7 @@ static atomic_size_t live;
 
 static struct larder_buf *buf_make(size_t len) {
     size_t size;
-    if (__builtin_add_overflow(sizeof(struct larder_buf), len, &size))
+    if (__builtin_add_overflow(sizeof(struct larder_buf), len, &size) || size > PTRDIFF_MAX)
         return NULL;
     struct larder_buf *buf = malloc(size);
     if (!buf)

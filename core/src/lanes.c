@@ -59,6 +59,7 @@ static void *lane_main(void *arg) {
     struct lane *lane = arg;
     struct lanes *l = lane->lanes;
 
+    pthread_setname_np(pthread_self(), l->name);
     pthread_mutex_lock(&l->lock);
     for (;;) {
         struct lane_job *job = job_take(l);
@@ -146,7 +147,7 @@ static void lane_start(struct lanes *l) {
     struct lane *lane = &l->lane[l->n_threads];
     lane->lanes = l;
     lane->no = l->n_threads;
-    if (thread_start(&lane->thread, l->name, lane_main, lane))
+    if (thread_start(&lane->thread, lane_main, lane))
         l->n_threads++;
     else if (l->n_threads == 0)
         log_line(LARDER_LOG_WARN, "cannot start a thread (%s): blocking calls run on the I/O thread",

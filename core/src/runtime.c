@@ -8,8 +8,9 @@ static struct {
     struct reactor *reactor;
     pthread_t thread;
     struct task stop; /* posted by the last user */
-    bool stopped;     /* the thread's own */
-} runtime = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_t stop_lock;
+    bool stopped; /* the thread's own */
+} runtime = {.lock = PTHREAD_MUTEX_INITIALIZER, .stop_lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool here;
 
@@ -20,10 +21,13 @@ static void stop_run(void *arg) {
 
 static void *runtime_main(void *arg) {
     struct reactor *r = arg;
+    pthread_setname_np(pthread_self(), "larder-io");
     here = true;
     runtime.stopped = false;
     while (!runtime.stopped)
         (void)reactor_step(r, true, UINT64_MAX);
+    pthread_mutex_lock(&runtime.stop_lock); /* runtime_release() has left reactor_post() */
+    pthread_mutex_unlock(&runtime.stop_lock);
     reactor_free(r); /* here: what is still posted belongs on this thread */
     return NULL;
 }
@@ -32,7 +36,7 @@ struct reactor *runtime_acquire(void) {
     pthread_mutex_lock(&runtime.lock);
     if (runtime.users == 0) {
         runtime.reactor = reactor_new(NULL);
-        if (runtime.reactor && !thread_start(&runtime.thread, "larder-io", runtime_main, runtime.reactor))
+        if (runtime.reactor && !thread_start(&runtime.thread, runtime_main, runtime.reactor))
             runtime.reactor = reactor_free(runtime.reactor);
     }
     if (runtime.reactor)
@@ -47,7 +51,9 @@ void runtime_release(void) {
     pthread_mutex_lock(&runtime.lock);
     if (--runtime.users == 0) {
         runtime.stop.fn = stop_run;
+        pthread_mutex_lock(&runtime.stop_lock);
         reactor_post(runtime.reactor, &runtime.stop);
+        pthread_mutex_unlock(&runtime.stop_lock);
         pthread_join(runtime.thread, NULL);
         runtime.reactor = NULL;
     }

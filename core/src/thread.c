@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-bool thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *arg), void *arg) {
+bool thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg) {
     sigset_t blocked, before;
     sigfillset(&blocked);
     sigdelset(&blocked, SIGSEGV);
@@ -16,7 +16,6 @@ bool thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *arg
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return false;
-    pthread_setname_np(thread, name);
     *ret_thread = thread;
     return true;
 }
