@@ -47,7 +47,7 @@ struct store_config *store_config_free(struct store_config *config);
 
 /* For what reads configuration from one place (config_json.c, the environment): settings with
  * one number belong together, whatever their order, and stand above those with smaller ones.
- * larder_config_set() has one number for each `where`. */
+ * larder_config_set() has one number for each `where`, the ":7" of "larder.json:7" apart. */
 uint32_t config_new_source(struct larder_config *config);
 int32_t config_add(struct larder_config *config, uint32_t source, const char *name, const char *value,
                    const char *where, struct larder_error *error);

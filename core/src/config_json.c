@@ -21,10 +21,6 @@ enum { FILE_MAX = 1 << 20, NAME_SIZE = 128 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-static const char *kind_of(const cJSON *item) {
-    return cJSON_IsArray(item) ? "an array" : cJSON_IsNull(item) ? "null" : "an object";
-}
-
 /* A scalar as the text that its setting is parsed from; NULL where it is none. */
 static const char *text_of(const cJSON *item, char *buffer, size_t size) {
     if (cJSON_IsString(item))
@@ -41,15 +37,45 @@ static const char *text_of(const cJSON *item, char *buffer, size_t size) {
     return buffer;
 }
 
+/* ["a", "b"] is "a,b", malloc()ed into *ret; NULL there: something in it is no scalar. */
+static int32_t join_array(const cJSON *array, char **ret, struct larder_error *error) {
+    char buffer[64];
+    size_t size = 1;
+    *ret = NULL;
+    for (const cJSON *item = array->child; item; item = item->next) {
+        const char *text = text_of(item, buffer, sizeof buffer);
+        if (text == NULL)
+            return LARDER_OK;
+        size += strlen(text) + 1;
+    }
+    char *joined = malloc(size);
+    if (joined == NULL)
+        return error_set(error, LARDER_NOMEM, "out of memory");
+    struct phrase phrase = phrase_begin(joined, size);
+    for (const cJSON *item = array->child; item; item = item->next)
+        phrase_add(&phrase, "%s%s", item == array->child ? "" : ",", text_of(item, buffer, sizeof buffer));
+    *ret = joined;
+    return LARDER_OK;
+}
+
 static int32_t add_item(struct larder_config *config, uint32_t source, const char *name, const cJSON *item,
                         const char *where, struct larder_error *error) {
     char buffer[64];
-    const char *text = text_of(item, buffer, sizeof buffer);
-    if (text == NULL)
-        return error_set(error, LARDER_INVALID,
-                         "setting '%s' (%s) is %s: give a text, a number, or true or false%s", name, where,
-                         kind_of(item), cJSON_IsNull(item) ? ", or leave it out" : "");
-    return config_add(config, source, name, text, where, error);
+    char *joined = NULL;
+    if (cJSON_IsNull(item))
+        return LARDER_OK; /* as good as left out */
+    int32_t status = cJSON_IsArray(item) ? join_array(item, &joined, error) : LARDER_OK;
+    const char *text = joined ? joined : text_of(item, buffer, sizeof buffer);
+    if (status == LARDER_OK && text == NULL)
+        status = error_set(error, LARDER_INVALID,
+                           "setting '%s' (%s) is neither a text, a number, true, false, nor a list of those",
+                           name, where);
+    else if (status == LARDER_OK)
+        status = config_add(config, source, name, text, where, error);
+    if (joined)
+        explicit_bzero(joined, strlen(joined));
+    free(joined);
+    return status;
 }
 
 /* Whether the same name stands earlier in the same object. */
@@ -65,18 +91,24 @@ static int32_t refuse_repeated(const char *name, const char *where, struct larde
     return error_set(error, LARDER_INVALID, "setting '%s' (%s) is there twice", name, where);
 }
 
-/* {"driver": "fs", "max-size": "1GB"} */
+/* {"driver": "fs", "max-size": "1GB"}; or "url" in place of "driver". */
 static int32_t add_object(struct larder_config *config, uint32_t source, const cJSON *object,
                           const char *where, struct larder_error *error) {
     const char *role = object->string;
+    const cJSON *driver = cJSON_GetObjectItemCaseSensitive(object, "driver");
+    if (driver == NULL)
+        driver = cJSON_GetObjectItemCaseSensitive(object, "url");
+    if (!cJSON_IsString(driver) || *driver->valuestring == '\0')
+        return error_set(error, LARDER_INVALID,
+                         "setting '%s' (%s) is an object without \"driver\" (a name) or \"url\"", role,
+                         where);
     for (const cJSON *item = object->child; item; item = item->next) {
         char name[NAME_SIZE];
         struct phrase phrase = phrase_begin(name, sizeof name);
-        bool driver = strcmp(item->string, "driver") == 0;
         phrase_add(&phrase, "%s.%s", role, item->string);
         if (is_repeated(object, item))
             return refuse_repeated(name, where, error);
-        int32_t status = add_item(config, source, driver ? role : name, item, where, error);
+        int32_t status = add_item(config, source, item == driver ? role : name, item, where, error);
         if (status != LARDER_OK)
             return status;
     }
@@ -87,6 +119,8 @@ static int32_t add_all(struct larder_config *config, const cJSON *root, const ch
                        struct larder_error *error) {
     uint32_t source = config_new_source(config);
     for (const cJSON *item = root->child; item; item = item->next) {
+        if (item->string[0] == '$')
+            continue; /* "$schema", "$comment": for editors and people */
         bool role = strcmp(item->string, "cache") == 0 || strcmp(item->string, "tags") == 0;
         if (is_repeated(root, item))
             return refuse_repeated(item->string, where, error);

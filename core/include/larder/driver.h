@@ -282,7 +282,11 @@ struct larder_param {                /* one setting; the core parses and checks 
     const char *env;                 /* names read from the environment, "A|B"; NULL: none but LARDER_* */
     const char *help;                /* one line */
 };
-/* The setting named "url" receives what stands before `?` in a configured URL. */
+/* The setting named "url" (a text) receives what stands before `?` in a configured URL: for a URL
+ * that begins with the driver's own name and `:` but not `://`, the rest (`fs:.next/cache` gives
+ * ".next/cache"); otherwise all of it ("redis://host:6379", "unix:/run/redis.sock").  A driver
+ * that is configured by a path or a plain name gets no url that way.  The values behind `?`
+ * arrive percent-decoded, url as it is written. */
 #define LARDER_AT(type, member) \
     ((uint32_t)(offsetof(type, member) + \
                 0 * sizeof(char[sizeof(((type *)0)->member) == 8 ? 1 : -1])))
