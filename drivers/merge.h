@@ -21,35 +21,37 @@ static inline int64_t larder_merge_sooner(int64_t a, int64_t b) {
 }
 
 /*
+ * A mark as it counts at now_ms.  stale_epoch and expire_at_ms are a pair.  A pair that is due
+ * says no more than "older than stale_epoch is gone", so it moves into expired_epoch; an expiry
+ * without a stale epoch says nothing.
+ */
+static inline struct larder_mark larder_merge_settled(struct larder_mark mark, int64_t now_ms) {
+    if (mark.stale_epoch == LARDER_UNSET)
+        mark.expire_at_ms = LARDER_UNSET;
+    if (mark.expire_at_ms != LARDER_UNSET && mark.expire_at_ms <= now_ms) {
+        mark.expired_epoch = larder_merge_max(mark.expired_epoch, mark.stale_epoch);
+        mark.stale_epoch = LARDER_UNSET;
+        mark.expire_at_ms = LARDER_UNSET;
+    }
+    return mark;
+}
+
+/*
  * What is stored after `add` arrives at now_ms (op->now_ms); stored NULL: nothing was.  The tag
  * of the result is add's.  In bump() the driver replaces LARDER_NEW_EPOCH before it calls this.
  *
- * stale_epoch and expire_at_ms are a pair.  Once the stored pair is due it says no more than
- * "older than stale_epoch is gone", so it moves into expired_epoch and makes room; until then
- * two pairs join to the stricter of both.  Nothing that was gone, or due to go, comes back.
+ * Both marks are settled, then the stricter of each member wins.  So the result is the same
+ * whatever the order of arrival, and nothing that was gone, or due to go, comes back.
  */
 static inline struct larder_mark larder_merge_mark(const struct larder_mark *stored,
                                                    const struct larder_mark *add, int64_t now_ms) {
-    if (!stored)
-        return *add;
+    struct larder_mark out = larder_merge_settled(*add, now_ms);
 
-    struct larder_mark out = *stored;
-    out.tag = add->tag;
-    out.expired_epoch = larder_merge_max(stored->expired_epoch, add->expired_epoch);
-
-    int due = stored->expire_at_ms != LARDER_UNSET && stored->expire_at_ms <= now_ms;
-    if (due)
-        out.expired_epoch = larder_merge_max(out.expired_epoch, stored->stale_epoch);
-
-    if (add->stale_epoch == LARDER_UNSET && add->expire_at_ms == LARDER_UNSET)
-        return out; /* no pair came: leave the stored one, due or not */
-
-    if (due) {
-        out.stale_epoch = add->stale_epoch;
-        out.expire_at_ms = add->expire_at_ms;
-    } else {
-        out.stale_epoch = larder_merge_max(stored->stale_epoch, add->stale_epoch);
-        out.expire_at_ms = larder_merge_sooner(stored->expire_at_ms, add->expire_at_ms);
+    if (stored) {
+        struct larder_mark old = larder_merge_settled(*stored, now_ms);
+        out.expired_epoch = larder_merge_max(old.expired_epoch, out.expired_epoch);
+        out.stale_epoch = larder_merge_max(old.stale_epoch, out.stale_epoch);
+        out.expire_at_ms = larder_merge_sooner(old.expire_at_ms, out.expire_at_ms);
     }
     return out;
 }
