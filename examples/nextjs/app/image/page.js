@@ -1,0 +1,7 @@
+import Bench from '../../components/bench.js';
+
+export const metadata = { title: 'Optimized image' };
+
+export default function Page() {
+  return <Bench id="image" />;
+}

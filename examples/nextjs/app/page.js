@@ -1,0 +1,26 @@
+import Shelf from '../components/shelf.js';
+import Stack from '../components/stack.js';
+
+export default function Page() {
+  return (
+    <>
+      <section className="hero">
+        <h1>Nine caches, one&nbsp;shelf.</h1>
+        <p className="lede">
+          Each jar is one kind of entry that Next.js caches and Larder keeps. It shows how old its content is and drains
+          with its lifetime. Open one to let it go stale, and see who notices.
+        </p>
+      </section>
+      <Shelf />
+      <section aria-labelledby="stack-heading" className="how">
+        <h2 id="stack-heading">How it is stacked</h2>
+        <Stack />
+        <p className="quiet">
+          Next.js asks its <code>cacheHandler</code>; that is Larder, inside each server process. The driver below it is a
+          setting: files here, Redis, Memcached, S3 or DynamoDB elsewhere. A revalidation is a mark in the store, so every
+          process sees it.
+        </p>
+      </section>
+    </>
+  );
+}
