@@ -1,0 +1,286 @@
+'use strict';
+/*
+ * The native module: finding it, and the JavaScript half of a call (see native.d.ts for what it
+ * offers, ../src/deliver.h for how answers arrive).
+ *
+ * Nothing is loaded when this file is evaluated, and the path of the module is computed: bundlers
+ * pull cache handlers into edge and proxy bundles, where a require() of a .node file they can see
+ * fails the build, and loading it fails at run time.
+ */
+
+const KIND = Object.freeze({ PAGE: 1, FETCH: 2, IMAGE: 3, USE_CACHE: 4 });
+const FLAG = Object.freeze({ RENDER: 16, ANY: 8 });
+const FRESH = 1;
+const STALE = 2;
+const GONE = 3;
+const MISS = 0;
+
+/* From larder.h. */
+const DO_GET = 1;
+const DO_REVALIDATE = 6;
+const DO_CHECK = 7;
+const DO_EPOCH = 8;
+const MODE_EXPIRE = 0;
+const MODE_STALE = 1;
+const PUT_IF_ABSENT = 1;
+
+/* From deliver.h. */
+const HAS_DETAIL = 1;
+const HAS_ENTRY = 2;
+const HAS_BLOCK = 4;
+const HAS_TEXT_ARRAY = 8;
+
+// ---- finding it ---------------------------------------------------------------------------
+
+const ADDON = 'larder.node';
+/** @type {any} undefined: not tried yet; null: cannot be loaded here */
+let loaded;
+
+/** Where the module may be, in order.  `here` is this package, which a bundler may have moved. */
+function candidates(path, require) {
+  if (process.env.LARDER_NODE_ADDON) return [path.resolve(process.env.LARDER_NODE_ADDON)];
+  const homes = [path.join(__dirname, '..')];
+  try {
+    homes.push(path.dirname(require.resolve('larder/package.json')));
+  } catch {
+    // Not a dependency of the application's folder: then only the place of this file is known.
+  }
+  const paths = homes.map((home) => path.join(home, 'prebuilds', `${process.platform}-${process.arch}`, ADDON));
+  // A checkout: bindings/node is two folders below the root.
+  for (const preset of ['release', 'dev']) paths.push(path.join(homes[0], '..', '..', 'build', preset, 'lib', ADDON));
+  return paths;
+}
+
+function find() {
+  // Bundlers put the constant in and drop what they must not see.
+  if (process.env.NEXT_RUNTIME !== 'edge') {
+    const { createRequire } = require('node:module');
+    const path = require('node:path');
+    const fs = require('node:fs');
+    const fromApp = createRequire(path.join(process.cwd(), 'package.json'));
+    const paths = candidates(path, fromApp);
+    const found = paths.find((file) => fs.existsSync(file));
+    if (!found) {
+      throw new Error(
+        `there is no ${ADDON} for ${process.platform}-${process.arch} (looked at ${paths.join(', ')}); ` +
+          'add it to outputFileTracingIncludes, or name it in LARDER_NODE_ADDON',
+      );
+    }
+    return fromApp(found);
+  }
+  throw new Error('the edge runtime loads no native modules');
+}
+
+function load() {
+  if (loaded === undefined) {
+    try {
+      loaded = find();
+    } catch (error) {
+      loaded = null;
+      console.warn(`larder: the native module cannot be loaded, so nothing is cached: ${String(error.message).split('\n')[0]}`);
+    }
+  }
+  return loaded;
+}
+
+// ---- answers ------------------------------------------------------------------------------
+
+/**
+ * The promises of one environment.  There is one desk per native module, also where this file is
+ * evaluated twice: it hangs on the module's exports.
+ */
+class Desk {
+  constructor(native) {
+    /** @type {Array<((value: any) => void) | undefined>} by slot */
+    this.resolvers = [];
+    /** Memory that the core reads until the slot's answer comes. @type {any[]} */
+    this.kept = [];
+    /** @type {number[]} */
+    this.free = [];
+    this.numbers = new Float64Array(0);
+    native.connect((count, ...values) => this.deliver(count, values));
+  }
+
+  /** A slot, which wait() or drop() ends. */
+  take() {
+    return this.free.length > 0 ? this.free.pop() : this.resolvers.push(undefined) - 1;
+  }
+
+  wait(slot, kept) {
+    this.kept[slot] = kept;
+    return new Promise((resolve) => {
+      this.resolvers[slot] = resolve;
+    });
+  }
+
+  drop(slot) {
+    this.free.push(slot);
+  }
+
+  deliver(count, values) {
+    if (count < 0) {
+      this.numbers = values[0];
+      return;
+    }
+    const { numbers } = this;
+    let at = 0;
+    let v = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = numbers[at];
+      const code = numbers[at + 1];
+      const outcome = numbers[at + 2];
+      const known = numbers[at + 3];
+      const contents = numbers[at + 4];
+      at += 5;
+      let answer;
+      if (contents & HAS_ENTRY) {
+        const n = numbers[at + 4];
+        const meta = values[v++];
+        const block = contents & HAS_BLOCK ? values[v++] : undefined;
+        const many = contents & HAS_TEXT_ARRAY ? values[v++] : undefined;
+        const parts = new Array(n);
+        let m = 0;
+        for (let p = 0, pair = at + 5; p < n; p++, pair += 2) {
+          const offset = numbers[pair];
+          const length = numbers[pair + 1];
+          if (offset < 0) parts[p] = many ? many[m++] : values[v++];
+          else if (length === 0) parts[p] = Buffer.alloc(0);
+          else if (length === block.length) parts[p] = block;
+          else parts[p] = block.subarray(offset, offset + length);
+        }
+        answer = {
+          verdict: outcome,
+          known,
+          epoch: numbers[at],
+          modified: numbers[at + 1],
+          revalidate: numbers[at + 2],
+          expire: numbers[at + 3],
+          meta,
+          parts,
+        };
+        at += 5 + 2 * n;
+      } else {
+        answer = answerOf(code, outcome, known, contents & HAS_DETAIL ? values[v++] : undefined);
+      }
+      const resolve = this.resolvers[slot];
+      this.resolvers[slot] = undefined;
+      this.kept[slot] = undefined;
+      this.free.push(slot);
+      resolve(answer);
+    }
+  }
+}
+
+/** An answer without an entry, in the shape of its request. */
+function answerOf(code, outcome, known, detail) {
+  let answer;
+  if (code === DO_GET || code === DO_CHECK) answer = { verdict: outcome, known };
+  else if (code === DO_REVALIDATE) answer = { status: outcome, epoch: known };
+  else if (code === DO_EPOCH) answer = { status: outcome, known };
+  else answer = { status: outcome };
+  if (detail !== undefined) answer.detail = detail;
+  return answer;
+}
+
+/** @returns {Desk} */
+function deskOf(native) {
+  if (!native.desk) native.desk = new Desk(native);
+  return native.desk;
+}
+
+// ---- a store ------------------------------------------------------------------------------
+
+/** @implements {import('./native').Store} */
+class Store {
+  #calls;
+  #desk;
+  #cell;
+
+  constructor(calls, desk) {
+    this.#calls = calls;
+    this.#desk = desk;
+    this.#cell = calls.cell;
+  }
+
+  /** refused: what the native function answered; undefined where the call is under way. */
+  #end(slot, code, refused, kept) {
+    if (refused === undefined) return this.#desk.wait(slot, kept);
+    this.#desk.drop(slot);
+    return Promise.resolve(answerOf(code, refused[0], this.known(), refused[1]));
+  }
+
+  get(kind, build, key, tags, flags) {
+    const slot = this.#desk.take();
+    return this.#end(slot, DO_GET, this.#calls.get(slot, kind, build, key, tags, flags));
+  }
+
+  put(entry) {
+    const slot = this.#desk.take();
+    // Copied, so that nobody takes a Buffer out while the core reads it.
+    const parts = entry.parts.slice();
+    const tags = entry.tags.length > 1 ? [...new Set(entry.tags)] : entry.tags;
+    const refused = this.#calls.put(
+      slot,
+      entry.kind,
+      entry.build,
+      entry.key,
+      entry.epoch,
+      entry.modified,
+      entry.revalidate,
+      entry.expire,
+      tags,
+      entry.meta,
+      parts,
+      entry.names,
+      entry.ifAbsent ? PUT_IF_ABSENT : 0,
+    );
+    return this.#end(slot, 0, refused, parts);
+  }
+
+  remove(kind, build, key) {
+    const slot = this.#desk.take();
+    return this.#end(slot, 0, this.#calls.remove(slot, kind, build, key));
+  }
+
+  revalidate(tags, expireInMs) {
+    const slot = this.#desk.take();
+    const now = expireInMs === undefined || expireInMs <= 0;
+    const mode = now ? MODE_EXPIRE : MODE_STALE;
+    return this.#end(slot, DO_REVALIDATE, this.#calls.revalidate(slot, tags, mode, now ? 0 : expireInMs));
+  }
+
+  check(tags, epoch) {
+    const slot = this.#desk.take();
+    return this.#end(slot, DO_CHECK, this.#calls.check(slot, tags, epoch));
+  }
+
+  epoch() {
+    const slot = this.#desk.take();
+    return this.#end(slot, DO_EPOCH, this.#calls.epoch(slot));
+  }
+
+  known() {
+    return this.#cell ? this.#cell[0] : this.#calls.known();
+  }
+
+  knownAt(ageMs) {
+    return this.#calls.knownAt(ageMs);
+  }
+
+  drain(ms) {
+    return this.#calls.drain(ms);
+  }
+
+  stats() {
+    return this.#calls.stats();
+  }
+}
+
+function open(settings) {
+  const native = load();
+  if (!native) throw new Error('larder: the native module is not loaded');
+  const desk = deskOf(native);
+  return new Store(native.open(settings.flat()), desk);
+}
+
+module.exports = { load, open, KIND, FLAG, FRESH, STALE, GONE, MISS };

@@ -1,0 +1,88 @@
+/*
+ * One environment of Node.js (the main thread, or a worker) that has loaded the addon, its
+ * calls that are under way, and how their answers come back.
+ *
+ * A call is made on the JavaScript thread and answered on the core's I/O thread, which puts it
+ * on the client's list; one wake-up of the threadsafe function brings everything that is on the
+ * list by then.  An environment may go away at any time (worker.terminate()): from then on the
+ * client is `dead`, and answers are dropped where they arrive.
+ */
+#ifndef NODE_CLIENT_H
+#define NODE_CLIENT_H
+
+#include <node_api.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "larder/larder.h"
+#include "registry.h"
+#include "scratch.h"
+
+/* Present since Node.js 20, declared by its headers only as experimental; NULL elsewhere. */
+typedef napi_status external_latin1_fn(napi_env env, char *text, size_t len, napi_finalize finalize,
+                                       void *hint, napi_value *ret, bool *ret_copied);
+typedef napi_status external_utf16_fn(napi_env env, char16_t *text, size_t units, napi_finalize finalize,
+                                      void *hint, napi_value *ret, bool *ret_copied);
+
+struct client;
+
+struct handle { /* a store, as one environment uses it */
+    struct handle *next;
+    struct client *client;
+    struct shared_store *shared; /* NULL once the environment goes away */
+};
+
+struct call {
+    struct call *next;
+    struct client *client;
+    const struct larder_answer *answer; /* one reference; NULL until answered */
+    uint32_t code;                      /* LARDER_DO_* */
+    uint32_t slot;                      /* where JavaScript keeps the promise */
+    bool borrows;                       /* from this environment's memory, until answered */
+};
+
+struct put {
+    struct call call;
+    struct larder_entry entry;
+    struct scratch scratch;
+};
+
+struct client {
+    atomic_size_t refs; /* the environment, the threadsafe function, each call */
+
+    pthread_mutex_t lock;       /* of what follows */
+    pthread_cond_t returned;    /* `borrowed` has become 0 */
+    struct call *first, **last; /* answered and not delivered */
+    size_t borrowed;            /* calls that read this environment's memory */
+    bool dead;                  /* drop what arrives */
+    bool deaf;                  /* `wake` is closing and must not be called again */
+
+    napi_threadsafe_function wake; /* set once, before the first call */
+
+    /* The JavaScript thread's own. */
+    napi_env env;
+    size_t pending; /* calls not delivered: while there are any, the process stays */
+    struct handle *handles;
+    double *numbers; /* a Float64Array that deliver() reads */
+    size_t n_numbers;
+    napi_ref numbers_ref;
+    bool copies; /* this Node.js takes no external memory */
+    external_latin1_fn *external_latin1;
+    external_utf16_fn *external_utf16;
+};
+
+struct client *client_new(napi_env env);
+void client_unref(struct client *client);
+
+/* deliver(count, ...values) is how answers reach JavaScript; see deliver.h. */
+napi_status client_connect(struct client *client, napi_value deliver);
+
+/* Register the call, which is going to be submitted; or take that back. */
+void client_begin(struct client *client, struct call *call);
+void client_cancel(struct client *client, struct call *call);
+/* larder_answer_fn; arg is the call. */
+void client_answered(void *arg, const struct larder_answer *answer);
+void call_free(struct call *call);
+
+#endif

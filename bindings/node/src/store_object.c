@@ -1,0 +1,291 @@
+/*
+ * The functions of a store.  Each takes the slot of its promise first, and answers undefined
+ * when the call is under way, or [status, text] when it is not.
+ */
+#include "store_object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+
+/* ---- making calls ----------------------------------------------------------------- */
+
+static napi_value refusal(struct args *args, int32_t status, const char *text) {
+    napi_value pair, value;
+    if (napi_create_array_with_length(args->env, 2, &pair) != napi_ok ||
+        napi_create_int32(args->env, status, &value) != napi_ok ||
+        napi_set_element(args->env, pair, 0, value) != napi_ok ||
+        napi_create_string_utf8(args->env, text, NAPI_AUTO_LENGTH, &value) != napi_ok ||
+        napi_set_element(args->env, pair, 1, value) != napi_ok)
+        return NULL;
+    return pair;
+}
+
+/* Takes over the call; answers what JavaScript gets. */
+static napi_value submit(struct args *args, struct call *call, uint32_t slot,
+                         const struct larder_request *request) {
+    struct handle *handle = args->data;
+    if (!call)
+        args_fail(args, LARDER_NOMEM, "the call", "does not fit into memory");
+    if (args->status != LARDER_OK) {
+        if (call)
+            call_free(call);
+        return refusal(args, args->status, args->complaint);
+    }
+    call->code = request->code;
+    call->slot = slot;
+    client_begin(handle->client, call);
+    int32_t status = larder_submit(handle->shared->store, request, client_answered, call);
+    if (status == LARDER_OK)
+        return NULL;
+    client_cancel(handle->client, call);
+    call_free(call);
+    return refusal(args, status, larder_status_name(status));
+}
+
+static struct call *call_new(void) {
+    return calloc(1, sizeof(struct call));
+}
+
+/* The store's settings may be gone: an 'exit' handler of a worker can still call. */
+static bool begin(struct args *args, napi_env env, napi_callback_info info, struct scratch *scratch) {
+    scratch_init(scratch);
+    args_init(args, env, info, scratch);
+    const struct handle *handle = args->data;
+    if (handle && !handle->shared)
+        args_fail(args, LARDER_INVALID, "the store", "is closed");
+    return args->status == LARDER_OK;
+}
+
+/* get(slot, kind, build, key, tags, flags) */
+static napi_value js_get(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_GET};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.kind = args_u32(&args, 1, "kind");
+    request.build = args_text(&args, 2, "build");
+    request.key = args_text(&args, 3, "key");
+    request.tags = args_texts(&args, 4, "tags", &request.n_tags);
+    request.flags = args_u32(&args, 5, "flags") | LARDER_F_V8;
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
+/* put(slot, kind, build, key, epoch, modified, revalidate, expire, tags, meta, parts, names, flags):
+ * JavaScript keeps the parts' memory until the promise is resolved. */
+static napi_value js_put(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch unused;
+    bool ready = begin(&args, env, info, &unused);
+    struct put *put = malloc(sizeof(*put));
+    if (!put || !ready)
+        return submit(&args, put ? memset(put, 0, sizeof(put->call)) : NULL, 0, &(struct larder_request){0});
+
+    put->call = (struct call){.code = LARDER_DO_PUT, .borrows = true};
+    scratch_init(&put->scratch);
+    args.scratch = &put->scratch;
+    struct larder_request request = {.code = LARDER_DO_PUT, .entry = &put->entry};
+    struct larder_entry *entry = &put->entry;
+    *entry = (struct larder_entry){0};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    entry->kind = args_u32(&args, 1, "kind");
+    request.build = args_text(&args, 2, "build");
+    entry->key = args_text(&args, 3, "key");
+    entry->epoch = args_epoch(&args, 4, "epoch");
+    entry->modified_ms = args_ms(&args, 5, "modified");
+    entry->revalidate_ms = args_ms(&args, 6, "revalidate");
+    entry->expire_ms = args_ms(&args, 7, "expire");
+    entry->tags = args_texts(&args, 8, "tags", &entry->n_tags);
+    entry->meta = args_text(&args, 9, "meta");
+    entry->parts = args_parts(&args, 10, 11, &entry->n_parts);
+    request.flags = args_u32(&args, 12, "flags");
+    return submit(&args, &put->call, slot, &request);
+}
+
+/* remove(slot, kind, build, key) */
+static napi_value js_remove(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_REMOVE};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.kind = args_u32(&args, 1, "kind");
+    request.build = args_text(&args, 2, "build");
+    request.key = args_text(&args, 3, "key");
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
+/* revalidate(slot, tags, mode, expire_in_ms) */
+static napi_value js_revalidate(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.tags = args_texts(&args, 1, "tags", &request.n_tags);
+    request.mode = args_u32(&args, 2, "mode");
+    int64_t expire_in_ms = args_ms(&args, 3, "expireInMs");
+    request.expire_in_ms = expire_in_ms == LARDER_FOREVER ? LARDER_UNSET : expire_in_ms;
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
+/* check(slot, tags, epoch) */
+static napi_value js_check(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_CHECK};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.tags = args_texts(&args, 1, "tags", &request.n_tags);
+    request.epoch = args_epoch(&args, 2, "epoch");
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
+/* epoch(slot) */
+static napi_value js_epoch(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_EPOCH};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
+/* ---- what is answered at once ------------------------------------------------------ */
+
+/* known(): for a Node.js that takes no external memory; elsewhere `cell` is read. */
+static napi_value js_known(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    double known = 0;
+    if (begin(&args, env, info, &scratch)) {
+        const struct handle *handle = args.data;
+        __atomic_load(larder_epoch_cell(handle->shared->store), &known, __ATOMIC_ACQUIRE);
+    }
+    napi_value ret;
+    return napi_create_double(env, known, &ret) == napi_ok ? ret : NULL;
+}
+
+/* knownAt(age_ms) */
+static napi_value js_known_at(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    double age_ms = args_double(&args, 0, "ageMs");
+    const struct handle *handle = args.data;
+    double known = args.status == LARDER_OK ? (double)larder_epoch_at(handle->shared->store, age_ms) : 0;
+    napi_value ret;
+    return napi_create_double(env, known, &ret) == napi_ok ? ret : NULL;
+}
+
+/* drain(ms): the answers themselves come when the event loop turns again. */
+static napi_value js_drain(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    double ms = args_double(&args, 0, "ms");
+    const struct handle *handle = args.data;
+    bool drained = false;
+    if (args.status == LARDER_OK) {
+        uint32_t wait = ms > 0 ? ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX : 0;
+        drained = larder_drain(handle->shared->store, wait) != 0;
+    }
+    napi_value ret;
+    return napi_get_boolean(env, drained, &ret) == napi_ok ? ret : NULL;
+}
+
+/* stats() */
+static napi_value js_stats(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    napi_value ret, value;
+    if (!begin(&args, env, info, &scratch) || napi_create_object(env, &ret) != napi_ok)
+        return NULL;
+    struct larder_stats s;
+    const struct handle *handle = args.data;
+    larder_stats(handle->shared->store, &s);
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counters[] = {
+        {"gets", s.gets},
+        {"hits", s.hits},
+        {"stale", s.stale},
+        {"gone", s.gone},
+        {"misses", s.misses},
+        {"getErrors", s.get_errors},
+        {"puts", s.puts},
+        {"putErrors", s.put_errors},
+        {"removes", s.removes},
+        {"revalidations", s.revalidations},
+        {"revalidationErrors", s.revalidation_errors},
+        {"markReads", s.mark_reads},
+        {"marksRead", s.marks_read},
+        {"epochReads", s.epoch_reads},
+        {"corrupt", s.corrupt},
+        {"deadlines", s.deadlines},
+        {"late", s.late},
+        {"bytesRead", s.bytes_read},
+        {"bytesWritten", s.bytes_written},
+        {"inflight", s.inflight},
+        {"epoch", s.epoch > 0 ? (uint64_t)s.epoch : 0},
+    };
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        if (napi_create_double(env, (double)counters[i].count, &value) != napi_ok ||
+            napi_set_named_property(env, ret, counters[i].name, value) != napi_ok)
+            return NULL;
+    }
+    return ret;
+}
+
+/* ---- the object --------------------------------------------------------------------- */
+
+/* The store's epoch, read without a call into C.  The store stays open for as long as
+ * JavaScript of this environment runs, so the memory outlives every reader. */
+static napi_status epoch_cell(napi_env env, const struct handle *handle, napi_value *ret) {
+    void *cell = (void *)(uintptr_t)larder_epoch_cell(handle->shared->store);
+    napi_value buffer;
+    napi_status status = napi_create_external_arraybuffer(env, cell, sizeof(double), NULL, NULL, &buffer);
+    if (status == napi_ok)
+        return napi_create_typedarray(env, napi_float64_array, 1, buffer, 0, ret);
+    return status == napi_no_external_buffers_allowed ? napi_get_undefined(env, ret) : status;
+}
+
+napi_status store_object_new(struct handle *handle, napi_value *ret) {
+    static const struct {
+        const char *name;
+        napi_callback fn;
+    } functions[] = {
+        {"get", js_get},     {"put", js_put},     {"remove", js_remove}, {"revalidate", js_revalidate},
+        {"check", js_check}, {"epoch", js_epoch}, {"known", js_known},   {"knownAt", js_known_at},
+        {"drain", js_drain}, {"stats", js_stats},
+    };
+    napi_env env = handle->client->env;
+    napi_value object, value;
+    napi_status status = napi_create_object(env, &object);
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]) && status == napi_ok; i++) {
+        status = napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].fn, handle,
+                                      &value);
+        if (status == napi_ok)
+            status = napi_set_named_property(env, object, functions[i].name, value);
+    }
+    if (status == napi_ok)
+        status = epoch_cell(env, handle, &value);
+    if (status == napi_ok)
+        status = napi_set_named_property(env, object, "cell", value);
+    if (status == napi_ok)
+        *ret = object;
+    return status;
+}
