@@ -1,0 +1,70 @@
+'use strict';
+// docs/images/bench-get.svg and bench-start.svg from bench/results/core.json.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '../..');
+const result = JSON.parse(fs.readFileSync(path.join(root, 'bench/results/core.json'), 'utf8'));
+const KB = 1024;
+
+const WIDTH = 760;
+const LABEL = 190;
+const ROW = 24;
+const style = `
+    .paper { fill: #ffffff; } text { fill: #1f2328; } .small { fill: #59636e; font-size: 12px; }
+    .title { font-weight: 600; } .bar { fill: #8c959f; } .ours { fill: #d98e1f; }
+    @media (prefers-color-scheme: dark) {
+      .paper { fill: #0d1117; } text { fill: #f0f6fc; } .small { fill: #9198a1; } .bar { fill: #656c76; } .ours { fill: #c98a2b; }
+    }`;
+
+const escape = (s) => s.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+const figure = (x) => (x >= 1000 ? Math.round(x).toLocaleString('en-US') : x >= 100 ? x.toFixed(0) : x.toFixed(1));
+
+/** Bars on a linear scale from 0, each with its figure. */
+function panel(top, { title, note, bars }) {
+  const max = Math.max(...bars.map((b) => b.value));
+  const lines = [`<text class="title" x="20" y="${top + 18}">${escape(title)}</text>`,
+    `<text class="small" x="${WIDTH - 20}" y="${top + 18}" text-anchor="end">${escape(note)}</text>`];
+  bars.forEach(({ name, value }, i) => {
+    const y = top + 32 + i * ROW;
+    const width = Math.max(1, (value / max) * (WIDTH - LABEL - 110));
+    lines.push(`<text class="small" x="${LABEL}" y="${y + 13}" text-anchor="end">${escape(name)}</text>`,
+      `<rect class="${name.startsWith('larder') ? 'ours' : 'bar'}" x="${LABEL + 10}" y="${y}" width="${width.toFixed(1)}" height="${ROW - 6}" rx="2"/>`,
+      `<text class="small" x="${(LABEL + 16 + width).toFixed(1)}" y="${y + 13}">${figure(value)}</text>`);
+  });
+  return { svg: lines.join('\n  '), height: 44 + bars.length * ROW };
+}
+
+function draw(file, label, panels) {
+  let top = 8;
+  const parts = panels.map((p) => {
+    const { svg, height } = panel(top, p);
+    top += height;
+    return svg;
+  });
+  fs.writeFileSync(path.join(root, 'docs/images', file), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" role="img" aria-label="${escape(label)}" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif" font-size="14">
+  <style>${style}
+  </style>
+  <rect class="paper" width="${WIDTH}" height="${top}"/>
+  ${parts.join('\n  ')}
+</svg>
+`);
+}
+
+const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight);
+const bars = (op, bytes, inflight, what) => table(op, bytes, inflight).rows.map((r) => ({ name: r.contender, value: r[what] }));
+
+draw('bench-get.svg', 'Reads: cost and rate, Larder beside fs.promises and FileSystemCache', [
+  { title: 'Main thread per get, 300 KB page, us', note: '1 in flight; less is better', bars: bars('get', 300 * KB, 1, 'mainUs') },
+  { title: 'Main thread per get, 4 KB page, us', note: '32 in flight; less is better', bars: bars('get', 4 * KB, 32, 'mainUs') },
+  { title: 'Gets per second, 300 KB page', note: '32 in flight; more is better', bars: bars('get', 300 * KB, 32, 'opsPerSecond') },
+  { title: 'Gets per second, 4 KB page', note: '32 in flight; more is better', bars: bars('get', 4 * KB, 32, 'opsPerSecond') },
+]);
+const { cold } = result;
+draw('bench-start.svg', 'Cold start and memory beside a bare node', [
+  { title: 'Process start to first answer, ms', note: `median of ${cold.starts}`,
+    bars: [{ name: 'bare node', value: cold.bareMs }, { name: 'larder on fs', value: cold.larderMs }] },
+  { title: 'Resident memory after it, MB', note: `median of ${cold.starts}`,
+    bars: [{ name: 'bare node', value: cold.bareBytes / 2 ** 20 }, { name: 'larder on fs', value: cold.larderBytes / 2 ** 20 }] },
+]);

@@ -1,0 +1,156 @@
+'use strict';
+// script/bench core: everything side by side, in one run.  See ../README.md.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawn, spawnSync } = require('node:child_process');
+const { median } = require('./measure.js');
+
+const quick = process.argv.includes('--quick');
+const ROUNDS = quick ? 1 : 3;
+const MS = quick ? 300 : 1500;
+const STARTS = quick ? 5 : 21;
+
+const contenders = ['larder, addon', 'larder, handler', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
+const KB = 1024;
+
+const work = fs.mkdtempSync(path.join(process.env.BENCH_DIR || os.tmpdir(), 'larder-bench-'));
+process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
+
+function worker(spec) {
+  const dir = path.join(work, `${spec.contender.replace(/\W+/g, '-')}-${spec.bytes}-${spec.op}`);
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath, [path.join(__dirname, 'worker.js'), JSON.stringify({ ...spec, dir, ms: MS })],
+    { encoding: 'utf8', timeout: 120_000, env: { ...process.env, NODE_ENV: 'production' } });
+  if (status !== 0) throw new Error(`${JSON.stringify(spec)}: ${stderr}`);
+  return JSON.parse(stdout.trim().split('\n').pop());
+}
+
+/** Rounds take turns, so that a slow minute of the machine hits all alike; medians of the rounds. */
+function table(op, bytes, inflight) {
+  const samples = new Map(contenders.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const contender of contenders) {
+      process.stderr.write(`\r${op} ${bytes / KB} KB, ${inflight} in flight, round ${round + 1}: ${contender}\x1b[K`);
+      samples.get(contender).push(worker({ contender, op, bytes, inflight }));
+    }
+  }
+  process.stderr.write('\r\x1b[K');
+  const rows = contenders.map((contender) => {
+    const row = { contender };
+    for (const name of Object.keys(samples.get(contender)[0])) row[name] = median(samples.get(contender).map((s) => s[name]));
+    return row;
+  });
+  return { op, bytes, inflight, rows };
+}
+
+function start(args) {
+  return new Promise((resolve, reject) => {
+    const begin = process.hrtime.bigint();
+    const child = spawn(process.execPath, [path.join(__dirname, 'cold.js'), ...args], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_ENV: 'production' },
+    });
+    let ms;
+    let text = '';
+    let errors = '';
+    child.stderr.on('data', (chunk) => (errors += chunk));
+    child.stdio[3].on('data', (chunk) => {
+      ms ??= Number(process.hrtime.bigint() - begin) / 1e6;
+      text += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code !== 0 || ms === undefined) reject(new Error(`cold.js ${args.join(' ')}: ${errors}`));
+      else resolve({ ms, bytes: Number(text.slice(1)) });
+    });
+  });
+}
+
+async function coldStart() {
+  // What a process before this one has stored.
+  worker({ contender: 'larder, handler', op: 'get', bytes: 4 * KB, inflight: 1 });
+  const dir = path.join(work, `larder-handler-${4 * KB}-get`);
+  const { key } = require('./pages.js');
+  const samples = { bare: [], larder: [] };
+  for (let i = 0; i < STARTS; i++) {
+    process.stderr.write(`\rcold start ${i + 1}/${STARTS}\x1b[K`);
+    samples.bare.push(await start(['bare']));
+    samples.larder.push(await start(['larder', dir, key(0)]));
+  }
+  process.stderr.write('\r\x1b[K');
+  const of = (who, what) => median(samples[who].map((s) => s[what]));
+  return {
+    starts: STARTS,
+    bareMs: of('bare', 'ms'), larderMs: of('larder', 'ms'),
+    bareBytes: of('bare', 'bytes'), larderBytes: of('larder', 'bytes'),
+  };
+}
+
+/** The frame alone, in C: encode and decode beside memcpy. */
+function frame() {
+  const program = path.join(process.env.LARDER_BUILD_DIR, 'release/bin/bench_frame');
+  if (!fs.existsSync(program)) return null;
+  const { status, stdout, stderr } = spawnSync(program, ['--json'], { encoding: 'utf8', timeout: 120_000 });
+  if (status !== 0) throw new Error(`bench_frame: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+const machine = () => ({
+  cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30),
+  kernel: os.release(), node: process.version,
+  next: require(path.join(process.env.BENCH_NEXT, 'next/package.json')).version,
+});
+
+function print({ op, bytes, inflight, rows }) {
+  console.log(`\n${op}, ${bytes / KB} KB, ${inflight} in flight`);
+  console.log('                               ops/s    p50 us    p99 us   main thread us   process us');
+  for (const r of rows) {
+    console.log(`  ${r.contender.padEnd(26)} ${r.opsPerSecond.toFixed(0).padStart(7)} ${r.p50Us.toFixed(1).padStart(9)} ` +
+      `${r.p99Us.toFixed(1).padStart(9)} ${r.mainUs.toFixed(2).padStart(16)} ${r.processUs.toFixed(2).padStart(12)}`);
+  }
+}
+
+/** What was aimed at, and what came out. */
+function targets({ tables, cold }) {
+  const row = (op, bytes, inflight, contender) =>
+    tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight).rows.find((r) => r.contender === contender);
+  const times = (x) => `${x.toFixed(1)}x`;
+  const reads = row('get', 4 * KB, 32, 'larder, addon').opsPerSecond / row('get', 4 * KB, 32, 'fs.promises').opsPerSecond;
+  const cpu = row('get', 300 * KB, 1, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 1, 'larder, handler').mainUs;
+  const cpu32 = row('get', 300 * KB, 32, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 32, 'larder, handler').mainUs;
+  const ms = cold.larderMs - cold.bareMs;
+  const mb = (cold.larderBytes - cold.bareBytes) / 2 ** 20;
+  return [
+    { target: '4 KB reads, 32 in flight: at least 5x fs.promises', value: times(reads), met: reads >= 5 },
+    { target: 'main thread, 300 KB page, 1 in flight: at most 1/20 of FileSystemCache', value: `1/${cpu.toFixed(1)}`, met: cpu >= 20 },
+    { target: 'main thread, 300 KB page, 32 in flight: at most 1/20 of FileSystemCache', value: `1/${cpu32.toFixed(1)}`, met: cpu32 >= 20 },
+    { target: 'first answer: at most 15 ms over bare node', value: `${ms.toFixed(1)} ms`, met: ms <= 15 },
+    { target: 'resident memory: at most 6 MB over bare node', value: `${mb.toFixed(1)} MB`, met: mb <= 6 },
+  ];
+}
+
+async function main() {
+  const tables = [];
+  for (const op of ['get', 'set']) {
+    for (const bytes of [4 * KB, 300 * KB]) {
+      for (const inflight of [1, 32]) {
+        tables.push(table(op, bytes, inflight));
+        print(tables.at(-1));
+      }
+    }
+  }
+  const cold = await coldStart();
+  console.log(`\ncold start, median of ${cold.starts}: bare node ${cold.bareMs.toFixed(1)} ms, first answer of larder ` +
+    `${cold.larderMs.toFixed(1)} ms; resident ${(cold.bareBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderBytes / 2 ** 20).toFixed(1)} MB`);
+  const result = { command: 'script/bench core', machine: machine(), rounds: ROUNDS, roundMs: MS, tables, cold, frame: frame() };
+  result.targets = targets(result);
+  console.log();
+  for (const { target, value, met } of result.targets) console.log(`${met ? 'met   ' : 'MISSED'}  ${target}: ${value}`);
+  fs.writeFileSync(process.env.BENCH_OUT, `${JSON.stringify(result, null, 1)}\n`);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
