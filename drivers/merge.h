@@ -40,19 +40,20 @@ static inline struct larder_mark larder_merge_settled(struct larder_mark mark, i
  * What is stored after `add` arrives at now_ms (op->now_ms); stored NULL: nothing was.  The tag
  * of the result is add's.  In bump() the driver replaces LARDER_NEW_EPOCH before it calls this.
  *
- * Both marks are settled, then the stricter of each member wins.  So the result is the same
- * whatever the order of arrival, and nothing that was gone, or due to go, comes back.
+ * The first mark is stored as it came, so that it reads back as it was written.  Otherwise both
+ * are settled, then the stricter of each member wins.  So the result is the same whatever the
+ * order of arrival, and nothing that was gone, or due to go, comes back.
  */
 static inline struct larder_mark larder_merge_mark(const struct larder_mark *stored,
                                                    const struct larder_mark *add, int64_t now_ms) {
-    struct larder_mark out = larder_merge_settled(*add, now_ms);
+    if (!stored)
+        return *add;
 
-    if (stored) {
-        struct larder_mark old = larder_merge_settled(*stored, now_ms);
-        out.expired_epoch = larder_merge_max(old.expired_epoch, out.expired_epoch);
-        out.stale_epoch = larder_merge_max(old.stale_epoch, out.stale_epoch);
-        out.expire_at_ms = larder_merge_sooner(old.expire_at_ms, out.expire_at_ms);
-    }
+    struct larder_mark out = larder_merge_settled(*add, now_ms);
+    struct larder_mark old = larder_merge_settled(*stored, now_ms);
+    out.expired_epoch = larder_merge_max(old.expired_epoch, out.expired_epoch);
+    out.stale_epoch = larder_merge_max(old.stale_epoch, out.stale_epoch);
+    out.expire_at_ms = larder_merge_sooner(old.expire_at_ms, out.expire_at_ms);
     return out;
 }
 
