@@ -123,6 +123,8 @@ static bool name_of(const char *variable, char out[VARIABLE_MAX]) {
 }
 
 static bool is_reserved(const char *variable) {
+    if (strncmp(variable, "LARDER_NODE_", 12) == 0) /* where the addon is, and its headers */
+        return true;
     for (size_t i = 0; i < N_ELEMENTS(reserved); i++) {
         if (strcmp(variable, reserved[i]) == 0)
             return true;
