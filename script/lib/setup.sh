@@ -125,7 +125,9 @@ need_npm() {
         return 0
     fi
     rm -rf "$dir"
-    step "fetching $* from npm" "npm-$name.log" npm_install "$dir" "$@" || exit 1
+    local shown
+    shown=$(printf '%s\n' "$@" | grep -v '^--' | paste -sd' ')
+    step "fetching $shown from npm" "npm-$name.log" npm_install "$dir" "$@" || exit 1
     printf '%s\n' "$*" >"$dir/.larder-installed"
 }
 

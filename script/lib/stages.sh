@@ -143,7 +143,7 @@ node_sanitized() {
     local preset=$1 runtime
     build "$preset"
     runtime=$(readlink -f "$(gcc -print-file-name="lib$preset.so")")
-    (cd bindings/node && LD_PRELOAD=$runtime LARDER_ADDON=$LARDER_BUILD_DIR/$preset/lib/larder.node \
+    (cd bindings/node && LD_PRELOAD=$runtime LARDER_NODE_ADDON=$LARDER_BUILD_DIR/$preset/lib/larder.node \
         node --test --test-reporter=tap test/)
 }
 
