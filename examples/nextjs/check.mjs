@@ -1,0 +1,241 @@
+#!/usr/bin/env node
+/*
+ * Drives the built example over HTTP: two servers, A and B, on one store that no server used yet.
+ * Prints a line for each check and "N passed, N failed"; exits 0 if none failed, else 1.
+ *
+ * Every entry carries a lot number: the same lot is the same entry, wherever it was asked for.
+ * So each check compares lots, and where Next.js sends it, the header x-nextjs-cache.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { KINDS, actions } from './lib/kinds.js';
+import { headersOf, lotOf, stampOf, verdict } from './lib/read.js';
+import { Servers, freePorts, pause } from './servers.mjs';
+
+const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, help: { type: 'boolean' } } });
+if (values.help) {
+  console.log('usage: node check.mjs [--port N] [--dir DIR]\n\n' +
+    '--port N   the first port to try (any free ones)\n' +
+    '--dir DIR  for store and logs; kept.  Its store must be empty, or as `next build` left it.\n' +
+    '           Default: a temporary one, removed at the end');
+  process.exit(0);
+}
+
+const REQUEST_MS = 20_000;
+/** A background refresh must have happened by then. */
+const REFRESH_MS = 15_000;
+/** Next.js stores an entry after it has answered: as long as that may take on a busy machine. */
+const QUIET_MS = 400;
+
+const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-check-'));
+mkdirSync(dir, { recursive: true });
+const [portA, portB, originPort] = await freePorts(3, Number(values.port ?? 0));
+const servers = new Servers({ ports: [portA, portB], originPort, dir });
+
+/* ---- telling ------------------------------------------------------------------------------- */
+
+let passed = 0;
+let failed = 0;
+
+function check(what, holds, seen) {
+  if (holds) passed += 1;
+  else failed += 1;
+  console.log(holds ? `ok    ${what}` : `FAIL  ${what}\n      got ${seen}`);
+}
+
+const told = (...answers) => answers.map((a) => `${a.server}: ${a.verdict} lot ${a.lot} by ${a.stamp?.by ?? '?'}`).join('; ');
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+async function ask(server, path) {
+  const headers = path.startsWith('/_next/image') ? { accept: 'image/webp' } : {};
+  const response = await fetch(servers.base(server) + path, { headers, signal: AbortSignal.timeout(REQUEST_MS) });
+  const seen = { server, path, ...headersOf(response), stamp: await stampOf(response) };
+  if (!response.bodyUsed) await response.arrayBuffer();
+  if (!response.ok) throw new Error(`${server}${path} answered ${response.status}`);
+  return { ...seen, verdict: verdict(seen), lot: seen.stamp?.lot ?? lotOf(seen.etag) };
+}
+
+async function press(server, { to, body }) {
+  const response = await fetch(servers.base(server) + to, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(REQUEST_MS),
+  });
+  if (!response.ok) throw new Error(`${server}${to} answered ${response.status}`);
+}
+
+/** Asks until the lot is another one: the old entry is served while a new one is made. */
+async function renewed(server, path, old) {
+  const deadline = Date.now() + REFRESH_MS;
+  let answer;
+  do {
+    await pause(100);
+    answer = await ask(server, path);
+  } while (answer.lot === old && Date.now() < deadline);
+  return answer;
+}
+
+async function originCount() {
+  const response = await fetch(`http://127.0.0.1:${originPort}/count`, { signal: AbortSignal.timeout(REQUEST_MS) });
+  return (await response.json()).asked;
+}
+
+const made = (answer) => ['MISS', 'REVALIDATED'].includes(answer.verdict);
+const hit = (answer, lot) => answer.verdict === 'HIT' && answer.lot === lot;
+
+/* ---- what is checked of each kind ---------------------------------------------------------- */
+
+/** What the build rendered is served as it is; only its lifetime may be over. */
+async function builtPage(name, path, lifetime) {
+  const first = await ask('A', path);
+  const second = await ask('B', path);
+  const old = lifetime !== false && Date.now() - first.stamp.at > lifetime * 1000;
+  check(`${name}: the page of the build is served at once, a ${old ? 'STALE' : 'HIT'}`,
+    first.stamp.by === 'next build' && first.verdict === (old ? 'STALE' : 'HIT'), told(first));
+  check(`${name}: the second process serves it too`, ['HIT', 'STALE'].includes(second.verdict), told(second));
+  if (!old) check(`${name}: ... the same one`, second.lot === first.lot, told(first, second));
+}
+
+async function missThenHit(name, path) {
+  const first = await ask('A', path);
+  await pause(QUIET_MS);
+  const second = await ask('A', path);
+  const other = await ask('B', path);
+  check(`${name}: MISS, then HIT`, made(first) && hit(second, first.lot), told(first, second));
+  check(`${name}: HIT at the first request of the second process`, hit(other, first.lot), told(first, other));
+}
+
+/** Presses a button on one server that makes entries gone, and asks the other. */
+async function gone(kind, action, on, other) {
+  const before = await ask(other, kind.ask);
+  await press(on, action);
+  const after = await ask(other, kind.ask);
+  await pause(QUIET_MS);
+  const again = await ask(on, kind.ask);
+  check(`${kind.title}: ${action.label} on ${on}: gone on ${other}`, made(after) && after.lot !== before.lot, told(before, after));
+  check(`${kind.title}: ... and what ${other} made is a HIT on ${on}`, hit(again, after.lot), told(after, again));
+}
+
+/** ... that makes them stale: the old one is served once more and replaced behind it. */
+async function stale(kind, action, on, other) {
+  const before = await ask(other, kind.ask);
+  await press(on, action);
+  const after = await ask(other, kind.ask);
+  const next = await renewed(other, kind.ask, before.lot);
+  await pause(QUIET_MS);
+  const again = await ask(on, kind.ask);
+  // Where only data is cached there is no header to say STALE; that it is the old lot says it.
+  const expected = kind.inner ? 'HIT' : 'STALE';
+  check(`${kind.title}: ${action.label} on ${on}: stale on ${other}`,
+    after.verdict === expected && after.lot === before.lot, told(before, after));
+  check(`${kind.title}: ... and soon a new one on ${other}`, next.lot !== before.lot, told(before, next));
+  check(`${kind.title}: ... the same one on ${on}`, again.lot === next.lot, told(next, again));
+}
+
+/** res.revalidate(): rendered before the answer, on the server that was told. */
+async function onDemand(kind, action, on, other) {
+  const before = await ask(other, kind.ask);
+  await press(on, action);
+  await pause(QUIET_MS);
+  const here = await ask(on, kind.ask);
+  const there = await ask(other, kind.ask);
+  check(`${kind.title}: ${action.label} on ${on}: a new one on both`,
+    here.lot !== before.lot && hit(here, here.lot) && hit(there, here.lot), told(before, here, there));
+}
+
+async function buttons(kind) {
+  // From each side in turn: neither server is special.
+  const sides = [['A', 'B'], ['B', 'A']];
+  for (const [i, action] of actions(kind).entries()) {
+    const [on, other] = sides[i % 2];
+    await ask('A', kind.ask);
+    await pause(QUIET_MS);
+    if (action.body.profile) await stale(kind, action, on, other);
+    else if (action.to === '/api/render') await onDemand(kind, action, on, other);
+    else await gone(kind, action, on, other);
+  }
+}
+
+/** All entries as a new visitor of a server gets them. */
+async function takeStock(server) {
+  const stock = new Map();
+  for (const kind of KINDS) stock.set(kind.id, await ask(server, kind.ask));
+  return stock;
+}
+
+async function restart(signal) {
+  // All made anew first, so that no lifetime ends meanwhile.
+  for (const kind of KINDS) {
+    const action = actions(kind).at(-1);
+    if (action) await press('A', action);
+    await ask('A', kind.ask);
+  }
+  await pause(QUIET_MS);
+  const before = await takeStock('A');
+  await servers.stopAll(signal);
+  await servers.startAll();
+  const after = await takeStock('B');
+  for (const kind of KINDS) {
+    const [old, now] = [before.get(kind.id), after.get(kind.id)];
+    const sameTime = old.stamp?.at === now.stamp?.at;
+    // A picture has a lifetime only; where it was over, it is served once more.
+    const kept = kind.entry === 'IMAGE' ? ['HIT', 'STALE'].includes(now.verdict) && now.lot === old.lot : hit(now, old.lot);
+    check(`${kind.title}: kept over ${signal} and a restart, made when it was made`, kept && sameTime, told(old, now));
+  }
+}
+
+async function revalidateThenKill() {
+  const kind = KINDS.find(({ id }) => id === 'static');
+  const before = await ask('B', kind.ask);
+  await press('A', actions(kind)[0]);
+  await servers.stopAll('SIGKILL');
+  await servers.startAll();
+  const after = await ask('B', kind.ask);
+  check('a revalidation outlives both processes, killed right after it', made(after) && after.lot !== before.lot, told(before, after));
+}
+
+/* ---- the run ------------------------------------------------------------------------------- */
+
+async function run() {
+  await servers.startAll();
+  for (const kind of KINDS) {
+    if (kind.inner) {
+      await missThenHit(kind.title, kind.ask);
+    } else if (kind.entry === 'IMAGE') {
+      await missThenHit(kind.title, kind.ask);
+    } else {
+      await builtPage(kind.title, kind.ask, kind.revalidate);
+    }
+    if (kind.id === 'posts') await missThenHit('A slug that was not built', '/posts/fig');
+    if (kind.id === 'fetch') {
+      const count = await originCount();
+      await ask('A', kind.ask);
+      await ask('B', kind.ask);
+      const now = await originCount();
+      check(`${kind.title}: a HIT does not ask the origin`, now === count, `${now - count} more requests there`);
+    }
+    await buttons(kind);
+  }
+  await restart('SIGTERM');
+  await restart('SIGKILL');
+  await revalidateThenKill();
+}
+
+async function end(code) {
+  await servers.stopAll('SIGKILL');
+  if (!values.dir) rmSync(dir, { recursive: true, force: true });
+  process.exit(code);
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(130));
+
+try {
+  await run();
+} catch (error) {
+  check('the run reaches its end', false, error.stack);
+}
+console.log(`${passed} passed, ${failed} failed`);
+await end(failed === 0 ? 0 : 1);
