@@ -144,10 +144,20 @@ int32_t config_add(struct larder_config *config, uint32_t source, const char *na
     return LARDER_OK;
 }
 
+/* "larder.json:7" is a place in larder.json. */
+static size_t file_len(const char *where) {
+    size_t len = strlen(where), digits = len;
+    while (digits > 0 && where[digits - 1] >= '0' && where[digits - 1] <= '9')
+        digits--;
+    return digits < len && digits > 1 && where[digits - 1] == ':' ? digits - 1 : len;
+}
+
 int32_t larder_config_set(struct larder_config *config, const char *name, const char *value,
                           const char *where, struct larder_error *error) {
+    const size_t len = file_len(where);
     for (size_t i = 0; i < config->n; i++) {
-        if (strcmp(config->settings[i].where, where) == 0)
+        const char *other = config->settings[i].where;
+        if (file_len(other) == len && memcmp(other, where, len) == 0)
             return config_add(config, config->settings[i].source, name, value, where, error);
     }
     return config_add(config, config_new_source(config), name, value, where, error);

@@ -6,7 +6,6 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +18,9 @@
 
 enum { FILE_MAX = 1 << 20, NAME_SIZE = 128 };
 
+/* Beyond it a double does not hold every whole number. */
+#define WHOLE_MAX 0x1p53
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 /* A scalar as the text that its setting is parsed from; NULL where it is none. */
@@ -30,10 +32,10 @@ static const char *text_of(const cJSON *item, char *buffer, size_t size) {
     if (!cJSON_IsNumber(item))
         return NULL;
     double number = item->valuedouble;
-    if (nearbyint(number) == number && fabs(number) < 9007199254740992.0)
+    if (number > -WHOLE_MAX && number < WHOLE_MAX && (double)(int64_t)number == number)
         snprintf(buffer, size, "%.0f", number);
     else
-        snprintf(buffer, size, "%.17g", number);
+        snprintf(buffer, size, "%.15g", number);
     return buffer;
 }
 
@@ -141,12 +143,10 @@ static bool only_space(const char *p, const char *end) {
 
 static int32_t say_where(const char *text, const char *at, const char *where, const char *what,
                          struct larder_error *error) {
-    size_t line = 1, column = 1;
-    for (const char *p = text; p < at; p++) {
-        column = *p == '\n' ? 1 : column + 1;
+    size_t line = 1;
+    for (const char *p = text; p < at; p++)
         line += *p == '\n';
-    }
-    return error_set(error, LARDER_INVALID, "%s: line %zu, column %zu: %s", where, line, column, what);
+    return error_set(error, LARDER_INVALID, "%s: line %zu: %s", where, line, what);
 }
 
 int32_t larder_config_json(struct larder_config *config, const char *text, size_t len, const char *where,
@@ -260,8 +260,8 @@ static bool print_value(cJSON *object, const struct larder_param *param, const s
     char text[32];
     param_format(param, number, text, sizeof text);
     if (param->type == LARDER_P_INT) {
-        /* Whole numbers beyond 2^53 stay texts: JSON readers would round them. */
-        if (number > -(INT64_C(1) << 53) && number < (INT64_C(1) << 53))
+        /* Others stay texts: JSON readers would round them. */
+        if ((double)number > -WHOLE_MAX && (double)number < WHOLE_MAX)
             return cJSON_AddNumberToObject(object, param->name, (double)number) != NULL;
     }
     return cJSON_AddStringToObject(object, param->name, text) != NULL;
