@@ -276,17 +276,29 @@ size_t param_find(const struct larder_param *params, size_t n, const char *name)
     return i;
 }
 
+/* The nearer of *nearest and candidate, into *nearest. */
+static void keep_nearer(const char *written, const char *candidate, const char **nearest, size_t *least) {
+    size_t distance = param_distance(written, candidate);
+    if (distance < *least) {
+        *least = distance;
+        *nearest = candidate;
+    }
+}
+
 const char *param_nearest(const struct larder_param *params, size_t n, const char *name) {
     const char *nearest = NULL;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; i < n; i++) {
-        size_t distance = param_distance(name, params[i].name);
-        if (distance < least) {
-            least = distance;
-            nearest = params[i].name;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        keep_nearer(name, params[i].name, &nearest, &least);
     return nearest && param_is_near(name, least) ? nearest : NULL;
+}
+
+const char *larder_nearest(const char *written, const char *const *names, size_t n) {
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < n; i++)
+        keep_nearer(written, names[i], &nearest, &least);
+    return nearest && param_is_near(written, least) ? nearest : NULL;
 }
 
 /* ---- what may be shown ----------------------------------------------------------- */
@@ -357,6 +369,16 @@ const char *param_shown(const struct larder_param *param, const char *value, cha
     if (strlen(out) == PARAM_SHOWN - 1)
         memcpy(out + PARAM_SHOWN - sizeof dots, dots, sizeof dots);
     return out;
+}
+
+int32_t larder_param_read(const struct larder_param *param, const char *value, int64_t *ret_number,
+                          struct larder_error *error) {
+    char why[2 * PARAM_SHOWN], shown[PARAM_SHOWN];
+    int64_t number = 0;
+    if (!param_accepts(param, value, &number, why, sizeof why))
+        return error_set(error, LARDER_INVALID, "'%s' %s", param_shown(param, value, shown), why);
+    *ret_number = number;
+    return LARDER_OK;
 }
 
 /* ---- sets -------------------------------------------------------------------------- */

@@ -87,6 +87,14 @@ LARDER_API void larder_driver_each(void (*fn)(void *arg, const char *path, const
 /* The settings of a store, in the shape of a driver's, for help texts and documentation. */
 LARDER_API const struct larder_param *larder_store_params(size_t *ret_n);
 
+/* For programs with options of their own: reads value as a setting of this type and these bounds
+ * is read ("10min", "64MB"); a number, or 0 or 1, goes to *ret_number.  The error says what is
+ * allowed: '5 parsecs' is not a duration: ... */
+LARDER_API int32_t larder_param_read(const struct larder_param *param, const char *value, int64_t *ret_number,
+                                     struct larder_error *error);
+/* Of n names the one most like what was written, for "did you mean"; NULL where none is near. */
+LARDER_API const char *larder_nearest(const char *written, const char *const *names, size_t n);
+
 /* ---- a store -------------------------------------------------------------------- */
 
 struct larder_store;
