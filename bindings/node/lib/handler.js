@@ -1,0 +1,264 @@
+'use strict';
+/*
+ * The class behind `cacheHandler`: what Next.js 14, 15 and 16 ask, as requests to the store, and
+ * the store's answers as what that version understands.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const { state, store, known, outage, recovered, building } = require('./state.js');
+const { encode, decode } = require('./entry.js');
+const { Notes, MAX_RENDER_MS } = require('./notes.js');
+const { internals } = require('./internals.js');
+const answer = require('./answer.js');
+const { seed, pathOf, routeOf } = require('./seeds.js');
+const { revalidate, FOREVER_S } = require('./revalidate.js');
+const { recordInWorker } = require('./build.js');
+
+const KIND = { PAGE: 1, FETCH: 2, IMAGE: 3 };
+const RENDER = 16;
+const FRESH = 1;
+const STALE = 2;
+const MISS = 0;
+/** In `next build`, after a failure: the store is asked again no sooner. */
+const BUILD_PAUSE_MS = 10_000;
+
+/** Next.js 14 says kindHint, and calls pages and routes "app" and "pages". */
+function kindOf(ctx) {
+  const kind = ctx?.kind ?? ctx?.kindHint;
+  if (kind === 'FETCH' || kind === 'fetch' || ctx?.fetchCache === true) return KIND.FETCH;
+  return kind === 'IMAGE' ? KIND.IMAGE : KIND.PAGE;
+}
+
+function strings(list) {
+  return Array.isArray(list) ? list.filter((tag) => typeof tag === 'string' && tag !== '') : [];
+}
+
+/*
+ * The tags of an entry.  Pages of the app router have them in a header, not in ctx (so far); pages
+ * of the pages router have none, and get the tag that revalidatePath() gives to their path.
+ */
+/** @param {any} value @param {string} key @param {any} [ctx] @returns {string[]} */
+function tagsOf(value, key, ctx) {
+  const tags = new Set([...answer.headerTags(value), ...strings(ctx?.tags), ...strings(value?.tags)]);
+  const kind = value?.kind;
+  const appRouter = kind === 'APP_PAGE' || kind === 'APP_ROUTE' || kind === 'ROUTE' || kind === 'FETCH' || kind === 'IMAGE';
+  if (!appRouter && ![...tags].some((tag) => tag.startsWith(answer.IMPLICIT))) {
+    const route = routeOf(pathOf(key) ?? key);
+    tags.add(answer.IMPLICIT + route);
+    if (route === '/') tags.add(`${answer.IMPLICIT}/index`);
+    if (route === '/index') tags.add(`${answer.IMPLICIT}/`);
+  }
+  return [...tags];
+}
+
+/** Seconds of Next.js -> ms of the store; false and "for ever": Infinity; not given: NaN. */
+function lifeMs(seconds) {
+  if (seconds === false) return Infinity;
+  if (typeof seconds !== 'number' || Number.isNaN(seconds)) return NaN;
+  return seconds >= FOREVER_S ? Infinity : Math.max(0, seconds * 1000);
+}
+
+/** The build id of an output folder; read once it is there. */
+/** @param {string | undefined} serverDistDir @param {boolean} dev */
+function buildId(serverDistDir, dev) {
+  if (dev) return 'development';
+  if (!serverDistDir) return '';
+  const { perDir } = state();
+  const key = `id:${serverDistDir}`;
+  let id = perDir.get(key);
+  if (id === undefined) {
+    try {
+      id = fs.readFileSync(path.join(serverDistDir, '..', 'BUILD_ID'), 'utf8').trim();
+      perDir.set(key, id);
+    } catch {
+      id = '';
+    }
+  }
+  return id;
+}
+
+class LarderHandler {
+  /*
+   * Next.js constructs two or three of these a request, so this does next to nothing.  What it
+   * keeps is what a rendering without a get (on-demand revalidation) is dated by: the instance is
+   * older than the rendering.
+   */
+  /** @param {any} [ctx] */
+  constructor(ctx) {
+    this.serverDistDir = ctx?.serverDistDir;
+    this.dev = Boolean(ctx?.dev);
+    this.ppr = Boolean(ctx?.experimental?.ppr);
+    this.born = performance.now();
+    this.bornEpoch = known();
+    /** @type {Notes | undefined} */
+    this.notes = undefined;
+    /** Epochs of null values this instance returned: they have no identity. @type {Map<string, number> | undefined} */
+    this.nulls = undefined;
+    if (this.serverDistDir) {
+      state().distDir ??= path.dirname(this.serverDistDir);
+      if (building()) recordInWorker(this.serverDistDir);
+    }
+  }
+
+  /** @param {number} kind @param {string} key @param {number} epoch */
+  #note(kind, key, epoch) {
+    this.notes ??= new Notes();
+    this.notes.add(`${kind}${key}`, epoch, Date.now(), kind === KIND.IMAGE);
+  }
+
+  /** @param {number} kind @param {string} key @param {any} value */
+  #epochFor(kind, key, value) {
+    const note = this.notes?.take(`${kind}${key}`);
+    const time = Date.now();
+    if (value !== null && typeof value === 'object') {
+      // Not a new rendering: Next.js stores again what it had, after a revalidation that threw.
+      const kept = state().epochs.get(value);
+      if (kept !== undefined) return { epoch: kept, time };
+    }
+    let epoch = note?.epoch;
+    if (epoch === undefined) epoch = performance.now() - this.born > MAX_RENDER_MS ? 0 : this.bornEpoch;
+    if (value === null) {
+      const kept = this.nulls?.get(`${kind}${key}`);
+      if (kept !== undefined) epoch = Math.min(epoch, kept);
+    }
+    return { epoch, time: note?.time ?? time };
+  }
+
+  /**
+   * Never throws, which would be a 500, and never waits longer than the store's deadline.
+   * @param {string} key
+   * @param {any} [ctx]
+   */
+  async get(key, ctx) {
+    try {
+      return await this.#get(String(key), ctx ?? {});
+    } catch (error) {
+      outage('reading', error?.message ?? String(error), 'it is a miss');
+      return null;
+    }
+  }
+
+  async #get(key, ctx) {
+    const kind = kindOf(ctx);
+    // The build writes its pages itself.
+    if (kind === KIND.PAGE && building()) return null;
+    const s = this.#store();
+    if (!s) return null;
+    const tags = [...strings(ctx.tags), ...strings(ctx.softTags)];
+    const got = await s.get(kind, buildId(this.serverDistDir, this.dev), key, tags.length ? tags : null, RENDER);
+    this.#note(kind, key, got.known);
+    if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
+    else recovered('reading');
+
+    if (got.verdict === FRESH || got.verdict === STALE) {
+      const value = decode(got.meta, got.parts);
+      return this.#answer(kind, key, ctx, tags, value, got);
+    }
+    if (kind === KIND.PAGE && !this.dev && (got.verdict === MISS || got.verdict < 0)) return this.#seed(s, key, ctx);
+    return null;
+  }
+
+  #answer(kind, key, ctx, tags, value, got) {
+    if (value === null) {
+      // Stored again it would keep its epoch, and so be stale for ever; so it is rendered first.
+      if (got.verdict === STALE || kind !== KIND.PAGE) return null;
+      this.nulls ??= new Map();
+      this.nulls.set(`${kind}${key}`, got.epoch);
+    } else {
+      state().epochs.set(value, got.epoch);
+    }
+    const next = internals(this.serverDistDir);
+    // Another kind than was asked for makes Next.js throw.
+    switch (kind) {
+      case KIND.FETCH:
+        return value.kind === 'FETCH' ? answer.fetched(next, value, got, ctx, tags) : null;
+      case KIND.IMAGE:
+        return value.kind === 'IMAGE' ? answer.image(value, got) : null;
+      default:
+        return value?.kind === 'FETCH' || value?.kind === 'IMAGE' ? null : answer.page(next, key, value, got);
+    }
+  }
+
+  /** What this build prerendered for the key, if no revalidation made it useless since. */
+  async #seed(s, key, ctx) {
+    if (!this.serverDistDir) return null;
+    const found = await seed(this.serverDistDir, key, ctx, tagsOf, this.ppr);
+    if (!found) return null;
+    const { verdict } = await s.check(found.tags, found.epoch);
+    if (verdict !== FRESH && verdict !== STALE) return null;
+    const got = {
+      verdict,
+      epoch: found.epoch,
+      modified: found.modified,
+      revalidate: lifeMs(found.revalidate),
+      expire: lifeMs(found.expire),
+    };
+    this.#put(s, { kind: KIND.PAGE, key, value: found.value, tags: found.tags, ...got, ifAbsent: true }).catch(() => {});
+    return this.#answer(KIND.PAGE, key, ctx, [], found.value, got);
+  }
+
+  /**
+   * @param {string} key
+   * @param {any} data
+   * @param {any} [ctx]
+   */
+  async set(key, data, ctx) {
+    try {
+      key = String(key);
+      const kind = data?.kind === 'FETCH' ? KIND.FETCH : data?.kind === 'IMAGE' ? KIND.IMAGE : kindOf(ctx);
+      const { epoch, time } = this.#epochFor(kind, key, data);
+      if (kind === KIND.PAGE && building()) return;
+      const s = this.#store();
+      if (!s) return;
+      const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
+      const { status, detail } = await this.#put(s, {
+        kind,
+        key,
+        value: data ?? null,
+        tags: tagsOf(data, key, ctx),
+        epoch,
+        modified: time,
+        revalidate: lifeMs(kind === KIND.FETCH ? data?.revalidate : life.revalidate),
+        expire: lifeMs(life.expire),
+      });
+      if (status < 0) this.#failed('writing', { verdict: status, detail }, 'entries are rendered again');
+      else recovered('writing');
+    } catch (error) {
+      outage('writing', error?.message ?? String(error), 'entries are rendered again');
+    }
+  }
+
+  #put(s, { kind, key, value, tags, epoch, modified, revalidate: revalidateMs, expire, ifAbsent }) {
+    const { meta, parts, names } = encode(value);
+    return s.put({
+      key, build: buildId(this.serverDistDir, this.dev), kind, epoch, modified, revalidate: revalidateMs, expire, tags,
+      meta, parts, names, ifAbsent,
+    });
+  }
+
+  #store() {
+    if (state().offlineUntil > performance.now()) return null;
+    return store();
+  }
+
+  #failed(what, { verdict, detail }, effect) {
+    outage(what, detail || `error ${verdict}`, effect);
+    // A build asks hundreds of times, each to its deadline, for a store that it does not need.
+    if (building()) state().offlineUntil = performance.now() + BUILD_PAUSE_MS;
+  }
+
+  /**
+   * @param {string | string[]} tags
+   * @param {{ expire?: number }} [durations]
+   */
+  async revalidateTag(tags, durations) {
+    try {
+      await revalidate(tags, durations);
+    } catch {}
+  }
+
+  /** Nothing is kept per request. */
+  resetRequestCache() {}
+}
+
+module.exports = { LarderHandler, tagsOf, kindOf, lifeMs };

@@ -1,0 +1,126 @@
+'use strict';
+/*
+ * What next.config.js uses: withLarder(nextConfig, options).
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const { createRequire } = require('node:module');
+const { state, store } = require('./state.js');
+const settings = require('./settings.js');
+const { record } = require('./build.js');
+const { revalidate } = require('./revalidate.js');
+const { version } = require('../package.json');
+
+const BUILD = 'phase-production-build';
+
+/** The version of Next.js in the application's folder, as [major, minor]. */
+function nextVersion(dir) {
+  for (const base of [dir, path.dirname(process.argv[1] ?? dir)]) {
+    try {
+      const [major, minor] = createRequire(path.join(base, 'noop.js'))('next/package.json').version.split('.');
+      return [Number(major), Number(minor)];
+    } catch {}
+  }
+  return [99, 0];
+}
+
+/*
+ * Whether this is the main process of `next build`.  A config that is a function is told; one that
+ * is an object is read before Next.js says anywhere in which phase it is, but for its arguments.
+ */
+function isBuild(phase) {
+  if (process.env.IS_NEXT_WORKER) return false;
+  if (phase !== undefined) return phase === BUILD;
+  return process.env.NEXT_PHASE === BUILD || process.argv.slice(2, 3)[0] === 'build';
+}
+
+/** "default" and "remote", or the names given. */
+function useCacheNames(option) {
+  if (option === true) return ['default', 'remote'];
+  if (typeof option === 'string') return [option];
+  return Array.isArray(option) ? option : [];
+}
+
+/** A path as a glob takes it, relative to the application. */
+function traced(dir, file) {
+  const relative = path.relative(dir, file).split(path.sep).join('/');
+  return relative.startsWith('.') ? relative : `./${relative}`;
+}
+
+/** @param {any} config @param {any} options @param {string | undefined} phase */
+function apply(config, options, phase) {
+  const dir = process.cwd();
+  const distDir = path.resolve(dir, config.distDir ?? '.next');
+  const [major, minor] = nextVersion(dir);
+  const out = { ...config };
+
+  // A mistake in the configuration is said here, where it stops a build, and not once a request.
+  const file = settings.configFile(dir, process.env.LARDER_CONFIG || options.config);
+  if (file) settings.readConfig(file, dir);
+  settings.fromOptions(options);
+
+  out.cacheHandler = require.resolve('./next.js');
+  if (major >= 16 && minor >= 2 || major > 16) {
+    if (options.images !== false) out.images = { customCacheHandler: true, ...config.images };
+  }
+
+  const names = useCacheNames(options.useCache);
+  if (names.length > 0 && major >= 15) {
+    const handlers = Object.fromEntries(names.map((name) => [name, require.resolve('./use-cache.js')]));
+    if (major >= 16) out.cacheHandlers = { ...handlers, ...config.cacheHandlers };
+    else {
+      out.experimental = { ...config.experimental };
+      out.experimental.cacheHandlers = { ...handlers, ...config.experimental?.cacheHandlers };
+    }
+  }
+  // What Next.js keeps in memory: nothing, once this handler is set, but entries of 'use cache'
+  // that have no handler.  So it is turned off only where they have one.
+  if (major < 16 && names.length === 0 || names.includes('default')) out.cacheMaxMemorySize ??= 0;
+
+  // Files that the handler opens by paths that no bundler sees.
+  const files = [`${traced(dir, path.join(__dirname, '..', 'prebuilds'))}/**/*`];
+  for (const name of ['larder-build.json', 'larder-options.json']) files.push(traced(dir, path.join(distDir, 'cache', name)));
+  if (file) files.push(traced(dir, file));
+  const where = major >= 15 ? out : (out.experimental = { ...out.experimental });
+  const includes = { ...where.outputFileTracingIncludes };
+  includes['/*'] = [...(includes['/*'] ?? []), ...files];
+  where.outputFileTracingIncludes = includes;
+
+  const text = JSON.stringify(options);
+  process.env[settings.OPTIONS_VARIABLE] = text;
+  state().distDir ??= distDir;
+  if (isBuild(phase)) {
+    try {
+      const target = path.join(distDir, settings.OPTIONS_FILE);
+      fs.mkdirSync(path.dirname(target), { recursive: true });
+      fs.writeFileSync(target, text);
+    } catch {}
+    record(distDir, true);
+  }
+  return out;
+}
+
+/*
+ * Everything there is to set in next.config.js.  Takes an object or a function, and gives the same
+ * back, so that it goes with other such helpers.
+ */
+function withLarder(nextConfig = {}, options = {}) {
+  if (typeof nextConfig === 'function') {
+    return async (phase, context) => apply((await nextConfig(phase, context)) ?? {}, options, phase);
+  }
+  return apply(nextConfig, options, undefined);
+}
+
+/** The store of this application, for scripts; null where it cannot be opened. */
+function openStore(options) {
+  const s = state();
+  s.distDir ??= path.resolve(process.cwd(), options?.distDir ?? '.next');
+  return store();
+}
+
+module.exports = {
+  withLarder,
+  openStore,
+  revalidateTag: (tags, durations) => revalidate(tags, durations),
+  version,
+};

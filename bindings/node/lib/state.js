@@ -1,0 +1,119 @@
+'use strict';
+/*
+ * What the handlers of one process share.  Next.js evaluates this package more than once in a
+ * process (its own copy, and copies bundled into proxy.js or edge functions) and constructs the
+ * handler two or three times a request, so nothing may live in a module or an instance: it is
+ * all here, behind one global symbol.
+ */
+
+const SYMBOL = Symbol.for('larder.node.state.1');
+
+/**
+ * @typedef {object} State
+ * @property {import('./native').Store | null | undefined} store  undefined: not opened yet; null: cannot be
+ * @property {any} native            stands in for ./native.js in tests
+ * @property {string | undefined} distDir   absolute path of .next
+ * @property {WeakMap<object, number>} epochs   value that a get returned -> its epoch
+ * @property {Map<string, any>} perDir  what was read once per build output
+ * @property {Set<string>} said      lines that are said once
+ * @property {Map<string, boolean>} failing   what is failing now: see outage()
+ * @property {boolean} exitHooked
+ * @property {number} offlineUntil   in `next build`: nothing is asked before this performance.now()
+ * @property {Map<string, Promise<void>>} revalidating   calls of this turn of the event loop
+ * @property {Map<string, {tags: string[], expire: number | undefined, since: number}>} retries
+ */
+
+/** @returns {State} */
+function state() {
+  return (globalThis[SYMBOL] ??= {
+    store: undefined,
+    native: undefined,
+    distDir: undefined,
+    epochs: new WeakMap(),
+    perDir: new Map(),
+    said: new Set(),
+    failing: new Map(),
+    exitHooked: false,
+    offlineUntil: 0,
+    revalidating: new Map(),
+    retries: new Map(),
+  });
+}
+
+/** Forgets everything: for tests. */
+function reset() {
+  delete globalThis[SYMBOL];
+}
+
+/** @param {string} line */
+function sayOnce(line) {
+  const { said } = state();
+  if (said.has(line) || said.size > 1000) return;
+  said.add(line);
+  console.warn(`larder: ${line}`);
+}
+
+/*
+ * A backend that is down fails on each request.  One line when it begins and one when it ends.
+ */
+/** @param {string} what @param {string} detail @param {string} effect */
+function outage(what, detail, effect) {
+  const { failing } = state();
+  if (failing.get(what)) return;
+  failing.set(what, true);
+  console.warn(`larder: ${what} fails (${detail}); ${effect}`);
+}
+
+/** @param {string} what */
+function recovered(what) {
+  const { failing } = state();
+  if (failing.size === 0 || !failing.get(what)) return;
+  failing.set(what, false);
+  console.warn(`larder: ${what} works again`);
+}
+
+/** `next build` and the processes it starts. */
+function building() {
+  return process.env.NEXT_PHASE === 'phase-production-build';
+}
+
+/** Pending writes may end within this after the process was told to exit. */
+const EXIT_DRAIN_MS = 1000;
+
+/*
+ * The store, opened by the first request that needs it.  Never throws: where there is no addon
+ * for the platform, or the configuration is wrong, that is said once and everything is a miss.
+ */
+/** @returns {import('./native').Store | null} */
+function store() {
+  const s = state();
+  if (s.store !== undefined) return s.store;
+  s.store = null;
+  try {
+    const native = s.native ?? require('./native.js');
+    if (native.load()) {
+      s.store = native.open(require('./settings.js').settings(s.distDir));
+      if (!s.exitHooked) {
+        s.exitHooked = true;
+        // Next.js answers SIGTERM and SIGINT itself and then calls process.exit(): this is the
+        // last moment, and only something that blocks can still be waited for.
+        process.on('exit', () => {
+          try {
+            state().store?.drain(EXIT_DRAIN_MS);
+          } catch {}
+        });
+      }
+    }
+  } catch (error) {
+    sayOnce(`${error?.message ?? error}; Next.js runs without a cache`);
+  }
+  return s.store;
+}
+
+/** The greatest epoch known, without opening anything. */
+function known() {
+  const s = globalThis[SYMBOL]?.store;
+  return s ? s.known() : 0;
+}
+
+module.exports = { state, reset, sayOnce, outage, recovered, building, store, known, SYMBOL };

@@ -1,0 +1,249 @@
+#!/usr/bin/env node
+'use strict';
+/*
+ * Real Next.js on a Larder store: builds the fixture with each version, and drives two servers on
+ * one store over HTTP.
+ *
+ *   node tests/next/run.js [14.2.35 15.5.29 16.4.6]
+ *     --filter TEXT   only tests whose title matches        --quick  no second builds
+ *     --suite NAME    pages, use-cache, world, webpack or pack; may be repeated
+ *     --fake          a table in a file in place of the addon (bindings/node/test/fake-native.js)
+ *     --installed     trust what is in build/next; no npm
+ *
+ * Packages go to build/next/<version>; npm is used to install them and nothing else.
+ */
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { run, Server, Origin, test, skip, group, filter, counts, png, assert } = require('./harness.js');
+const { pages } = require('./suite-pages.js');
+const { useCache } = require('./suite-use-cache.js');
+const { world } = require('./suite-world.js');
+
+const ROOT = path.join(__dirname, '..', '..');
+const PACKAGE = path.join(ROOT, 'bindings', 'node');
+const BUILD = path.join(ROOT, 'build', 'next');
+const DEFAULT_VERSIONS = ['14.2.35', '15.5.29', '16.4.6'];
+
+function options(argv) {
+  const out = { versions: [], suites: new Set(), fake: false, quick: false, installed: false };
+  for (let i = 0; i < argv.length; i++) {
+    if (argv[i] === '--filter') filter(argv[++i]);
+    else if (argv[i] === '--suite') out.suites.add(argv[++i]);
+    else if (argv[i] === '--fake') out.fake = true;
+    else if (argv[i] === '--quick') out.quick = true;
+    else if (argv[i] === '--installed') out.installed = true;
+    else if (/^\d+\.\d+\.\d+/.test(argv[i])) out.versions.push(argv[i]);
+    else throw new Error(`what is ${argv[i]}?`);
+  }
+  if (out.versions.length === 0) out.versions = DEFAULT_VERSIONS;
+  return out;
+}
+
+/** npm's own environment variables (npm_config_*) of the one who called must not decide here. */
+function npm(args, cwd) {
+  return run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, timeout: 180_000 });
+}
+
+/** The tarball that would be published, of this checkout. */
+async function pack() {
+  fs.mkdirSync(BUILD, { recursive: true });
+  const { code, output } = await npm(['pack', '--pack-destination', BUILD, '--silent'], PACKAGE);
+  if (code !== 0) throw new Error(`npm pack failed:\n${output}`);
+  return path.join(BUILD, output.trim().split('\n').pop());
+}
+
+/** build/next/<version> with Next.js and larder in it. */
+async function install(version, tarball, { installed }) {
+  const dir = path.join(BUILD, version);
+  const manifest = path.join(dir, 'node_modules/next/package.json');
+  const react = Number.parseInt(version, 10) < 15 ? '^18' : '^19';
+  fs.mkdirSync(dir, { recursive: true });
+  fs.writeFileSync(
+    path.join(dir, 'package.json'),
+    JSON.stringify({ name: 'fixture', private: true, dependencies: { next: version, react, 'react-dom': react } }),
+  );
+  const there = fs.existsSync(manifest) && JSON.parse(fs.readFileSync(manifest, 'utf8')).version === version;
+  if (!there && !installed) {
+    const { code, output } = await npm(['install', '--prefer-offline'], dir);
+    if (code !== 0) throw new Error(`npm install of next ${version} failed:\n${output}`);
+  }
+  const home = path.join(dir, 'node_modules/larder');
+  fs.rmSync(home, { recursive: true, force: true });
+  fs.mkdirSync(home, { recursive: true });
+  const { code, output } = await run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1']);
+  if (code !== 0) throw new Error(output);
+  return dir;
+}
+
+/** The application in the folder of its version; node_modules and the build cache stay. */
+function lay(dir, fixture, major) {
+  for (const entry of fs.readdirSync(dir)) {
+    if (entry !== 'node_modules' && !entry.startsWith('package')) fs.rmSync(path.join(dir, entry), { recursive: true, force: true });
+  }
+  fs.cpSync(path.join(__dirname, fixture), dir, { recursive: true });
+  fs.rmSync(path.join(dir, major >= 16 ? 'middleware.js' : 'proxy.js'), { force: true });
+  fs.mkdirSync(path.join(dir, 'public'), { recursive: true });
+  fs.writeFileSync(path.join(dir, 'public/picture.png'), png(128));
+}
+
+async function build(dir, env, extra = []) {
+  const next = path.join(dir, 'node_modules/next/dist/bin/next');
+  const begin = performance.now();
+  const result = await run(process.execPath, [next, 'build', ...extra], {
+    cwd: dir,
+    env: { ...process.env, NODE_ENV: undefined, NEXT_TELEMETRY_DISABLED: '1', NEXT_IGNORE_INCORRECT_LOCKFILE: '1', ...env },
+  });
+  assert.equal(result.code, 0, result.output);
+  return { ...result, seconds: (performance.now() - begin) / 1000 };
+}
+
+function complaints(output) {
+  return output.split('\n').filter((line) => line.includes('larder:'));
+}
+
+async function withTwo(dir, start, env, fn) {
+  const a = new Server(dir, start, env);
+  const b = new Server(dir, start, env);
+  try {
+    await a.start();
+    await b.start();
+    await fn(a, b);
+  } finally {
+    await Promise.all([a.stop(), b.stop()]);
+  }
+}
+
+async function version(text, tarball, opts) {
+  const major = Number.parseInt(text, 10);
+  const wants = (suite) => opts.suites.size === 0 || opts.suites.has(suite);
+  const dir = await install(text, tarball, opts);
+  const start = [path.join(dir, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];
+  const origin = new Origin();
+  await origin.listen();
+  const env = { ORIGIN: origin.url };
+  if (opts.fake) {
+    env.NODE_OPTIONS = `--require ${path.join(PACKAGE, 'test/fake-preload.js')}`;
+    env.LARDER_FAKE_FILE = path.join(dir, 'fake-store');
+  }
+  try {
+    if (wants('pages') || wants('world')) {
+      group(`Next.js ${text}`);
+      lay(dir, 'fixture', major);
+      let built = false;
+      await test('next build', async () => {
+        const { output } = await build(dir, env);
+        assert.deepEqual(complaints(output), [], output);
+        built = true;
+      });
+      if (built && wants('pages')) {
+        await withTwo(dir, start, env, (a, b) => pages({ major, app: dir, a, b, origin }));
+      }
+      if (built && wants('world')) await world({ major, app: dir, start, env, origin, fake: opts.fake });
+    }
+    if (wants('use-cache') && major >= 15) {
+      group(`Next.js ${text}, 'use cache'`);
+      lay(dir, 'use-cache', major);
+      let built = false;
+      await test('next build', async () => {
+        const { output } = await build(dir, env);
+        assert.deepEqual(complaints(output), [], output);
+        built = true;
+      });
+      if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, a, b, origin }));
+    }
+    if (wants('webpack') && major >= 16 && !opts.quick) {
+      group(`Next.js ${text}, webpack`);
+      lay(dir, 'fixture', major);
+      await test('next build --webpack, and its edge function, proxy and pages', async () => {
+        await build(dir, env, ['--webpack']);
+        await withTwo(dir, start, env, async (a, b) => {
+          assert.equal((await a.get('/api/edge')).status, 200);
+          assert.equal((await a.get('/api/bin')).headers['x-middleware'], 'yes');
+          const first = await a.get('/post/webpack');
+          assert.equal((await b.get('/post/webpack')).serial, first.serial);
+        });
+      });
+      fs.rmSync(path.join(dir, '.next'), { recursive: true, force: true });
+      lay(dir, 'fixture', major);
+      fs.rmSync(path.join(dir, 'proxy.js'));
+      fs.copyFileSync(path.join(__dirname, 'fixture/middleware.js'), path.join(dir, 'middleware.js'));
+      for (const bundler of ['--webpack', '--turbopack']) {
+        await test(`next build ${bundler} with middleware.js, which is an edge function`, async () => {
+          await build(dir, env, [bundler]);
+        });
+      }
+    }
+    if (wants('pack')) {
+      group(`Next.js ${text}, npm pack`);
+      await test('the tarball installs into an empty app, and two lines are enough', async () => {
+        await empty(text, dir, tarball, env, opts);
+      });
+    }
+  } finally {
+    origin.close();
+  }
+}
+
+/** An app with one page, cacheHandler in next.config.js, and nothing else. */
+async function empty(text, dir, tarball, env, opts) {
+  const app = path.join(dir, 'node_modules/.empty-app');
+  fs.rmSync(app, { recursive: true, force: true });
+  fs.mkdirSync(path.join(app, 'app'), { recursive: true });
+  fs.writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
+  fs.writeFileSync(path.join(app, 'next.config.js'), "module.exports = {\n  cacheHandler: require.resolve('larder/next'),\n};\n");
+  fs.writeFileSync(path.join(app, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>;\n');
+  fs.writeFileSync(
+    path.join(app, 'app/page.js'),
+    'export const revalidate = 600;\nexport default () => <p>{`[serial:${Math.random()}]`}</p>;\n',
+  );
+  const { code, output } = await npm(['install', '--offline', tarball], app);
+  assert.equal(code, 0, output);
+  // Next.js and React from the folder above; Turbopack looks no further than its root.
+  for (const name of ['next', 'react', 'react-dom', '@swc', '@next', 'styled-jsx', 'client-only', 'caniuse-lite']) {
+    const from = path.join(dir, 'node_modules', name);
+    if (fs.existsSync(from)) fs.cpSync(from, path.join(app, 'node_modules', name), { recursive: true, mode: fs.constants.COPYFILE_FICLONE });
+  }
+  for (const name of fs.readdirSync(path.join(dir, 'node_modules'))) {
+    const to = path.join(app, 'node_modules', name);
+    if (!fs.existsSync(to) && !name.startsWith('.')) fs.symlinkSync(path.join(dir, 'node_modules', name), to);
+  }
+  try {
+    await build(app, env);
+    const start = [path.join(app, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];
+    const server = new Server(app, start, { ...env, ...(opts.fake ? { LARDER_FAKE_FILE: path.join(app, 'fake') } : {}) });
+    try {
+      await server.start('/nothing');
+      const html = fs.readFileSync(path.join(app, '.next/server/app/index.html'), 'utf8');
+      const r = await server.get('/');
+      assert.equal(r.serial, html.match(/\[serial:([^\]]*)\]/)[1]);
+      assert.equal(r.cache, 'HIT');
+      assert.deepEqual(server.complaints(), []);
+      if (!opts.fake) assert.ok(fs.existsSync(path.join(app, '.next/cache/larder')));
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    fs.rmSync(app, { recursive: true, force: true });
+  }
+}
+
+async function main() {
+  const opts = options(process.argv.slice(2));
+  const begin = performance.now();
+  const tarball = await pack();
+  for (const text of opts.versions) {
+    try {
+      await version(text, tarball, opts);
+    } catch (error) {
+      counts.failed++;
+      console.log(`FAILED  Next.js ${text}: ${error?.stack ?? error}`);
+    }
+  }
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  console.log(`${Math.round((performance.now() - begin) / 1000)} s`);
+  console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
+  process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+}
+
+main();

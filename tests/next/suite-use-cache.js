@@ -1,0 +1,87 @@
+'use strict';
+/* 'use cache' in two servers on one store: `larder/use-cache` behind "default" and "remote". */
+const { test, eventually, assert } = require('./harness.js');
+
+/** @param {{ major: number, a: any, b: any, origin: any }} world */
+async function useCache({ major, a, b, origin }) {
+  const revalidate = async (server, query) => {
+    const r = await server.get(`/api/revalidate?${query}`);
+    assert.equal(r.status, 200, r.body);
+  };
+
+  await test('what A cached, B has: both names, of 100 KB', async () => {
+    const first = await a.get('/uc/x');
+    assert.equal(first.status, 200, first.body);
+    assert.equal(first.field('big'), '100000');
+    const again = await a.get('/uc/x');
+    assert.equal(again.serial, first.serial);
+    const second = await b.get('/uc/x');
+    assert.equal(second.serial, first.serial);
+    assert.equal(second.field('remote'), first.field('remote'));
+    assert.equal(second.field('big'), '100000');
+  });
+
+  await test('arguments are part of the key, of any bytes', async () => {
+    const plain = await a.get('/uc/y');
+    const odd = await a.get(`/uc/${encodeURIComponent('é漢😀"\\ %')}`);
+    assert.notEqual(odd.serial, plain.serial);
+    assert.equal((await b.get(`/uc/${encodeURIComponent('é漢😀"\\ %')}`)).serial, odd.serial);
+  });
+
+  await test('revalidateTag on A: B generates again before it answers', async () => {
+    const old = await b.get('/uc/x');
+    const n = origin.bump('uc-x');
+    await revalidate(a, 'tag=uc-x');
+    const r = await b.get('/uc/x');
+    assert.equal(r.n, n);
+    assert.notEqual(r.serial, old.serial);
+    assert.equal(r.field('remote'), old.field('remote'), 'what has other tags stays');
+    assert.equal((await a.get('/uc/x')).serial, r.serial);
+  });
+
+  await test('revalidatePath: a soft tag, checked in get', async () => {
+    const old = await b.get('/uc/x');
+    const other = await b.get('/uc/y');
+    await revalidate(a, 'path=/uc/x');
+    const r = await b.get('/uc/x');
+    assert.notEqual(r.serial, old.serial);
+    assert.equal((await a.get('/uc/x')).serial, r.serial);
+    assert.equal((await b.get('/uc/y')).serial, other.serial);
+  });
+
+  if (major >= 16) {
+    await test('revalidateTag(tag, "max"): the old value once more, then the new', async () => {
+      const old = await b.get('/uc/x');
+      const n = origin.bump('uc-x');
+      await revalidate(a, 'tag=uc-x&profile=max');
+      assert.equal((await b.get('/uc/x')).serial, old.serial);
+      await eventually(async () => assert.equal((await b.get('/uc/x')).n, n));
+      const fresh = await b.get('/uc/x');
+      assert.equal((await a.get('/uc/x')).serial, fresh.serial);
+      assert.equal((await b.get('/uc/x')).serial, fresh.serial, 'and it stays');
+    });
+  }
+
+  await test('a get during a set waits for it: one generation for a crowd', async () => {
+    const before = origin.asked.get('uc-crowd') ?? 0;
+    const all = await Promise.all(Array.from({ length: 6 }, () => a.get('/uc/crowd')));
+    assert.ok(all.every((r) => r.status === 200));
+    const late = await b.get('/uc/crowd');
+    assert.ok(all.some((r) => r.serial === late.serial));
+    assert.ok((origin.asked.get('uc-crowd') ?? 0) - before <= 6);
+  });
+
+  await test('an error in a cached function is not kept', async () => {
+    origin.broken.add('uc-bad');
+    assert.equal((await a.get('/uc/bad')).status, 500);
+    origin.broken.delete('uc-bad');
+    assert.equal((await a.get('/uc/bad')).status, 200);
+    assert.equal((await b.get('/uc/bad')).status, 200);
+  });
+
+  await test('neither server had anything to complain about', async () => {
+    assert.deepEqual([...a.complaints(), ...b.complaints()], []);
+  });
+}
+
+module.exports = { useCache };
