@@ -80,8 +80,8 @@ static bool is_escaped(struct larder_bytes build, size_t i) {
     return !is_plain(build.ptr[i]) || is_dots(build) || (i == 0 && bytes_equal(build, shared_name));
 }
 
-/* The length of the segment for a build id; an empty one is "%", which no escape can be. */
-static size_t segment_len(struct larder_bytes build) {
+/* An empty name is "%", which no escape can be. */
+size_t key_segment_len(struct larder_bytes build) {
     size_t len = build.len;
 
     for (size_t i = 0; i < build.len; i++)
@@ -89,7 +89,7 @@ static size_t segment_len(struct larder_bytes build) {
     return len > 0 ? len : 1;
 }
 
-static uint8_t *segment_put(struct larder_bytes build, uint8_t *out) {
+uint8_t *key_segment_put(struct larder_bytes build, uint8_t *out) {
     static const char digits[] = "0123456789ABCDEF";
 
     if (build.len == 0)
@@ -110,7 +110,7 @@ static int hex_value(uint8_t c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* What segment_put() wrote, back into out (segment.len bytes of room); false: it wrote no such
+/* What key_segment_put() wrote, back into out (segment.len bytes of room); false: it wrote no such
  * thing. */
 static bool segment_parse(struct larder_bytes segment, uint8_t *out, struct larder_bytes *ret) {
     size_t len = 0;
@@ -134,7 +134,7 @@ static bool segment_parse(struct larder_bytes segment, uint8_t *out, struct lard
     /* One build id has one segment: what escapes too little or too much is not ours. */
     if (looks_hashed(segment) || bytes_equal(segment, shared_name))
         return true;
-    if (len == 0 || segment_len(*ret) != segment.len)
+    if (len == 0 || key_segment_len(*ret) != segment.len)
         return false;
     for (size_t i = 0, at = 0; i < len; i++) {
         bool escaped = segment.ptr[at] == '%';
@@ -157,7 +157,7 @@ int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_byt
         return LARDER_INVALID;
 
     struct larder_bytes kind_name = bytes_of(name);
-    size_t build_len = shared ? shared_name.len : segment_len(build);
+    size_t build_len = shared ? shared_name.len : key_segment_len(build);
     bool hash_build = false;
     if (rules->max_key != 0 && build_len + kind_name.len + 2 + KEY_HASHED_LEN > rules->max_key &&
         build_len > KEY_HASHED_LEN) {
@@ -182,7 +182,7 @@ int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_byt
     else if (hash_build)
         to = bytes_put(to, (struct larder_bytes){hashed_build, sizeof(hashed_build)});
     else
-        to = segment_put(build, to);
+        to = key_segment_put(build, to);
     *to++ = '/';
     to = bytes_put(to, kind_name);
     *to++ = '/';

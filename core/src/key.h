@@ -25,6 +25,10 @@ struct key_rules {
 enum { KEY_LEAST = 77 };             /* two hashes, the longest kind's name, two slashes */
 int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_bytes build,
                  struct larder_bytes key, struct larder_bytes *ret);
+/* A name as one segment: the escaping of build ids, for the layer `namespace` as well.  put
+ * writes len bytes and answers where they ended. */
+size_t key_segment_len(struct larder_bytes name);
+uint8_t *key_segment_put(struct larder_bytes name, uint8_t *out);
 /* The other way: fields point into `physical`, but build, which is unescaped into *ret_build
  * (malloc()ed; ret->build points there).  LARDER_INVALID: not one of ours. */
 int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8_t **ret_build);

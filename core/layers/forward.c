@@ -1,0 +1,59 @@
+#include "forward.h"
+
+void forward_call(struct backend *below, struct larder_op *pub, const struct op_inputs *in,
+                  op_done_fn *done) {
+    struct op *child = op_new(below->reactor, pub->code, in, pub->deadline_ns, done, pub);
+
+    if (child == NULL) {
+        op_fail(pub, LARDER_NOMEM, "out of memory");
+        return;
+    }
+    child->pub.now_ms = pub->now_ms; /* one time of day for all that belongs to one request */
+    pub->scratch[FORWARD_CHILD] = child;
+    backend_call(below, child);
+}
+
+void forward_as_is(struct backend *below, struct larder_op *pub) {
+    struct op_inputs in = op_inputs_of(pub);
+
+    forward_call(below, pub, &in, forward_done);
+}
+
+void forward_done(void *arg, struct op *child) {
+    struct larder_op *pub = arg;
+    struct op *up = arg; /* an op begins with what drivers see of it */
+
+    pub->scratch[FORWARD_CHILD] = NULL;
+    up->marks = child->marks;
+    up->n_marks = child->n_marks;
+    up->room_marks = child->room_marks;
+    up->keys = child->keys;
+    up->n_keys = child->n_keys;
+    up->room_keys = child->room_keys;
+    up->text = child->text;
+    up->text_len = child->text_len;
+    up->room_text = child->room_text;
+    up->arena = child->arena;
+    child->marks = NULL;
+    child->keys = NULL;
+    child->text = NULL;
+    child->arena = (struct arena){0};
+    op_pass(pub, child);
+    op_free(child);
+}
+
+void forward_cancel(struct larder_op *pub) {
+    struct op *child = pub->scratch[FORWARD_CHILD];
+
+    if (child != NULL)
+        backend_cancel(child);
+}
+
+struct larder_info forward_info(const struct backend *below) {
+    struct larder_info info = below->info;
+
+    info.size = sizeof(info);
+    info.traits &= ~(uint32_t)LARDER_BLOCKING;
+    info.lanes = 0;
+    return info;
+}
