@@ -146,6 +146,14 @@ need_node() {
     fi
     export PATH=$bin:$PATH
     hash -r
+    # Debian's node trusts what the system trusts and its npm reads /etc/npmrc; those from npm do
+    # neither.  A machine behind a mirror or a proxy has its certificate and its settings there.
+    if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+        export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+    fi
+    if [ -z "${NPM_CONFIG_GLOBALCONFIG:-}" ] && [ -e /etc/npmrc ]; then
+        export NPM_CONFIG_GLOBALCONFIG=/etc/npmrc
+    fi
     node_is_recent node || die "the node at $bin does not run"
 }
 
