@@ -352,17 +352,21 @@ static bool batch_has_room(const struct batch *batch, const struct larder_answer
 size_t deliver(struct client *client, napi_value js_deliver, struct call *calls) {
     struct batch batch = {.client = client, .env = client->env, .js_deliver = js_deliver};
     size_t n = 0;
-    bool ready = batch_begin(&batch) && numbers_grow(&batch, FIRST_NUMBERS);
+    bool ready = batch_begin(&batch);
+    if (ready && !numbers_grow(&batch, FIRST_NUMBERS)) {
+        batch_end(&batch); /* the environment is ending: its promises stay as they are */
+        ready = false;
+    }
     for (struct call *call = calls, *next; call; call = next, n++) {
         next = call->next;
         if (ready && !batch_has_room(&batch, call->answer)) {
             batch_end(&batch);
             ready = batch_begin(&batch);
-            (void)(ready && numbers_grow(&batch, numbers_for(call->answer)));
         }
         if (ready) {
-            size_t numbers = batch.n_numbers, values = batch.n_values;
-            if (numbers + numbers_for(call->answer) > client->n_numbers || !add_answer(&batch, call)) {
+            size_t numbers = batch.n_numbers, values = batch.n_values, need = numbers_for(call->answer);
+            bool fits = numbers + need <= client->n_numbers || numbers_grow(&batch, need);
+            if (!fits || !add_answer(&batch, call)) {
                 batch.n_numbers = numbers;
                 batch.n_values = values;
                 add_failure(&batch, call);
