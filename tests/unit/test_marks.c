@@ -74,19 +74,26 @@ static void a_mark_mentions_its_greatest_epoch(void) {
     CU_ASSERT_EQUAL(mark_epoch(&(struct larder_mark){{0}, -4, LARDER_UNSET, 9}), 0);
 }
 
+/* The same for three marks, whichever; they are taken in every order here. */
+static bool one_result(const struct larder_mark *marks, int64_t now_ms) {
+    const int64_t nows[3] = {now_ms, now_ms, now_ms};
+    const struct larder_mark first = merged(marks, orders[0], nows, 3);
+    bool all_same = true;
+    for (size_t o = 1; o < N_ELEMENTS(orders); o++) {
+        struct larder_mark other = merged(marks, orders[o], nows, 3);
+        all_same = all_same && same(&first, &other);
+    }
+    return all_same;
+}
+
 static void marks_merge_to_the_same_in_any_order(void) {
-    for (int i = 0; i < N_MARKS * N_MARKS * N_MARKS; i++) {
-        const struct larder_mark marks[3] = {mark_no(i % N_MARKS), mark_no(i / N_MARKS % N_MARKS),
-                                             mark_no(i / N_MARKS / N_MARKS)};
-        for (int64_t now_ms = 0; now_ms <= LAST; now_ms++) {
-            const int64_t nows[3] = {now_ms, now_ms, now_ms};
-            const struct larder_mark first = merged(marks, orders[0], nows, 3);
-            bool all_same = true;
-            for (size_t o = 1; o < N_ELEMENTS(orders); o++) {
-                struct larder_mark other = merged(marks, orders[o], nows, 3);
-                all_same = all_same && same(&first, &other);
+    for (int i = 0; i < N_MARKS; i++) {
+        for (int j = i; j < N_MARKS; j++) {
+            for (int k = j; k < N_MARKS; k++) {
+                const struct larder_mark marks[3] = {mark_no(i), mark_no(j), mark_no(k)};
+                for (int64_t now_ms = 0; now_ms <= LAST; now_ms++)
+                    CU_ASSERT_FATAL(one_result(marks, now_ms));
             }
-            CU_ASSERT_FATAL(all_same);
         }
     }
 }
@@ -106,7 +113,7 @@ static void a_mark_arriving_again_changes_nothing(void) {
 /* Three marks, every order, every time at which each may arrive (also by clocks that differ),
  * every entry, every later look. */
 static void merging_never_makes_an_entry_better_than_a_mark_says(void) {
-    for (int i = 0; i < N_MARKS * N_MARKS * N_MARKS; i += 3) { /* a third, for time */
+    for (int i = 0; i < N_MARKS * N_MARKS * N_MARKS; i += 13) { /* each mark in each place */
         const struct larder_mark marks[3] = {mark_no(i % N_MARKS), mark_no(i / N_MARKS % N_MARKS),
                                              mark_no(i / N_MARKS / N_MARKS)};
         static const int in_order[3] = {0, 1, 2}; /* i takes every order by itself */

@@ -152,23 +152,27 @@ static bool is_wtf8_by_the_table(const uint8_t *p, size_t len) {
 }
 
 static void wtf8_is_told_exactly(void) {
-    /* Every sequence of three bytes, and of six of the bytes at which a range begins or ends. */
-    for (uint32_t i = 0; i < 1u << 24; i += (i & 0xFF) < 0x7E ? 0x3F : 1) {
-        uint8_t text[] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
-        if (text_shape_of_utf8(text, 3).valid != is_wtf8_by_the_table(text, 3)) {
-            CU_FAIL("three bytes");
-            return;
-        }
-    }
-    static const uint8_t edges[] = {'a',  0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xAF, 0xB0,
-                                    0xBF, 0xC1, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xF5};
-    for (uint32_t i = 0; i < 1u << 24; i++) {
+    /* The bytes at which a range begins or ends: every sequence of six; and behind any two. */
+    static const uint8_t edges[] = {'a',  0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xAF,
+                                    0xB0, 0xBF, 0xC2, 0xE0, 0xED, 0xF0, 0xF4};
+    enum { N = N_ELEMENTS(edges) };
+    for (uint32_t i = 0; i < N * N * N * N * N * N; i++) {
         uint8_t text[6];
-        for (size_t j = 0; j < sizeof(text); j++)
-            text[j] = edges[i >> 4 * j & 15];
+        for (uint32_t j = 0, rest = i; j < sizeof(text); j++, rest /= N)
+            text[j] = edges[rest % N];
         if (text_shape_of_utf8(text, sizeof(text)).valid != is_wtf8_by_the_table(text, sizeof(text))) {
             CU_FAIL("six bytes");
             return;
+        }
+    }
+    for (uint32_t i = 0; i < 256 * 256 * 9; i++) {
+        static const uint8_t more[] = {'a', 0x80, 0xBF};
+        uint8_t text[] = {(uint8_t)(i >> 8), (uint8_t)i, more[(i >> 16) % 3], more[(i >> 16) / 3]};
+        for (size_t len = 1; len <= sizeof(text); len++) {
+            if (text_shape_of_utf8(text, len).valid != is_wtf8_by_the_table(text, len)) {
+                CU_FAIL("any two bytes");
+                return;
+            }
         }
     }
 }
