@@ -1,0 +1,111 @@
+/*
+ * Driving one driver the way the core does: loaded by the loader, opened as a backend on the
+ * runtime's reactor, called with ops.  The tests here say what they send and look at what came
+ * back; all waiting is in drive.c.
+ *
+ * Every test works under keys, tags and counters of its own (name()), so that a store which
+ * keeps what it is given can be used, and used again.
+ */
+#ifndef TESTS_DRIVE_H
+#define TESTS_DRIVE_H
+
+#include "backend.h"
+#include "buf.h"
+#include "bytes.h"
+#include "unit.h"
+
+struct drive {
+    const struct larder_driver *driver;
+    struct reactor *reactor;
+    struct backend *one, *two;       /* two instances with the same settings, open throughout */
+    int64_t now_ms;                  /* the time of day of the ops that are made */
+    uint64_t random;                 /* state of random_next(), from the seed that is printed */
+    unsigned n_keys;                 /* how many keys the tests of paging use */
+    unsigned n_inflight;             /* ops outstanding at once */
+    unsigned n_unclaimed;
+};
+extern struct drive drive;
+
+/* argv: [--keys N] [--inflight N] [--seed N] DRIVER [NAME=VALUE ...].  %t in a value is a fresh
+ * folder, removed at the end.  False: said on stderr why. */
+bool drive_begin(int argc, char **argv);
+/* Closes everything; false: something was left behind. */
+bool drive_end(void);
+
+/* Whether the driver claims these traits, or has the function of a code.  If not, that is
+ * reported as not claimed, and the test has nothing to do. */
+bool claims(uint32_t trait, const char *what);
+bool has(uint32_t code, const char *what);
+void unclaimed(const char *what);
+
+/* Another instance with the same settings; its end.  NULL: it does not open (said on stderr). */
+struct backend *drive_open(void);
+struct backend *drive_close(struct backend *b);
+
+/* ---- ops --------------------------------------------------------------------------- */
+
+/* Sends an op and waits.  Never NULL.  op_free() it. */
+struct op *call(struct backend *b, uint32_t code, struct op_inputs in);
+/* The same for what has nothing but a status. */
+int32_t status_of(struct backend *b, uint32_t code, struct op_inputs in);
+
+struct sent {                        /* one op among many; memory of the test's */
+    struct op *op;                   /* answered once drive_wait() has returned; op_free() it */
+    unsigned answers;                /* how often done was called: 1 */
+    struct backend *backend;
+    struct task task;
+};
+void send_op(struct backend *b, uint32_t code, struct op_inputs in, struct sent *ret);
+/* Until all that was sent is answered. */
+void drive_wait(void);
+
+/* ---- names and values ---------------------------------------------------------------- */
+
+/* "<test>/<run>/<formatted>", good until the program ends. */
+struct larder_bytes name(const char *test, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with raw bytes at the end. */
+struct larder_bytes name_bytes(const char *test, const void *tail, size_t len);
+
+/* len bytes told by the seed; slice_done() it. */
+struct larder_slice value_of(size_t len, uint64_t seed);
+bool value_is(struct larder_slice value, size_t len, uint64_t seed);
+
+/* put() and get() of the value told by a seed. */
+int32_t put_value(struct backend *b, struct larder_bytes key, size_t len, uint64_t seed, int64_t epoch);
+int32_t get_value(struct backend *b, struct larder_bytes key, size_t len, uint64_t seed);
+bool is_there(struct backend *b, struct larder_bytes key);
+
+/* Marks. */
+#define UNSET LARDER_UNSET
+struct larder_mark mark_of(struct larder_bytes tag, int64_t expired, int64_t stale, int64_t expire_at_ms);
+int32_t write_mark(struct backend *b, struct larder_mark mark, uint32_t flags);
+/* What is stored for a tag; false: nothing.  The tag of *ret is the argument. */
+bool read_mark(struct backend *b, struct larder_bytes tag, struct larder_mark *ret);
+int32_t advance(struct backend *b, struct larder_bytes counter, int64_t add, int64_t *ret_epoch);
+
+/* ---- paging ---------------------------------------------------------------------------- */
+
+/* Walks a paged op to its end, alternating between the two instances (a cursor is good in both),
+ * and calls seen for each record.  False: an error, or more pages than could be needed. */
+typedef void seen_fn(void *arg, struct larder_bytes record);
+bool walk(uint32_t code, struct larder_bytes key, uint64_t limit, seen_fn *seen, void *arg);
+
+/* Counts how often each of name(test, "%06u", 0 .. n-1) was seen, and what else. */
+struct tally {
+    struct larder_bytes prefix;
+    unsigned n, found, strangers;
+    unsigned char *counts;
+};
+void tally_init(struct tally *t, const char *test, unsigned n);
+void tally_seen(void *tally, struct larder_bytes record);
+void tally_done(struct tally *t);
+
+struct suite {
+    const char *name;
+    uint32_t needs;                  /* a code: a driver without it has no such tests */
+    const struct unit_test *tests;
+    size_t n;
+};
+extern const struct suite cache_suite, age_suite, tag_suite, index_suite, life_suite;
+
+#endif

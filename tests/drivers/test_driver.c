@@ -1,0 +1,40 @@
+/*
+ * What every driver must do, tried on one: see README.md.  Exit status 0: all that the driver
+ * claims holds; 1: something does not; 2: it could not be tried.
+ */
+#include "drive.h"
+
+static const struct suite *const suites[] = {&cache_suite, &age_suite, &tag_suite, &index_suite, &life_suite};
+
+static bool add_suites(void) {
+    for (size_t i = 0; i < N_ELEMENTS(suites); i++) {
+        if (!has(suites[i]->needs, suites[i]->name)) {
+            putchar('\n');
+            continue;
+        }
+        CU_pSuite suite = CU_add_suite(suites[i]->name, NULL, NULL);
+        for (size_t j = 0; suite && j < suites[i]->n; j++) {
+            if (!CU_add_test(suite, suites[i]->tests[j].name, suites[i]->tests[j].run))
+                return false;
+        }
+        if (!suite)
+            return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv) {
+    int exit_status = 2;
+    if (drive_begin(argc, argv) && CU_initialize_registry() == CUE_SUCCESS) {
+        if (add_suites()) {
+            CU_basic_set_mode(CU_BRM_VERBOSE);
+            CU_basic_run_tests();
+            exit_status = CU_get_number_of_failures() > 0;
+            printf("not claimed, and not tried: %u\n", drive.n_unclaimed);
+        }
+        CU_cleanup_registry();
+    }
+    if (!drive_end() && exit_status == 0)
+        exit_status = 1;
+    return exit_status;
+}
