@@ -59,12 +59,21 @@ bool backend_can(const struct backend *b, uint32_t code) {
 
 /* ---- open and close ------------------------------------------------------------ */
 
-static void flush_gathered(void *arg) {
+static void end_burst(void *arg) {
     struct backend *b = arg;
+    if (b->n_gathered > 0) {
+        size_t n = b->n_gathered;
+        b->n_gathered = 0;
+        lanes_submit_all(b->lanes, b->gathered_first, b->gathered_last, n);
+    }
     if (b->want_flush) {
         b->want_flush = false;
         b->driver->flush(b->instance);
     }
+}
+
+static bool has_flush(const struct backend *b) {
+    return LARDER_HAS(b->driver, flush) && b->driver->flush != NULL;
 }
 
 struct backend *backend_new(struct reactor *r, const struct larder_driver *driver, const void *config,
@@ -77,7 +86,7 @@ struct backend *backend_new(struct reactor *r, const struct larder_driver *drive
     b->layer = (struct layer_config){.below = below, .settings = config};
     b->config = below != NULL ? &b->layer : config;
     b->home.backend = b;
-    b->hook = (struct turn_hook){.fn = flush_gathered, .arg = b};
+    b->hook = (struct turn_hook){.fn = end_burst, .arg = b};
     return b;
 }
 
@@ -90,8 +99,7 @@ struct backend *backend_free(struct backend *b) {
         return NULL;
     b->lanes = lanes_free(b->lanes);
     if (b->is_open) {
-        if (LARDER_HAS(b->driver, flush) && b->driver->flush != NULL)
-            reactor_hook_remove(b->reactor, &b->hook);
+        reactor_hook_remove(b->reactor, &b->hook);
         b->driver->close(b->instance);
     }
     free(b);
@@ -131,8 +139,7 @@ static int32_t open_now(struct backend *b) {
     }
     if (b->info.max_inflight == 0)
         b->info.max_inflight = DEFAULT_INFLIGHT;
-    if (LARDER_HAS(b->driver, flush) && b->driver->flush != NULL)
-        reactor_hook_add(b->reactor, &b->hook);
+    reactor_hook_add(b->reactor, &b->hook);
     b->is_open = true;
     return LARDER_OK;
 }
@@ -167,10 +174,14 @@ static void send(struct backend *b, struct op *op) {
     op->sent = true;
     if (b->lanes != NULL) {
         op->lane_job = (struct lane_job){.run = run_on_lane};
-        lanes_submit(b->lanes, &op->lane_job);
+        if (b->n_gathered++ == 0)
+            b->gathered_first = &op->lane_job;
+        else
+            b->gathered_last->next = &op->lane_job;
+        b->gathered_last = &op->lane_job;
         return;
     }
-    b->want_flush = LARDER_HAS(b->driver, flush) && b->driver->flush != NULL;
+    b->want_flush = has_flush(b);
     function_of(b->driver, op->pub.code)(b->instance, &op->pub);
 }
 
@@ -215,6 +226,7 @@ void backend_cancel(struct op *op) {
     if (!op->sent)
         return;
     if (b->lanes != NULL) {
+        end_burst(b);
         if (lanes_withdraw(b->lanes, &op->lane_job))
             op_fail(&op->pub, LARDER_CANCELLED, NULL);
     } else if (LARDER_HAS(b->driver, cancel) && b->driver->cancel != NULL) {

@@ -27,12 +27,14 @@ struct backend {
     struct larder_home home;
     struct larder_info info;
     struct lanes *lanes;             /* LARDER_BLOCKING */
+    struct lane_job *gathered_first, *gathered_last;   /* of this turn: for the lanes, all at once */
+    size_t n_gathered;
     bool is_open;
     bool want_flush;
     uint32_t inflight;               /* ops with the driver */
     uint32_t n_waiting;
     struct op *waiting_first, *waiting_last;   /* beyond max_inflight */
-    struct turn_hook hook;           /* flush() */
+    struct turn_hook hook;           /* flush(), or gathered jobs to the lanes */
     uint64_t retry_open_ns;          /* no new attempt to open before */
     int32_t open_status;
     char open_error[LARDER_ERROR_SIZE];

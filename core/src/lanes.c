@@ -111,7 +111,12 @@ struct lanes *lanes_new_named(struct reactor *r, uint32_t n, const char *name) {
     l->n = n;
     l->drain.fn = drain_run;
     l->drain.arg = l;
-    pthread_mutex_init(&l->lock, NULL);
+    /* Held for some tens of nanoseconds: waiting for it in the kernel costs far more. */
+    pthread_mutexattr_t adaptive;
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&l->lock, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
     pthread_cond_init(&l->more, NULL);
     return l;
 }
@@ -142,40 +147,51 @@ struct lanes *lanes_free(struct lanes *l) {
     return NULL;
 }
 
-/* Under the lock. */
-static void lane_start(struct lanes *l) {
+/* Under the lock.  False: no more threads are to be had. */
+static bool lane_start(struct lanes *l) {
     struct lane *lane = &l->lane[l->n_threads];
     lane->lanes = l;
     lane->no = l->n_threads;
-    if (thread_start(&lane->thread, lane_main, lane))
+    if (thread_start(&lane->thread, lane_main, lane)) {
         l->n_threads++;
-    else if (l->n_threads == 0)
+        return true;
+    }
+    if (l->n_threads == 0)
         log_line(LARDER_LOG_WARN, "cannot start a thread (%s): blocking calls run on the I/O thread",
                  l->name);
+    return false;
 }
 
 void lanes_submit(struct lanes *l, struct lane_job *job) {
+    lanes_submit_all(l, job, job, 1);
+}
+
+void lanes_submit_all(struct lanes *l, struct lane_job *first, struct lane_job *last, size_t n) {
     bool post = false;
+    size_t wake = 0;
 
     pthread_mutex_lock(&l->lock);
-    job->next = NULL;
+    last->next = NULL;
     if (l->last)
-        l->last->next = job;
+        l->last->next = first;
     else
-        l->first = job;
-    l->last = job;
-    l->n_queued++;
+        l->first = first;
+    l->last = last;
+    l->n_queued += n;
 
     /* While jobs run on the reactor's thread as lane 0, no thread may take that number. */
     if (!l->on_reactor) {
-        if (l->n_queued <= l->n_idle)
-            pthread_cond_signal(&l->more);
-        else if (l->n_threads < l->n && !reactor_is_stepped(l->reactor))
-            lane_start(l);
+        wake = n < l->n_idle ? n : l->n_idle;
+        size_t unserved = l->n_queued > l->n_idle ? l->n_queued - l->n_idle : 0;
+        while (unserved-- > 0 && l->n_threads < l->n && !reactor_is_stepped(l->reactor) && lane_start(l)) {
+        }
         post = l->on_reactor = l->n_threads == 0;
     }
     pthread_mutex_unlock(&l->lock);
 
+    /* Outside the lock, or the woken would wait for it at once. */
+    while (wake-- > 0)
+        pthread_cond_signal(&l->more);
     if (post)
         reactor_post(l->reactor, &l->drain);
 }

@@ -22,6 +22,9 @@ struct lanes *lanes_new_named(struct reactor *r, uint32_t n, const char *name);
 struct lanes *lanes_free(struct lanes *lanes);
 /* [any] */
 void lanes_submit(struct lanes *lanes, struct lane_job *job);
+/* [any] n jobs that are linked by next, from first to last: one lock, and no lane is woken
+ * before all of them are there. */
+void lanes_submit_all(struct lanes *lanes, struct lane_job *first, struct lane_job *last, size_t n);
 /* [any] Take a job back that no lane has begun: true, and run will not be called. */
 bool lanes_withdraw(struct lanes *lanes, struct lane_job *job);
 /* Jobs queued and running, for metrics. */
