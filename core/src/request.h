@@ -54,7 +54,7 @@ struct request {
     struct larder_mark *marks;
     uint32_t round;
 
-    uint8_t copies[];
+    _Alignas(8) uint8_t copies[]; /* tags first */
 };
 
 /* The physical key of in.build, in.kind, in.key into r->physical; false: answered (no memory). */
