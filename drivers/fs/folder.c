@@ -478,6 +478,17 @@ int fs_temp_new(struct fs_call *c, int dir, const char *name, char out[FS_TEMP_N
     return err;
 }
 
+/* ext4 starts writing a file out when it is renamed over another one, so that a power cut leaves
+ * one of the two; a put would wait for that, at ten times its cost.  What a power cut leaves is
+ * checked on reading here, so the two are exchanged instead, which is as atomic to readers. */
+static int move_over(struct fs_call *c, int dir, const char *temp, const char *name, bool sync) {
+    if (!sync && c->sys->renameat2(dir, temp, dir, name, RENAME_EXCHANGE) == 0) {
+        c->sys->unlinkat(dir, temp, 0); /* the old one; should this fail, it is a leftover */
+        return 0;
+    }
+    return c->sys->renameat2(dir, temp, dir, name, 0) == 0 ? 0 : errno;
+}
+
 int fs_replace(struct fs_call *c, int dir, const char *name, struct iovec *parts, int n, bool sync) {
     char temp[FS_TEMP_NAME];
     int fd = -1;
@@ -490,8 +501,8 @@ int fs_replace(struct fs_call *c, int dir, const char *name, struct iovec *parts
     int close_err = sys_close(c->sys, &fd);
     if (err == 0)
         err = close_err;
-    if (err == 0 && c->sys->renameat(dir, temp, dir, name) != 0)
-        err = errno;
+    if (err == 0)
+        err = move_over(c, dir, temp, name, sync);
     if (err != 0) {
         c->sys->unlinkat(dir, temp, 0);
         return err;

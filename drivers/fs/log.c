@@ -349,7 +349,7 @@ static int32_t write_file(struct fs_call *c, const uint8_t *bytes, size_t len, u
     int close_err = sys_close(c->sys, &fd);
     if (err == 0)
         err = close_err;
-    if (err == 0 && c->sys->renameat(c->folder->root, temp, c->folder->root, LOG) != 0)
+    if (err == 0 && c->sys->renameat2(c->folder->root, temp, c->folder->root, LOG, 0) != 0)
         err = errno;
     if (err != 0)
         c->sys->unlinkat(c->folder->root, temp, 0);

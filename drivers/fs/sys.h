@@ -24,7 +24,7 @@ struct fs_sys {
     int (*fstatat)(int dir, const char *path, struct stat *ret, int flags);
     int (*mkdirat)(int dir, const char *path, mode_t mode);
     int (*unlinkat)(int dir, const char *path, int flags);
-    int (*renameat)(int from_dir, const char *from, int to_dir, const char *to);
+    int (*renameat2)(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
     int (*ftruncate)(int fd, off_t len);
     int (*fsync)(int fd);
     int (*fdatasync)(int fd);
