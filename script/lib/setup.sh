@@ -14,6 +14,7 @@
 #   need_node_headers        node_api.h; its folder in $LARDER_NODE_HEADERS
 #   build PRESET [ARG...]    cmake configure and build, into build/PRESET
 #   prebuild                 the addon and its drivers where the npm package looks for them
+#   prebuild_only            the same, and nothing else is built
 #
 # Sets LARDER_ROOT (the checkout).  Environment: LARDER_BUILD_DIR (default build/).
 
@@ -190,8 +191,7 @@ need_node_headers() {
 
 # ---- building --------------------------------------------------------------------------------
 
-# Further arguments go to the configuration: build dev -DLARDER_NODE=OFF
-build() {
+configure() {
     local preset=$1
     shift
     need_compiler
@@ -200,15 +200,31 @@ build() {
     need_node_headers
     step "configuring ($preset)" "configure-$preset.log" \
         cmake -S "$LARDER_ROOT" -B "$LARDER_BUILD_DIR/$preset" --preset "$preset" \
-        -DLARDER_NODE_HEADERS="$LARDER_NODE_HEADERS" "$@" || return 1
-    step "building ($preset)" "build-$preset.log" \
-        cmake --build "$LARDER_BUILD_DIR/$preset" -j "$LARDER_JOBS"
+        -DLARDER_NODE_HEADERS="$LARDER_NODE_HEADERS" "$@"
+}
+
+# configure PRESET [ARG...]: further arguments go to CMake, as in: configure dev -DLARDER_NODE=OFF
+configure() {
+    local preset=$1
+    shift
+    need_compiler
+    case $preset in clang | fuzz) need_apt clang ;; esac
+    case $preset in fuzz) need_apt libclang-rt-14-dev ;; esac
+    need_node_headers
+    step "configuring ($preset)" "configure-$preset.log" \
+        cmake -S "$LARDER_ROOT" -B "$LARDER_BUILD_DIR/$preset" --preset "$preset" \
+        -DLARDER_NODE_HEADERS="$LARDER_NODE_HEADERS" "$@"
+}
+
+build() {
+    configure "$@" || return 1
+    step "building ($1)" "build-$1.log" cmake --build "$LARDER_BUILD_DIR/$1" -j "$LARDER_JOBS"
 }
 
 # bindings/node/prebuilds/PLATFORM-ARCH, from the release build: what the npm package ships, and
-# what the tests and the example load.
+# what the tests and the example load.  Builds no more than that.
 prebuild() {
-    build release || return 1
-    step "laying out the addon" prebuild.log \
-        cmake --build "$LARDER_BUILD_DIR/release" --target larder_prebuild
+    configure release || return 1
+    step "building the addon and its drivers" prebuild.log \
+        cmake --build "$LARDER_BUILD_DIR/release" --target larder_prebuild -j "$LARDER_JOBS"
 }
