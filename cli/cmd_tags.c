@@ -85,6 +85,15 @@ static int each_mark(struct cli *cli, struct larder_request *request,
     return code;
 }
 
+/* "No" is an answer, but it should say of what. */
+static int say_none(struct cli *cli, const char *what) {
+    if (!cli->json)
+        fprintf(stderr, "larder tags: %s\n", what);
+    return CODE_NEGATIVE;
+}
+
+static const char no_link[] = "the index knows of none (it is kept where the setting `index` is on)";
+
 static bool equal(struct larder_bytes a, struct larder_bytes b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
@@ -108,7 +117,7 @@ static int show_marks(struct cli *cli) {
         code = each_mark(cli, &request, print_mark, &n);
     }
     if (code == CODE_DONE && n_tags && n == 0)
-        code = CODE_NEGATIVE;
+        code = say_none(cli, "no mark: nothing with such a tag was revalidated");
     bytes_free(prefix);
     bytes_list_free(tags, n_tags);
     return code;
@@ -128,7 +137,7 @@ static int show_tags_of(struct cli *cli, const char *written) {
         code = each_mark(cli, &request, print_tag, &n);
     }
     bytes_free(key);
-    return code == CODE_DONE && n == 0 ? CODE_NEGATIVE : code;
+    return code == CODE_DONE && n == 0 ? say_none(cli, no_link) : code;
 }
 
 static void print_key(struct cli *cli, const struct larder_listed *key) {
@@ -175,7 +184,7 @@ static int show_keys_of(struct cli *cli, const char *written) {
     }
     larder_answer_unref(last);
     bytes_free(tag);
-    return code == CODE_DONE && n == 0 ? CODE_NEGATIVE : code;
+    return code == CODE_DONE && n == 0 ? say_none(cli, no_link) : code;
 }
 
 static int run(struct cli *cli) {

@@ -17,9 +17,9 @@ static const struct option common[] = {
 };
 
 static const struct command *const commands[] = {
-    &command_get,       &command_put,        &command_ls,      &command_rm,
-    &command_tags,      &command_revalidate, &command_drivers, &command_config,
-    &command_provision, &command_explain,    &command_ping,    &command_version,
+    &command_get,        &command_put,     &command_ls,      &command_rm,        &command_tags,
+    &command_revalidate, &command_drivers, &command_config,  &command_provision, &command_explain,
+    &command_ping,       &command_doctor,  &command_version,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -110,6 +110,10 @@ static int unknown_command(struct cli *cli, const char *name) {
     for (size_t i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i]->name;
     const char *nearest = larder_nearest(name, names, N_COMMANDS);
+    for (size_t i = 0; i < N_COMMANDS && nearest == NULL && *name; i++) {
+        if (strncmp(names[i], name, strlen(name)) == 0)
+            nearest = names[i]; /* "reval" */
+    }
     return cli_usage(cli, "unknown command '%s'%s%s%s", name, nearest ? ", did you mean '" : "",
                      nearest ? nearest : "", nearest ? "'?" : "");
 }
