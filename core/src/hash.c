@@ -1,10 +1,18 @@
-/* The only file that includes <xxhash.h>: with XXH_INLINE_ALL nothing of it is linked or exported. */
+/* This file and hash_avx2.c alone include <xxhash.h>: with XXH_INLINE_ALL nothing of it is linked or
+ * exported. */
 #include "hash.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* Where AVX2 pays for the question. */
+enum { LONG = 4096 };
+
 uint64_t hash_64(const void *data, size_t len) {
+#if defined(__x86_64__)
+    if (len >= LONG && __builtin_cpu_supports("avx2"))
+        return hash_64_avx2(data, len);
+#endif
     return XXH3_64bits(data, len);
 }
 

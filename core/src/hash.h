@@ -6,6 +6,8 @@
 
 /* XXH3-64 with seed 0: the checksum of a frame, and for tables.  Not against an attacker. */
 uint64_t hash_64(const void *data, size_t len);
+/* The same, for processors with AVX2: hash_64() asks. */
+uint64_t hash_64_avx2(const void *data, size_t len);
 
 /* XXH3-128 with seed 0 in its canonical form (high half first, big-endian) as 32 lower-case hex
  * digits, without a NUL: the name of a key that a store cannot take.  Names only: two keys with

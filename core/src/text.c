@@ -1,6 +1,9 @@
 /*
  * Markup is ASCII with islands of other text, so every loop here first takes blocks of ASCII
  * (16 bytes at a time with SSE2) and walks the islands code point by code point.
+ *
+ * A block is written whole where it is known that so much is still to be written, and only what
+ * was ASCII of it is counted: so many letters of input make at least so much output.
  */
 #include "text.h"
 
@@ -12,22 +15,22 @@
 
 enum { BLOCK = 16 };
 
-/* How many of the len bytes at text are ASCII before the first that is not: exact for the
- * portable version, rounded down to a block for the other. */
+/* How many of the len bytes at text come before the first that is not ASCII. */
 static size_t ascii_run(const uint8_t *text, size_t len) {
     size_t i = 0;
 #if defined(__SSE2__)
-    for (; len - i >= 4 * BLOCK; i += 4 * BLOCK) {
-        const __m128i *at = (const void *)(text + i);
-        __m128i ab = _mm_or_si128(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
-        __m128i cd = _mm_or_si128(_mm_loadu_si128(at + 2), _mm_loadu_si128(at + 3));
-        if (_mm_movemask_epi8(_mm_or_si128(ab, cd)) != 0)
-            break;
-    }
-    for (; len - i >= BLOCK; i += BLOCK) {
-        const __m128i *at = (const void *)(text + i);
-        if (_mm_movemask_epi8(_mm_loadu_si128(at)) != 0)
-            break;
+    while (len - i >= BLOCK) {
+        int high = _mm_movemask_epi8(_mm_loadu_si128((const void *)(text + i)));
+        if (high != 0)
+            return i + (size_t)__builtin_ctz((unsigned)high);
+        i += BLOCK;
+        for (; len - i >= 4 * BLOCK; i += 4 * BLOCK) {
+            const __m128i *at = (const void *)(text + i);
+            __m128i ab = _mm_or_si128(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
+            __m128i cd = _mm_or_si128(_mm_loadu_si128(at + 2), _mm_loadu_si128(at + 3));
+            if (_mm_movemask_epi8(_mm_or_si128(ab, cd)) != 0)
+                break;
+        }
     }
 #else
     for (; len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
@@ -42,40 +45,89 @@ static size_t ascii_run(const uint8_t *text, size_t len) {
     return i;
 }
 
-/* The same for UTF-16; what is counted is also written to out, unless that is NULL. */
-static size_t ascii_run_of_utf16(const uint16_t *text, size_t units, uint8_t *out) {
+/* Copies the ASCII that text begins with, and says how much that was.  room: how many letters of
+ * output are sure to be wanted still. */
+static size_t ascii_copy(const uint8_t *text, size_t len, uint8_t *out, size_t room) {
     size_t i = 0;
 #if defined(__SSE2__)
-    const __m128i not_ascii = _mm_set1_epi16((short)0xFF80);
-    for (; units - i >= BLOCK; i += BLOCK) {
-        const __m128i *at = (const void *)(text + i);
-        __m128i a = _mm_loadu_si128(at), b = _mm_loadu_si128(at + 1);
-        __m128i high = _mm_and_si128(_mm_or_si128(a, b), not_ascii);
-        if (_mm_movemask_epi8(_mm_cmpeq_epi16(high, _mm_setzero_si128())) != 0xFFFF)
-            break;
-        if (out != NULL)
-            _mm_storeu_si128((void *)(out + i), _mm_packus_epi16(a, b));
+    for (; len - i >= BLOCK && room - i >= BLOCK; i += BLOCK) {
+        __m128i bytes = _mm_loadu_si128((const void *)(text + i));
+        int high = _mm_movemask_epi8(bytes);
+        _mm_storeu_si128((void *)(out + i), bytes);
+        if (high != 0)
+            return i + (size_t)__builtin_ctz((unsigned)high);
     }
+#else
+    (void)room;
 #endif
-    for (; i < units && text[i] < 0x80; i++) {
-        if (out != NULL)
-            out[i] = (uint8_t)text[i];
-    }
+    for (; i < len && text[i] < 0x80; i++)
+        out[i] = text[i];
     return i;
 }
 
-/* Bytes to UTF-16 units of the same value. */
-static void widen(const uint8_t *text, size_t len, uint16_t *out) {
+/* The same, to UTF-16. */
+static size_t ascii_widen(const uint8_t *text, size_t len, uint16_t *out, size_t room) {
     size_t i = 0;
 #if defined(__SSE2__)
-    for (; len - i >= BLOCK; i += BLOCK) {
+    for (; len - i >= BLOCK && room - i >= BLOCK; i += BLOCK) {
         __m128i bytes = _mm_loadu_si128((const void *)(text + i));
+        int high = _mm_movemask_epi8(bytes);
         _mm_storeu_si128((void *)(out + i), _mm_unpacklo_epi8(bytes, _mm_setzero_si128()));
         _mm_storeu_si128((void *)(out + i + BLOCK / 2), _mm_unpackhi_epi8(bytes, _mm_setzero_si128()));
+        if (high != 0)
+            return i + (size_t)__builtin_ctz((unsigned)high);
+    }
+#else
+    (void)room;
+#endif
+    for (; i < len && text[i] < 0x80; i++)
+        out[i] = text[i];
+    return i;
+}
+
+#if defined(__SSE2__)
+/* Bit i is set where unit i of the 16 in a and b is not ASCII. */
+static int not_ascii(__m128i a, __m128i b) {
+    const __m128i ascii = _mm_set1_epi16(0x7F), zero = _mm_setzero_si128();
+    /* Saturating: what is greater than 0x7F is greater than 0 after the subtraction. */
+    __m128i over = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_subs_epu16(a, ascii), zero),
+                                   _mm_cmpeq_epi16(_mm_subs_epu16(b, ascii), zero));
+    return ~_mm_movemask_epi8(over) & 0xFFFF;
+}
+#endif
+
+/* How many units come before the first that is not ASCII. */
+static size_t ascii_run_of_utf16(const uint16_t *text, size_t units) {
+    size_t i = 0;
+#if defined(__SSE2__)
+    for (; units - i >= BLOCK; i += BLOCK) {
+        const __m128i *at = (const void *)(text + i);
+        int high = not_ascii(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
+        if (high != 0)
+            return i + (size_t)__builtin_ctz((unsigned)high);
     }
 #endif
-    for (; i < len; i++)
-        out[i] = text[i];
+    while (i < units && text[i] < 0x80)
+        i++;
+    return i;
+}
+
+/* Copies them, too.  Every unit makes at least one byte, so a block has room. */
+static size_t ascii_narrow(const uint16_t *text, size_t units, uint8_t *out) {
+    size_t i = 0;
+#if defined(__SSE2__)
+    for (; units - i >= BLOCK; i += BLOCK) {
+        const __m128i *at = (const void *)(text + i);
+        __m128i a = _mm_loadu_si128(at), b = _mm_loadu_si128(at + 1);
+        int high = not_ascii(a, b);
+        _mm_storeu_si128((void *)(out + i), _mm_packus_epi16(a, b));
+        if (high != 0)
+            return i + (size_t)__builtin_ctz((unsigned)high);
+    }
+#endif
+    for (; i < units && text[i] < 0x80; i++)
+        out[i] = (uint8_t)text[i];
+    return i;
 }
 
 static bool is_lead_surrogate(uint32_t unit) {
@@ -126,7 +178,7 @@ size_t text_utf8_len_of_utf16(const uint16_t *text, size_t units) {
     size_t len = 0;
 
     for (size_t at = 0; at < units;) {
-        size_t run = ascii_run_of_utf16(text + at, units - at, NULL);
+        size_t run = ascii_run_of_utf16(text + at, units - at);
         len += run;
         at += run;
         while (at < units && text[at] >= 0x80)
@@ -137,7 +189,7 @@ size_t text_utf8_len_of_utf16(const uint16_t *text, size_t units) {
 
 void text_utf8_from_utf16(const uint16_t *text, size_t units, uint8_t *out) {
     for (size_t at = 0; at < units;) {
-        size_t run = ascii_run_of_utf16(text + at, units - at, out);
+        size_t run = ascii_narrow(text + at, units - at, out);
         out += run;
         at += run;
         while (at < units && text[at] >= 0x80)
@@ -158,9 +210,7 @@ size_t text_utf8_len_of_latin1(const uint8_t *text, size_t len) {
 
 void text_utf8_from_latin1(const uint8_t *text, size_t len, uint8_t *out) {
     for (size_t at = 0; at < len;) {
-        size_t run = ascii_run(text + at, len - at);
-        if (run > 0)
-            memcpy(out, text + at, run);
+        size_t run = ascii_copy(text + at, len - at, out, len - at);
         out += run;
         at += run;
         for (; at < len && text[at] >= 0x80; at++)
@@ -245,8 +295,7 @@ static uint32_t next_of_utf8(const uint8_t *text, size_t *at) {
 
 void text_latin1_from_utf8(const uint8_t *text, size_t len, uint8_t *out) {
     for (size_t at = 0; at < len;) {
-        size_t run = ascii_run(text + at, len - at);
-        memcpy(out, text + at, run);
+        size_t run = ascii_copy(text + at, len - at, out, (len - at) / 2);
         out += run;
         at += run;
         while (at < len && text[at] >= 0x80)
@@ -256,8 +305,7 @@ void text_latin1_from_utf8(const uint8_t *text, size_t len, uint8_t *out) {
 
 void text_utf16_from_utf8(const uint8_t *text, size_t len, uint16_t *out) {
     for (size_t at = 0; at < len;) {
-        size_t run = ascii_run(text + at, len - at);
-        widen(text + at, run, out);
+        size_t run = ascii_widen(text + at, len - at, out, (len - at) / 3);
         out += run;
         at += run;
         while (at < len && text[at] >= 0x80) {

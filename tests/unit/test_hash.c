@@ -4,6 +4,10 @@
 #include "hash.h"
 #include "unit.h"
 
+/* Here for comparison, without AVX2. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 /* Expected: xxHash 0.8.1's own library, XXH3_64bits() and XXH3_128bits() of <xxhash.h>. */
 static const struct {
     const char *text;
@@ -37,5 +41,22 @@ static void a_long_value_hashes_the_same_wherever_it_lies(void) {
     free(bytes);
 }
 
-UNIT_MAIN("hash", UNIT(hashes_are_those_of_the_published_algorithm),
+static void both_code_paths_give_the_same(void) {
+#if defined(__x86_64__)
+    enum { LEN = 9000 };
+    uint8_t *bytes = malloc(LEN);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
+    for (unsigned i = 0; i < LEN; i++)
+        bytes[i] = (uint8_t)(i * 7 + (i >> 8));
+    if (__builtin_cpu_supports("avx2")) {
+        for (size_t len = 0; len <= LEN; len += len < 1100 ? 1 : 57)
+            CU_ASSERT_EQUAL(hash_64_avx2(bytes, len), XXH3_64bits(bytes, len));
+    } else {
+        printf("no AVX2 here: nothing to compare ");
+    }
+    free(bytes);
+#endif
+}
+
+UNIT_MAIN("hash", UNIT(both_code_paths_give_the_same), UNIT(hashes_are_those_of_the_published_algorithm),
           UNIT(a_long_value_hashes_the_same_wherever_it_lies))
