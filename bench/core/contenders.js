@@ -23,7 +23,11 @@ const handlerContext = (dir, extra) => ({
 
 async function fill(handler, { bytes, keys }) {
   const pages = Array.from({ length: Math.min(keys, 16) }, (_, i) => page(bytes, i + 1));
-  for (let i = 0; i < keys; i++) await handler.set(key(i), pages[i % pages.length], setContext);
+  // Next.js asks before it renders, and stores what it rendered.
+  for (let i = 0; i < keys; i++) {
+    await handler.get(key(i), pageContext);
+    await handler.set(key(i), pages[i % pages.length], setContext);
+  }
   return pages;
 }
 

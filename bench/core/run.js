@@ -89,7 +89,7 @@ async function coldStart() {
 
 /** The frame alone, in C: encode and decode beside memcpy. */
 function frame() {
-  const program = path.join(process.env.LARDER_BUILD_DIR, 'release/bin/bench_frame');
+  const program = path.join(process.env.BENCH_BUILD, 'release/bin/bench_frame');
   if (!fs.existsSync(program)) return null;
   const { status, stdout, stderr } = spawnSync(program, ['--json'], { encoding: 'utf8', timeout: 120_000 });
   if (status !== 0) throw new Error(`bench_frame: ${stderr}`);

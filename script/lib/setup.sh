@@ -12,17 +12,19 @@
 #   node_of MAJOR            the path of a node of that release, in $REPLY
 #   need_npm DIR SPEC...     npm packages in build/tools/DIR, found at build/tools/DIR/node_modules
 #   need_node_headers        node_api.h; its folder in $LARDER_NODE_HEADERS
-#   build PRESET [ARG...]    cmake configure and build, into build/PRESET
+#   configure PRESET [ARG..] cmake, into build/PRESET
+#   build PRESET [ARG...]    the same, and all of it built
 #   prebuild                 the addon and its drivers where the npm package looks for them
-#   prebuild_only            the same, and nothing else is built
 #
-# Sets LARDER_ROOT (the checkout).  Environment: LARDER_BUILD_DIR (default build/).
+# Sets LARDER_ROOT (the checkout), LARDER_BUILD_DIR, LARDER_LOGS, LARDER_TOOLS and LARDER_JOBS, none of them
+# exported: the core refuses LARDER_* variables that it does not know.  From the environment:
+# SCRIPT_BUILD_DIR (default build/), SCRIPT_JOBS (default: all cores).
 
 LARDER_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-LARDER_BUILD_DIR=${LARDER_BUILD_DIR:-$LARDER_ROOT/build}
+LARDER_BUILD_DIR=${SCRIPT_BUILD_DIR:-$LARDER_ROOT/build}
 LARDER_LOGS=$LARDER_BUILD_DIR/logs
 LARDER_TOOLS=$LARDER_BUILD_DIR/tools
-LARDER_JOBS=${LARDER_JOBS:-$(nproc)}
+LARDER_JOBS=${SCRIPT_JOBS:-$(nproc)}
 mkdir -p "$LARDER_LOGS" "$LARDER_TOOLS"
 
 say() { printf '%s\n' "$*"; }
@@ -66,7 +68,7 @@ apt_install() (
         printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy || exit 1
     fi
     # Waits for another apt that is running, instead of failing at once.
-    if [ -z "${LARDER_APT_UPDATED:-}" ]; then
+    if [ -z "${SCRIPT_APT_UPDATED:-}" ]; then
         apt-get -q -o DPkg::Lock::Timeout=300 update || exit 1
     fi
     apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
@@ -75,8 +77,8 @@ apt_install() (
 need_apt() {
     local missing
     if ! command -v dpkg-query >/dev/null; then
-        [ -n "${LARDER_NO_DPKG_SAID:-}" ] || say "not a Debian: make sure yourself that there is the like of: $*"
-        LARDER_NO_DPKG_SAID=1
+        [ -n "${SCRIPT_NO_DPKG_SAID:-}" ] || say "not a Debian: make sure yourself that there is the like of: $*"
+        SCRIPT_NO_DPKG_SAID=1
         return 0
     fi
     missing=$(apt_missing "$@")
@@ -87,7 +89,7 @@ need_apt() {
     fi
     # shellcheck disable=SC2086  # a list of names
     step "installing ${missing// /, }" apt.log apt_install $missing || exit 1
-    export LARDER_APT_UPDATED=1
+    export SCRIPT_APT_UPDATED=1
 }
 
 need_compiler() {
@@ -190,18 +192,6 @@ need_node_headers() {
 }
 
 # ---- building --------------------------------------------------------------------------------
-
-configure() {
-    local preset=$1
-    shift
-    need_compiler
-    case $preset in clang | fuzz) need_apt clang ;; esac
-    case $preset in fuzz) need_apt libclang-rt-14-dev ;; esac
-    need_node_headers
-    step "configuring ($preset)" "configure-$preset.log" \
-        cmake -S "$LARDER_ROOT" -B "$LARDER_BUILD_DIR/$preset" --preset "$preset" \
-        -DLARDER_NODE_HEADERS="$LARDER_NODE_HEADERS" "$@"
-}
 
 # configure PRESET [ARG...]: further arguments go to CMake, as in: configure dev -DLARDER_NODE=OFF
 configure() {
