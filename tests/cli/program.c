@@ -1,0 +1,111 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX_ARGS = 32 };
+
+static struct {
+    const char *program, *input, *output;
+    char folder[64];
+    struct ran ran;
+} state;
+
+bool program_init(const char *program) {
+    static char absolute[PATH_MAX];
+    state.program = realpath(program, absolute);
+    snprintf(state.folder, sizeof state.folder, "/tmp/larder-cli-XXXXXX");
+    return state.program && mkdtemp(state.folder) && chdir(state.folder) == 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void program_done(void) {
+    free(state.ran.out);
+    free(state.ran.err);
+    if (chdir("/") == 0)
+        nftw(state.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void run_input(const char *path) {
+    state.input = path;
+}
+
+void run_output(const char *path) {
+    state.output = path;
+}
+
+static char *read_file(const char *path, size_t *ret_len) {
+    FILE *file = fopen(path, "rb");
+    long size = 0;
+    if (file && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    char *text = calloc(1, (size_t)(size > 0 ? size : 0) + 1);
+    if (file && text && size > 0) {
+        rewind(file);
+        *ret_len = fread(text, 1, (size_t)size, file);
+    } else {
+        *ret_len = 0;
+    }
+    if (file)
+        fclose(file);
+    if (text == NULL)
+        abort();
+    return text;
+}
+
+void write_file(const char *path, const void *bytes, size_t len) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(bytes, 1, len, file) != len || fclose(file) != 0) {
+        perror(path);
+        abort();
+    }
+}
+
+const struct ran *run(const char *first, ...) {
+    extern char **environ;
+    const char *argv[MAX_ARGS + 2] = {state.program};
+    size_t n = 1;
+    va_list args;
+    va_start(args, first);
+    for (const char *arg = first; arg && n <= MAX_ARGS; arg = va_arg(args, const char *))
+        argv[n++] = arg;
+    va_end(args);
+
+    const char *out = state.output ? state.output : "stdout.txt";
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, state.input ? state.input : "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid;
+    int status = -1;
+    if (posix_spawn(&pid, state.program, &files, NULL, (char *const *)(void *)argv, environ) != 0 ||
+        waitpid(pid, &status, 0) != pid) {
+        perror(state.program);
+        abort();
+    }
+    posix_spawn_file_actions_destroy(&files);
+
+    free(state.ran.out);
+    free(state.ran.err);
+    state.ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    state.ran.out = state.output ? calloc(1, 1) : read_file(out, &state.ran.out_len);
+    size_t err_len;
+    state.ran.err = read_file("stderr.txt", &err_len);
+    state.input = state.output = NULL;
+    return &state.ran;
+}

@@ -1,0 +1,28 @@
+/* Runs the real program in a folder of its own and keeps what it says. */
+#ifndef TESTS_CLI_PROGRAM_H
+#define TESTS_CLI_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ran {
+    int code;  /* exit code; -1: ended by a signal */
+    char *out; /* stdout, with a NUL behind it */
+    size_t out_len;
+    char *err;
+};
+
+/* Enters a new empty folder; program_done() removes it. */
+bool program_init(const char *program);
+void program_done(void);
+
+/* Arguments up to NULL.  What the last run gave back is freed by the next one. */
+const struct ran *run(const char *first, ...) __attribute__((sentinel));
+/* stdin of the next run: a file; NULL: empty. */
+void run_input(const char *path);
+/* stdout of the next run goes there, not into out. */
+void run_output(const char *path);
+
+void write_file(const char *path, const void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,713 @@
+/* The program larder, run as people run it, on folders of its own. */
+#include <cjson/cJSON.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+#include "unit.h"
+
+#define STORE "--cache=fs:store"
+
+/* ---- helpers -------------------------------------------------------------------------------------- */
+
+static void check_code(const struct ran *r, int code, int line) {
+    if (r->code != code)
+        printf("\n  line %d: exit code %d, not %d\n  stdout: %s\n  stderr: %s\n", line, r->code, code, r->out,
+               r->err);
+    CU_ASSERT_EQUAL(r->code, code);
+}
+#define CODE(r, code) check_code(r, code, __LINE__)
+
+static void check_text(const char *got, const char *expected, int line) {
+    if (strcmp(got, expected) != 0)
+        printf("\n  line %d\n   got: %s\n  want: %s\n", line, got, expected);
+    CU_ASSERT_STRING_EQUAL(got, expected);
+}
+#define TEXT(got, expected) check_text(got, expected, __LINE__)
+
+static void check_has(const char *text, const char *part, int line) {
+    if (strstr(text, part) == NULL)
+        printf("\n  line %d: no '%s' in: %s\n", line, part, text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
+}
+#define HAS(text, part) check_has(text, part, __LINE__)
+
+/* The i-th line of stdout as JSON; the caller deletes it.  NULL: there are not so many. */
+static cJSON *json_line(const struct ran *r, int i) {
+    const char *p = r->out;
+    while (i-- > 0 && p) {
+        p = strchr(p, '\n');
+        p = p ? p + 1 : NULL;
+    }
+    if (p == NULL || *p == '\0')
+        return NULL;
+    size_t len = strcspn(p, "\n");
+    CU_ASSERT_EQUAL(p[len], '\n');
+    const char *end;
+    cJSON *json = cJSON_ParseWithLengthOpts(p, len, &end, 0);
+    if (json == NULL || end != p + len)
+        printf("\n  not JSON: %.*s\n", (int)len, p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+    CU_ASSERT_PTR_EQUAL(end, p + len);
+    return json;
+}
+
+static cJSON *json_only(const struct ran *r) {
+    cJSON *second = json_line(r, 1);
+    CU_ASSERT_PTR_NULL(second);
+    cJSON_Delete(second);
+    cJSON *json = json_line(r, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+    return json;
+}
+
+static const char *member(const cJSON *object, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+    return text ? text : "(none)";
+}
+
+static int count_lines(const struct ran *r) {
+    int n = 0;
+    for (const char *p = r->out; *p; p++)
+        n += *p == '\n';
+    return n;
+}
+
+static void put(const char *kind, const char *key, const char *build, const char *tag) {
+    write_file("put.txt", "stored text", 11);
+    CODE(run("put", STORE, "--kind", kind, "--build", build, "--text", "body=put.txt", "--tag", tag, "--",
+             key, NULL),
+         0);
+}
+
+static void empty_store(void) {
+    CODE(run("rm", STORE, "--everything", NULL), 0);
+    CODE(run("ls", STORE, NULL), 0);
+    CU_ASSERT_EQUAL(count_lines(run("ls", STORE, NULL)), 0);
+}
+
+/* ---- the program itself ------------------------------------------------------------------------------ */
+
+static void help_teaches_every_command(void) {
+    static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
+                                           "revalidate", "drivers", "config", "provision", "explain",
+                                           "ping",       "doctor",  "version"};
+    const struct ran *r = run("--help", NULL);
+    CODE(r, 0);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        HAS(r->out, commands[i]);
+    HAS(r->out, "Exit codes: 0 done; 1 not found");
+    HAS(r->out, "Examples:");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "Usage: larder %s", commands[i]);
+        r = run(commands[i], "--help", NULL);
+        CODE(r, 0);
+        HAS(r->out, usage);
+        HAS(r->out, "Exit codes: 0");
+        HAS(r->out, "Examples:\n  ");
+        TEXT(r->err, "");
+    }
+    CODE(run("help", "get", NULL), 0);
+    CODE(run("-h", NULL), 0);
+    r = run(NULL, NULL);
+    CODE(r, 2);
+    HAS(r->out, "Usage: larder COMMAND");
+}
+
+static void what_is_mistyped_is_refused_with_the_nearest(void) {
+    const struct ran *r = run("revalidte", "x", NULL);
+    CODE(r, 2);
+    TEXT(r->err, "larder: unknown command 'revalidte', did you mean 'revalidate'?\nTry: larder --help\n");
+    r = run("reval", NULL);
+    CODE(r, 2);
+    HAS(r->err, "did you mean 'revalidate'?");
+    r = run("get", "--biuld=x", "k", NULL);
+    CODE(r, 2);
+    TEXT(r->err, "larder get: unknown option --biuld, did you mean --build?\nTry: larder get --help\n");
+    r = run("get", "-x", "k", NULL);
+    CODE(r, 2);
+    HAS(r->err, "unknown option -x: options are words, such as --json");
+    r = run("get", NULL);
+    CODE(r, 2);
+    TEXT(r->err, "larder get: it takes KEY\nTry: larder get --help\n");
+    r = run("get", "a", "b", NULL);
+    CODE(r, 2);
+    HAS(r->err, "'b' is one word too many: it takes KEY");
+    r = run("get", "a", "--kind", NULL);
+    CODE(r, 2);
+    HAS(r->err, "--kind takes a value: KIND");
+    r = run("get", "a", "--json=1", NULL);
+    CODE(r, 2);
+    HAS(r->err, "--json takes no value");
+    r = run("get", "a", "--kind", "pages", NULL);
+    CODE(r, 2);
+    HAS(r->err, "--kind is page, fetch, image or use-cache, not 'pages'");
+    r = run("ping", "--timeout", "soon", NULL);
+    CODE(r, 2);
+    HAS(r->err, "--timeout: 'soon' is not a duration: a number with ms, s, min, h or d, such as 500ms");
+    r = run("get", "a\\q", NULL);
+    CODE(r, 2);
+    HAS(r->err, "'a\\q': a backslash begins \\\\ or \\xNN");
+    r = run("--json", NULL);
+    CODE(r, 2);
+    HAS(r->err, "a command is missing");
+}
+
+static void failures_come_as_json_too(void) {
+    const struct ran *r = run("get", "--json", "--nope", NULL);
+    CODE(r, 2);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "status"), "invalid");
+    TEXT(member(json, "error"), "unknown option --nope");
+    cJSON_Delete(json);
+    r = run("get", "--json", "k", "--set", "namespce=x", NULL);
+    CODE(r, 2);
+    json = json_only(r);
+    TEXT(member(json, "error"),
+         "unknown setting 'namespce' of the store (the command line), did you mean 'namespace'?");
+    cJSON_Delete(json);
+}
+
+static void version_and_abi_are_told(void) {
+    const struct ran *r = run("version", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(strncmp(r->out, "larder ", 7), 0);
+    cJSON *json = json_only(run("version", "--json", NULL));
+    CU_ASSERT(strcmp(member(json, "version"), "(none)") != 0);
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "driverAbi")->valueint, 1);
+    cJSON_Delete(json);
+}
+
+static void an_output_that_cannot_be_written_is_a_failure(void) {
+    run_output("/dev/full");
+    const struct ran *r = run("version", NULL);
+    CODE(r, 3);
+    HAS(r->err, "the output could not be written");
+}
+
+/* ---- entries ------------------------------------------------------------------------------------------ */
+
+static void bytes_out_are_bytes_in(void) {
+    char bytes[70000];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7 ^ i >> 8);
+    write_file("in.bin", bytes, sizeof bytes);
+    write_file("empty.bin", "", 0);
+    CODE(run("put", STORE, "--kind", "fetch", "raw", "--part", "body=in.bin", "--part", "none=empty.bin",
+             NULL),
+         0);
+    const struct ran *r = run("get", STORE, "--kind", "fetch", "raw", "--part", "body", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL_FATAL(r->out_len, sizeof bytes);
+    CU_ASSERT_EQUAL(memcmp(r->out, bytes, sizeof bytes), 0);
+    r = run("get", STORE, "--kind", "fetch", "raw", "--part=none", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(r->out_len, 0);
+    CODE(run("get", STORE, "--kind", "fetch", "raw", "--part=body", "--output=copy.bin", NULL), 0);
+    run_input("in.bin");
+    CODE(run("put", STORE, "--kind", "fetch", "piped", "--part", "body=-", NULL), 0);
+    r = run("get", STORE, "--kind", "fetch", "piped", "--part=body", NULL);
+    CU_ASSERT(r->out_len == sizeof bytes && memcmp(r->out, bytes, sizeof bytes) == 0);
+    FILE *file = fopen("copy.bin", "rb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    static char copy[sizeof bytes + 1];
+    CU_ASSERT_EQUAL(fread(copy, 1, sizeof copy, file), sizeof bytes);
+    CU_ASSERT_EQUAL(memcmp(copy, bytes, sizeof bytes), 0);
+    fclose(file);
+}
+
+static void an_entry_is_shown_with_all_it_has(void) {
+    write_file("h.html", "<p>hi</p>", 9);
+    CODE(run("put", STORE, "/blog/hello", "--build", "b1", "--text", "html=h.html", "--meta",
+             "{\"status\":200}", "--tag", "posts", "--tag", "_N_T_/blog", "--epoch", "7", "--revalidate",
+             "60s", "--expire", "1h", NULL),
+         0);
+    const struct ran *r = run("get", STORE, "/blog/hello", "--build", "b1", "--json", "--any", NULL);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "kind"), "page");
+    TEXT(member(json, "key"), "/blog/hello");
+    TEXT(member(json, "meta"), "{\"status\":200}");
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "epoch")->valueint, 7);
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "revalidateMs")->valueint, 60000);
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "expireMs")->valueint, 3600000);
+    cJSON *tags = cJSON_GetObjectItem(json, "tags"), *parts = cJSON_GetObjectItem(json, "parts");
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(tags), 2);
+    CU_ASSERT_EQUAL_FATAL(cJSON_GetArraySize(parts), 1);
+    TEXT(member(cJSON_GetArrayItem(parts, 0), "name"), "html");
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(cJSON_GetArrayItem(parts, 0), "bytes")->valueint, 9);
+    cJSON_Delete(json);
+    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any", NULL);
+    HAS(r->out, "tags        posts\n            _N_T_/blog\n");
+    HAS(r->out, "revalidate  1min\nexpire      1h\n");
+    HAS(r->out, "parts       9 bytes, text, html\n");
+    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any", "--meta", NULL);
+    TEXT(r->out, "{\"status\":200}");
+}
+
+static void what_is_not_stored_is_a_negative_answer(void) {
+    const struct ran *r = run("get", STORE, "--kind", "fetch", "nothing", NULL);
+    CODE(r, 1);
+    TEXT(r->err, "larder get: not stored\n");
+    r = run("get", STORE, "--kind", "fetch", "nothing", "--json", NULL);
+    CODE(r, 1);
+    TEXT(r->out, "{\"status\":\"miss\"}\n");
+    put("fetch", "here", "", "t");
+    r = run("get", STORE, "--kind", "fetch", "here", "--part", "html", NULL);
+    CODE(r, 1);
+    TEXT(r->err, "larder get: the entry has no part 'html'\n");
+}
+
+static void if_absent_leaves_what_is_there(void) {
+    write_file("1.txt", "one", 3);
+    write_file("2.txt", "two", 3);
+    CODE(run("put", STORE, "--kind", "fetch", "once", "--text", "body=1.txt", "--if-absent", NULL), 0);
+    const struct ran *r = run("put", STORE, "--kind", "fetch", "once", "--text", "body=2.txt", "--if-absent",
+                              NULL);
+    CODE(r, 1);
+    TEXT(r->err, "larder put: an entry is there already\n");
+    TEXT(run("get", STORE, "--kind", "fetch", "once", "--part=body", NULL)->out, "one");
+}
+
+static void a_word_behind_two_dashes_is_no_option(void) {
+    put("fetch", "--json", "", "t");
+    CODE(run("get", STORE, "--kind", "fetch", "--", "--json", NULL), 0);
+    CODE(run("rm", STORE, "--kind", "fetch", "--", "--json", NULL), 0);
+    CODE(run("get", STORE, "--kind", "fetch", "--", "--json", NULL), 1);
+}
+
+static void odd_keys_are_printed_as_they_are_typed(void) {
+    static const char *const keys[] = {"a\\x00b",
+                                       "\\xff\\xfe",
+                                       "quote\"s",
+                                       "back\\\\slash",
+                                       "\xc3\xa4\xe2\x82\xac",
+                                       "new\\x0aline",
+                                       "../../etc",
+                                       "/",
+                                       " space ",
+                                       "\\xe2\\x80\\xaereversed",
+                                       "\\xc2\\x9b31m",
+                                       "\xf0\x9f\x98\x80",
+                                       "\\xed\\xa0\\x80"};
+    empty_store();
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        put("fetch", keys[i], "", "t");
+    const struct ran *r = run("ls", STORE, "--json", NULL);
+    CU_ASSERT_EQUAL(count_lines(r), (int)(sizeof keys / sizeof keys[0]));
+    unsigned found = 0;
+    char *lines = strdup(r->out);
+    for (int line = 0;; line++) {
+        struct ran again = {.out = lines};
+        cJSON *json = json_line(&again, line);
+        if (json == NULL)
+            break;
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            found += strcmp(member(json, "key"), keys[i]) == 0;
+        CODE(run("get", STORE, "--kind", "fetch", "--", member(json, "key"), NULL), 0);
+        cJSON_Delete(json);
+    }
+    free(lines);
+    CU_ASSERT_EQUAL(found, sizeof keys / sizeof keys[0]);
+    empty_store();
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------------- */
+
+static void fill(void) {
+    empty_store();
+    put("page", "/a", "b1", "posts");
+    put("page", "/blog/1", "b1", "posts");
+    put("page", "/blog/2", "b1", "posts");
+    put("page", "/blog/1", "b2", "posts");
+    put("fetch", "f1", "", "data");
+    put("use-cache", "u1", "", "data");
+}
+
+static int listed(const char *a, const char *b, const char *c) {
+    const struct ran *r = run("ls", STORE, a, b, c, NULL);
+    CODE(r, 0);
+    TEXT(r->err, "");
+    return count_lines(r);
+}
+
+static void a_list_is_narrowed_by_kind_build_and_prefix(void) {
+    fill();
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 6);
+    CU_ASSERT_EQUAL(listed("--kind=page", NULL, NULL), 4);
+    CU_ASSERT_EQUAL(listed("--kind=page", "--build=b1", NULL), 3);
+    CU_ASSERT_EQUAL(listed("--kind=page", "--build=b1", "/blog/"), 2);
+    CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
+    CU_ASSERT_EQUAL(listed("--build=b1", "/blog/1", NULL), 1);
+    CU_ASSERT_EQUAL(listed("--build=shared", NULL, NULL), 2);
+    CU_ASSERT_EQUAL(listed("--kind=fetch", NULL, NULL), 1);
+    CU_ASSERT_EQUAL(listed("--kind=fetch", "--build=b1", NULL), 1);
+    CU_ASSERT_EQUAL(listed("/blog/", NULL, NULL), 3);
+    CU_ASSERT_EQUAL(listed("--limit=2", NULL, NULL), 2);
+    CU_ASSERT_EQUAL(listed("--kind=image", NULL, NULL), 0);
+    TEXT(run("ls", STORE, "--kind=fetch", NULL)->out, "fetch     shared  f1\n");
+    TEXT(run("ls", STORE, "--build=b2", "--json", NULL)->out,
+         "{\"build\":\"b2\",\"kind\":\"page\",\"key\":\"/blog/1\"}\n");
+}
+
+static void a_long_list_tells_verdicts(void) {
+    fill();
+    CODE(run("revalidate", STORE, "data", NULL), 0);
+    const struct ran *r = run("ls", STORE, "--long", "--kind=fetch", "--json", NULL);
+    CODE(r, 0);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "verdict"), "gone");
+    CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "bytes")->valueint, 11);
+    cJSON_Delete(json);
+    r = run("ls", STORE, "--long", "--build=b2", NULL);
+    CODE(r, 0);
+    HAS(r->out, "fresh           11  20");
+}
+
+static void rm_takes_keys_a_prefix_or_everything(void) {
+    fill();
+    TEXT(run("rm", STORE, "/a", "/nothing", "--build=b1", NULL)->out, "2 removed\n");
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 5);
+    const struct ran *r = run("rm", STORE, "--prefix=/blog/", "--build=b1", "--dry-run", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(count_lines(r), 2);
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 5);
+    TEXT(run("rm", STORE, "--prefix=/blog/", "--json", NULL)->out,
+         "{\"status\":\"ok\",\"removed\":3,\"left\":0}\n");
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 2);
+    TEXT(run("rm", STORE, "--everything", "--kind=fetch", NULL)->out, "1 removed\n");
+    TEXT(run("rm", STORE, "--everything", NULL)->out, "1 removed\n");
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 0);
+
+    CODE(run("rm", STORE, NULL), 2);
+    CODE(run("rm", STORE, "--prefix=", NULL), 2);
+    CODE(run("rm", STORE, "--prefix=a", "b", NULL), 2);
+    CODE(run("rm", STORE, "--dry-run", "b", NULL), 2);
+}
+
+static void keys_under_a_hash_are_told_and_left(void) {
+    empty_store();
+    char key[9000];
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    put("fetch", key, "", "t");
+    const struct ran *r = run("ls", STORE, "--json", NULL);
+    cJSON *json = json_only(r);
+    bool hashed = cJSON_IsTrue(cJSON_GetObjectItem(json, "hashed"));
+    cJSON_Delete(json);
+    CODE(run("get", STORE, "--kind=fetch", key, NULL), 0);
+    if (hashed) { /* where the driver takes keys of this length it is not */
+        r = run("rm", STORE, "--everything", NULL);
+        CODE(r, 0);
+        HAS(r->out, "0 removed\n1 left: stored under a hash");
+    }
+    CODE(run("rm", STORE, "--kind=fetch", key, NULL), 0);
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 0);
+}
+
+/* ---- tags -------------------------------------------------------------------------------------------------- */
+
+static void a_revalidated_entry_is_gone(void) {
+    fill();
+    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
+    const struct ran *r = run("revalidate", STORE, "posts", "other", NULL);
+    CODE(r, 0);
+    HAS(r->out, "2 tags revalidated, epoch ");
+    r = run("get", STORE, "/a", "--build=b1", NULL);
+    CODE(r, 1);
+    TEXT(r->err, "larder get: gone: revalidated since it was rendered (--any shows it)\n");
+    r = run("get", STORE, "/a", "--build=b1", "--json", NULL);
+    CODE(r, 1);
+    TEXT(r->out, "{\"status\":\"miss\",\"verdict\":\"gone\"}\n");
+    r = run("get", STORE, "/a", "--build=b1", "--any", NULL);
+    CODE(r, 1);
+    HAS(r->out, "verdict     gone\n");
+    CODE(run("get", STORE, "--kind=fetch", "f1", NULL), 0);
+    put("page", "/a", "b1", "posts");
+    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
+}
+
+static void a_tag_of_the_request_counts_too(void) {
+    fill();
+    CODE(run("revalidate", STORE, "--path", "/a/", NULL), 0);
+    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
+    CODE(run("get", STORE, "/a", "--build=b1", "--tag", "_N_T_/a", NULL), 1);
+}
+
+static void a_stale_entry_is_still_an_answer(void) {
+    fill();
+    CODE(run("revalidate", STORE, "posts", "--expire-in=1h", NULL), 0);
+    const struct ran *r = run("get", STORE, "/a", "--build=b1", "--json", NULL);
+    CODE(r, 0);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "verdict"), "stale");
+    cJSON_Delete(json);
+    CODE(run("revalidate", STORE, "data", "--stale", NULL), 0);
+    HAS(run("get", STORE, "--kind=fetch", "f1", NULL)->out, "verdict     stale\n");
+}
+
+static void everything_is_revalidated_by_one_mark(void) {
+    fill();
+    const struct ran *r = run("revalidate", STORE, "--all", "--json", NULL);
+    CODE(r, 0);
+    cJSON *json = json_only(r);
+    TEXT(member(cJSON_GetObjectItem(json, "tags"), "x"), "(none)");
+    TEXT(cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "tags"), 0)), "");
+    cJSON_Delete(json);
+    CODE(run("get", STORE, "/a", "--build=b1", NULL), 1);
+    CODE(run("get", STORE, "--kind=fetch", "f1", NULL), 1);
+    HAS(run("tags", STORE, NULL)->out, "(everything)\n");
+    CODE(run("revalidate", STORE, NULL), 2);
+    CODE(run("revalidate", STORE, "--all", "x", NULL), 2);
+    CODE(run("revalidate", STORE, "", NULL), 2);
+}
+
+static void a_path_stands_for_the_tags_of_next_js(void) {
+    static const struct {
+        const char *path, *tags;
+    } rows[] = {
+        {"/blog", "\"tags\":[\"_N_T_/blog\"]}"},
+        {"/blog/", "\"tags\":[\"_N_T_/blog\"]}"},
+        {"/", "\"tags\":[\"_N_T_/\",\"_N_T_/index\"]}"},
+        {"/index", "\"tags\":[\"_N_T_/index\",\"_N_T_/\"]}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct ran *r = run("revalidate", STORE, "--json", "--path", rows[i].path, NULL);
+        CODE(r, 0);
+        HAS(r->out, rows[i].tags);
+    }
+    CODE(run("revalidate", STORE, "--path", "blog", NULL), 2);
+    CODE(run("revalidate", STORE, "--path", "/\xc3\xa4", NULL), 2);
+    HAS(run("revalidate", STORE, "x", "x", "--path=/y", "--path=/y", NULL)->out, "2 tags revalidated");
+}
+
+static void marks_are_listed(void) {
+    CODE(run("revalidate", "--cache=fs:marks", "one", NULL), 0);
+    CODE(run("revalidate", "--cache=fs:marks", "two", "odd\\x00tag", "--expire-in=1h", NULL), 0);
+    const struct ran *r = run("tags", "--cache=fs:marks", "one", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(count_lines(r), 1);
+    HAS(r->out, "-               -                         one\n");
+    r = run("tags", "--cache=fs:marks", "--prefix=t", "--json", NULL);
+    CODE(r, 0);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "tag"), "two");
+    CU_ASSERT_PTR_NULL(cJSON_GetObjectItem(json, "expiredEpoch"));
+    CU_ASSERT(cJSON_IsNumber(cJSON_GetObjectItem(json, "staleEpoch")));
+    CU_ASSERT(cJSON_IsNumber(cJSON_GetObjectItem(json, "expireAtMs")));
+    cJSON_Delete(json);
+    HAS(run("tags", "--cache=fs:marks", NULL)->out, "odd\\x00tag\n");
+    r = run("tags", "--cache=fs:marks", "three", "four", NULL);
+    CODE(r, 1);
+    HAS(r->err, "no mark");
+    CODE(run("tags", "--cache=fs:marks", "one", "--prefix=o", NULL), 2);
+    CODE(run("tags", "--cache=fs:marks", "--kind=page", NULL), 2);
+}
+
+static void the_index_answers_where_it_is_kept(void) {
+    const char *index = "--set=index=true", *cache = "--cache=fs:indexed";
+    write_file("put.txt", "x", 1);
+    CODE(run("put", cache, index, "/a", "--build=b1", "--text=html=put.txt", "--tag=posts", "--tag=more",
+             NULL),
+         0);
+    CODE(run("put", cache, index, "--kind=fetch", "f", "--text=body=put.txt", "--tag=posts", NULL), 0);
+    const struct ran *r = run("tags", cache, index, "--keys=posts", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(count_lines(r), 2);
+    TEXT(run("tags", cache, index, "--keys=posts", "--kind=page", "--json", NULL)->out,
+         "{\"build\":\"b1\",\"kind\":\"page\",\"key\":\"/a\"}\n");
+    r = run("tags", cache, index, "--of=/a", "--build=b1", NULL);
+    CODE(r, 0);
+    CU_ASSERT_EQUAL(count_lines(r), 2);
+    r = run("tags", cache, index, "--keys=nothing", NULL);
+    CODE(r, 1);
+    HAS(r->err, "the index knows of none");
+}
+
+/* ---- configuration -------------------------------------------------------------------------------------------- */
+
+static void later_places_win(void) {
+    static const char text[] =
+        "{\"namespace\": \"file\", \"cache\": {\"driver\": \"fs\", \"url\": \"from-file\"}}";
+    write_file("larder.json", text, sizeof text - 1);
+    HAS(run("config", NULL)->out, "\"url\":\t\"from-file\"");
+    setenv("LARDER_NAMESPACE", "env", 1);
+    HAS(run("config", NULL)->out, "\"namespace\":\t\"env\"");
+    const struct ran *r = run("config", "--set=namespace=option", "--cache=fs:from-option", NULL);
+    HAS(r->out, "\"namespace\":\t\"option\"");
+    HAS(r->out, "\"url\":\t\"from-option\"");
+    unsetenv("LARDER_NAMESPACE");
+    write_file("other.json", "{\"namespace\": \"other\"}", 22);
+    HAS(run("config", "--config=other.json", NULL)->out, "\"namespace\":\t\"other\"");
+    unlink("larder.json");
+    cJSON *json = cJSON_Parse(run("config", "--json", NULL)->out);
+    TEXT(member(cJSON_GetObjectItem(json, "cache"), "url"), ".next/cache/larder");
+    cJSON_Delete(json);
+}
+
+static void a_wrong_configuration_is_named_and_placed(void) {
+    const struct ran *r = run("config", "--check", NULL);
+    CODE(r, 0);
+    TEXT(r->out, "ok\n");
+    r = run("config", "--check", "--cache=fs:x?max-szie=1GB", NULL);
+    CODE(r, 2);
+    TEXT(r->err, "larder config: unknown setting 'max-szie' of driver fs (the command line), did you mean "
+                 "'max-size'?\n");
+    r = run("ping", "--set=namespace", NULL);
+    CODE(r, 2);
+    HAS(r->err, "--set takes name=value");
+    r = run("ping", "--config=nowhere.json", NULL);
+    CODE(r, 2);
+    HAS(r->err, "nowhere.json cannot be read: No such file or directory");
+    setenv("LARDER_CAHCE", "fs:x", 1);
+    r = run("config", "--check", "--json", NULL);
+    CODE(r, 2);
+    cJSON *json = json_only(r);
+    TEXT(member(json, "error"),
+         "unknown setting LARDER_CAHCE in the environment, did you mean LARDER_CACHE?");
+    cJSON_Delete(json);
+    unsetenv("LARDER_CAHCE");
+}
+
+static void settings_are_listed_with_their_bounds(void) {
+    const struct ran *r = run("config", "--settings", NULL);
+    CODE(r, 0);
+    HAS(r->out, "duration, 1ms to 10min; default 500ms\n");
+    cJSON *json = json_only(run("config", "--settings", "--json", NULL));
+    CU_ASSERT(cJSON_GetArraySize(cJSON_GetObjectItem(json, "settings")) > 10);
+    cJSON_Delete(json);
+}
+
+static void drivers_are_listed_and_described(void) {
+    const struct ran *r = run("drivers", NULL);
+    CODE(r, 0);
+    HAS(r->out, "memory ");
+    HAS(r->out, "fs ");
+    r = run("drivers", "--json", NULL);
+    for (int i = 0; i < count_lines(r); i++)
+        cJSON_Delete(json_line(r, i));
+    r = run("drivers", "memory", NULL);
+    CODE(r, 0);
+    HAS(r->out, "keeps entries, tags\n");
+    HAS(r->out, "max-size");
+    cJSON *json = json_only(run("drivers", "memory", "--json", NULL));
+    TEXT(member(json, "name"), "memory");
+    CU_ASSERT(cJSON_IsArray(cJSON_GetObjectItem(json, "settings")));
+    cJSON_Delete(json);
+    r = run("drivers", "memry", NULL);
+    CODE(r, 1);
+    HAS(r->err, "no driver 'memry', did you mean 'memory'?");
+}
+
+static void files_that_are_no_drivers_are_told(void) {
+    setenv("LARDER_DRIVER_PATH", BAD_DRIVERS_DIR, 1);
+    const struct ran *r = run("drivers", NULL);
+    CODE(r, 0);
+    HAS(r->out, "good ");
+    HAS(r->err, "refused: " BAD_DRIVERS_DIR "/abi2.so: built for ABI 2, this core speaks 1\n");
+    r = run("config", "--cache=tagless", NULL);
+    CODE(r, 2);
+    HAS(r->err, "no driver 'tagless'");
+    r = run("drivers", "./nowhere.so", NULL);
+    CODE(r, 1);
+    HAS(r->err, "driver ./nowhere.so cannot be read: No such file or directory");
+    unsetenv("LARDER_DRIVER_PATH");
+}
+
+/* ---- the store as a whole ------------------------------------------------------------------------------------- */
+
+static void a_store_that_answers_is_told(void) {
+    HAS(run("ping", "--cache=memory", NULL)->out, "ok, ");
+    cJSON *json = json_only(run("ping", STORE, "--json", NULL));
+    TEXT(member(json, "status"), "ok");
+    cJSON_Delete(json);
+    CODE(run("ping", "--cache=memory", "--tags=fs:tags", NULL), 0);
+}
+
+static void a_store_that_cannot_be_had_is_a_failure(void) {
+    write_file("a-file", "", 0);
+    static const char *const commands[][2] = {{"ping", NULL}, {"ls", NULL},        {"get", "k"}, {"rm", "k"},
+                                              {"tags", NULL}, {"revalidate", "t"}, {"put", "k"}};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct ran *r = run(commands[i][0], "--cache=fs:a-file/x", "--json", commands[i][1], NULL);
+        CODE(r, 3);
+        HAS(r->err, "a-file");
+        cJSON *json = json_only(r);
+        CU_ASSERT(strcmp(member(json, "error"), "(none)") != 0);
+        cJSON_Delete(json);
+    }
+}
+
+static void provision_and_explain_speak_for_the_drivers(void) {
+    const struct ran *r = run("provision", "--cache=fs:made", "--dry-run", NULL);
+    CODE(r, 0);
+    CU_ASSERT(access("made", F_OK) != 0);
+    CODE(run("provision", "--cache=fs:made", NULL), 0);
+    CU_ASSERT(access("made", F_OK) == 0);
+    CODE(run("provision", "--cache=fs:made", "--json", NULL), 0);
+    CODE(run("explain", "--cache=memory", NULL), 1);
+    cJSON_Delete(json_only(run("explain", "--cache=memory", "--json", NULL)));
+}
+
+static void the_doctor_tries_everything(void) {
+    const struct ran *r = run("doctor", "--cache=fs:examined", NULL);
+    CODE(r, 0);
+    HAS(r->out, "ok   put");
+    HAS(r->out, "ok   get             the same bytes");
+    CU_ASSERT_PTR_NULL(strstr(r->out, "FAIL"));
+    CU_ASSERT_EQUAL(count_lines(run("ls", "--cache=fs:examined", NULL)), 0);
+    r = run("doctor", "--cache=fs:a-file/x", "--json", NULL);
+    CODE(r, 3);
+    bool failed = false;
+    for (int i = 0; i < count_lines(r); i++) {
+        cJSON *json = json_line(r, i);
+        failed = failed || strcmp(member(json, "verdict"), "FAIL") == 0;
+        cJSON_Delete(json);
+    }
+    CU_ASSERT_TRUE(failed);
+    CODE(run("doctor", "--cache=fs:x?nope=1", NULL), 2);
+}
+
+static const struct unit_test tests[] = {
+    UNIT(help_teaches_every_command),
+    UNIT(what_is_mistyped_is_refused_with_the_nearest),
+    UNIT(failures_come_as_json_too),
+    UNIT(version_and_abi_are_told),
+    UNIT(an_output_that_cannot_be_written_is_a_failure),
+    UNIT(bytes_out_are_bytes_in),
+    UNIT(an_entry_is_shown_with_all_it_has),
+    UNIT(what_is_not_stored_is_a_negative_answer),
+    UNIT(if_absent_leaves_what_is_there),
+    UNIT(a_word_behind_two_dashes_is_no_option),
+    UNIT(odd_keys_are_printed_as_they_are_typed),
+    UNIT(a_list_is_narrowed_by_kind_build_and_prefix),
+    UNIT(a_long_list_tells_verdicts),
+    UNIT(rm_takes_keys_a_prefix_or_everything),
+    UNIT(keys_under_a_hash_are_told_and_left),
+    UNIT(a_revalidated_entry_is_gone),
+    UNIT(a_tag_of_the_request_counts_too),
+    UNIT(a_stale_entry_is_still_an_answer),
+    UNIT(everything_is_revalidated_by_one_mark),
+    UNIT(a_path_stands_for_the_tags_of_next_js),
+    UNIT(marks_are_listed),
+    UNIT(the_index_answers_where_it_is_kept),
+    UNIT(later_places_win),
+    UNIT(a_wrong_configuration_is_named_and_placed),
+    UNIT(settings_are_listed_with_their_bounds),
+    UNIT(drivers_are_listed_and_described),
+    UNIT(files_that_are_no_drivers_are_told),
+    UNIT(a_store_that_answers_is_told),
+    UNIT(a_store_that_cannot_be_had_is_a_failure),
+    UNIT(provision_and_explain_speak_for_the_drivers),
+    UNIT(the_doctor_tries_everything),
+};
+
+int main(int argc, char **argv) {
+    if (argc != 2 || !program_init(argv[1])) {
+        fprintf(stderr, "usage: test_cli PROGRAM\n");
+        return 2;
+    }
+    int code = unit_main("cli", tests, sizeof tests / sizeof tests[0]);
+    program_done();
+    return code;
+}
