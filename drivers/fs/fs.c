@@ -156,7 +156,7 @@ static int32_t provision(struct fs_call *c) {
 static void op_provision(void *instance, struct larder_op *op) {
     struct fs_call c;
     struct fs *fs = instance;
-    if (!(op->flags & LARDER_DRY_RUN)) {
+    if (op->flags != LARDER_DRY_RUN) { /* run() refuses any other flag */
         run(fs, op, 0, FS_WRITE, false, provision);
         return;
     }
@@ -194,7 +194,9 @@ static void op_explain(void *instance, struct larder_op *op) {
     struct fs_call c;
     fs_call_init(&c, instance, op);
     int32_t status = LARDER_MISS;
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+    if (op->flags != 0)
+        status = fs_fail(&c, LARDER_UNSUPPORTED, "a flag that this op does not know");
+    for (size_t i = 0; status == LARDER_MISS && i < sizeof(topics) / sizeof(topics[0]); i++)
         if (op->key.len == strlen(topics[i].topic) && memcmp(op->key.ptr, topics[i].topic, op->key.len) == 0)
             status = tell(&c, topics[i].text);
     if (status == LARDER_MISS)
