@@ -50,7 +50,7 @@ export class Servers {
     this.running = new Map();
     this.bases = new Map(ports.map((port, i) => [String.fromCharCode(65 + i), `http://127.0.0.1:${port}`]));
     this.env = {
-      ...process.env,
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LARDER_'))),
       NODE_ENV: 'production',
       NEXT_TELEMETRY_DISABLED: '1',
       LARDER_CACHE: `fs:${this.store}`,
