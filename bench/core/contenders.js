@@ -11,15 +11,13 @@ const larder = path.join(__dirname, '../../bindings/node');
 const pageContext = { kind: 'APP_PAGE', isFallback: false, isRoutePPREnabled: false };
 const setContext = { ...pageContext, cacheControl: { revalidate: 3600, expire: 31536000 } };
 
-const handlerContext = (dir, extra) => ({
-  dev: false,
-  flushToDisk: true,
-  serverDistDir: path.join(dir, '.next/server'),
-  revalidatedTags: [],
-  fetchCacheKeyPrefix: '',
-  _requestHeaders: {},
-  ...extra,
-});
+/** As `next start` gives it, in the folder of a build. */
+function handlerContext(dir, extra) {
+  const serverDistDir = path.join(dir, '.next/server');
+  fs.mkdirSync(serverDistDir, { recursive: true });
+  fs.writeFileSync(path.join(dir, '.next/BUILD_ID'), 'bench');
+  return { dev: false, flushToDisk: true, serverDistDir, revalidatedTags: [], fetchCacheKeyPrefix: '', _requestHeaders: {}, ...extra };
+}
 
 async function fill(handler, { bytes, keys }) {
   const pages = Array.from({ length: Math.min(keys, 16) }, (_, i) => page(bytes, i + 1));

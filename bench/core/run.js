@@ -18,6 +18,11 @@ const KB = 1024;
 const work = fs.mkdtempSync(path.join(process.env.BENCH_DIR || os.tmpdir(), 'larder-bench-'));
 process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
 
+/** One line that overwrites itself, for somebody who watches. */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r${text}\x1b[K`);
+}
+
 function worker(spec) {
   const dir = path.join(work, `${spec.contender.replace(/\W+/g, '-')}-${spec.bytes}-${spec.op}`);
   const { status, stdout, stderr } = spawnSync(
@@ -32,11 +37,11 @@ function table(op, bytes, inflight) {
   const samples = new Map(contenders.map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const contender of contenders) {
-      process.stderr.write(`\r${op} ${bytes / KB} KB, ${inflight} in flight, round ${round + 1}: ${contender}\x1b[K`);
+      progress(`${op} ${bytes / KB} KB, ${inflight} in flight, round ${round + 1}: ${contender}`);
       samples.get(contender).push(worker({ contender, op, bytes, inflight }));
     }
   }
-  process.stderr.write('\r\x1b[K');
+  progress('');
   const rows = contenders.map((contender) => {
     const row = { contender };
     for (const name of Object.keys(samples.get(contender)[0])) row[name] = median(samples.get(contender).map((s) => s[name]));
@@ -74,11 +79,11 @@ async function coldStart() {
   const { key } = require('./pages.js');
   const samples = { bare: [], larder: [] };
   for (let i = 0; i < STARTS; i++) {
-    process.stderr.write(`\rcold start ${i + 1}/${STARTS}\x1b[K`);
+    progress(`cold start ${i + 1}/${STARTS}`);
     samples.bare.push(await start(['bare']));
     samples.larder.push(await start(['larder', dir, key(0)]));
   }
-  process.stderr.write('\r\x1b[K');
+  progress('');
   const of = (who, what) => median(samples[who].map((s) => s[what]));
   return {
     starts: STARTS,
