@@ -122,7 +122,8 @@ static void note(void *arg, const struct larder_answer *answer) {
 
 static void *submit_many(void *arg) {
     struct load *load = arg;
-    struct larder_request request = {.code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = BYTES("k")};
+    struct larder_request request = {
+        .code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = BYTES("k"), .deadline_ms = 60000};
     for (int i = 0; i < 1000; i++)
         if (larder_submit(load->store, &request, note, load) != LARDER_OK)
             load->wrong++;
