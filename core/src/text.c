@@ -130,12 +130,13 @@ static size_t ascii_narrow(const uint16_t *text, size_t units, uint8_t *out) {
     return i;
 }
 
+/* Of a unit, or of a whole code point: all its bits count. */
 static bool is_lead_surrogate(uint32_t unit) {
-    return (unit & 0xFC00u) == 0xD800u;
+    return (unit & ~0x3FFu) == 0xD800u;
 }
 
 static bool is_trail_surrogate(uint32_t unit) {
-    return (unit & 0xFC00u) == 0xDC00u;
+    return (unit & ~0x3FFu) == 0xDC00u;
 }
 
 static uint32_t joined(uint32_t lead, uint32_t trail) {

@@ -185,6 +185,13 @@ static void a_pair_of_surrogates_written_as_two_is_refused(void) {
     CU_ASSERT(text_shape_of_utf8(reversed, sizeof(reversed)).valid);
 }
 
+/* U+2DA00 ends in the bits of a lead surrogate, U+2DE00 in those of a trail surrogate. */
+static void a_great_code_point_is_not_taken_for_a_surrogate(void) {
+    static const uint16_t text[] = {0xD876, 0xDE00, 0xDE00, 'x',    0xD800, 0xD877,
+                                    0xDE00, 0xD876, 0xDE00, 0xD877, 0xDE00};
+    CU_ASSERT_EQUAL(round_trip(text, N_ELEMENTS(text)), 4 + 3 + 1 + 3 + 4 + 4 + 4);
+}
+
 static void an_empty_text_is_one(void) {
     struct text_shape shape = text_shape_of_utf8(NULL, 0);
     CU_ASSERT(shape.valid && shape.ascii && shape.latin1 && shape.utf16_units == 0);
@@ -199,4 +206,5 @@ static void an_empty_text_is_one(void) {
 UNIT_MAIN("text", UNIT(every_code_point_and_every_lone_surrogate_survives),
           UNIT(surrogates_survive_in_any_order), UNIT(a_text_is_the_same_wherever_its_islands_are),
           UNIT(random_texts_survive), UNIT(every_latin1_text_survives), UNIT(wtf8_is_told_exactly),
-          UNIT(a_pair_of_surrogates_written_as_two_is_refused), UNIT(an_empty_text_is_one))
+          UNIT(a_pair_of_surrogates_written_as_two_is_refused),
+          UNIT(a_great_code_point_is_not_taken_for_a_surrogate), UNIT(an_empty_text_is_one))
