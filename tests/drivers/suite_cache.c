@@ -137,6 +137,7 @@ static void keys_are_data_and_lead_nowhere(void) {
                                                 RAW("A"),
                                                 RAW("a\0"),
                                                 RAW("a\0b"),
+                                                RAW("a\0c"),
                                                 RAW("\0"),
                                                 RAW("a\n"),
                                                 RAW("a "),
