@@ -374,7 +374,7 @@ static void gets_of_one_turn_share_a_read_of_marks_and_later_ones_do_not_join_it
 static void many_tags_are_read_in_chunks_of_the_stores_limit(void) {
     struct seen seen = {0};
     struct larder_bytes tags[250];
-    char names[250][8];
+    char names[250][16];
     held_info.max_marks = 100;
     open_store();
     for (int i = 0; i < 250; i++) {
