@@ -44,6 +44,9 @@ static void on_env_cleanup(void *arg) {
         pthread_cond_wait(&client->returned, &client->lock);
     pthread_mutex_unlock(&client->lock);
     client_die(client);
+    if (client->numbers_ref)
+        (void)napi_delete_reference(client->env, client->numbers_ref);
+    client->numbers_ref = NULL;
     for (struct handle *handle = client->handles; handle; handle = handle->next) {
         registry_release(handle->shared);
         handle->shared = NULL;
@@ -112,6 +115,8 @@ static void on_wake(napi_env env, napi_value js_deliver, void *context, void *da
     if (!env || !js_deliver)
         return;
     struct call *calls = take_answered(client);
+    if (!calls)
+        return;
     size_t n = deliver(client, js_deliver, calls);
     client->pending -= n;
     if (client->pending == 0)

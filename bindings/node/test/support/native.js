@@ -37,8 +37,10 @@ function openMemory(more = []) {
   return native.open(memorySettings(`test-${process.pid}-${++stores}`, more));
 }
 
+/** Deadlines are long: the machine may be busy, and sanitizers are slow. */
 function memorySettings(namespace, more = []) {
-  return [['cache', 'memory:', 'the test'], ['namespace', namespace, 'the test'], ...more.map(([name, value]) => [name, value, 'the test'])];
+  const settings = [['cache', 'memory:'], ['namespace', namespace], ['get-deadline', '60s'], ['write-deadline', '60s'], ...more];
+  return settings.map(([name, value]) => [name, value, 'the test']);
 }
 
 /** Stores it as freshly rendered and reads it back. */
