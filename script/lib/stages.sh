@@ -164,22 +164,12 @@ stage_node20() { node_tests 20; }
 stage_node22() { node_tests 22; }
 stage_node24() { node_tests 24; }
 
-# An ordinary node does not have the sanitizer's runtime in it: it is loaded before everything else.
 node_sanitized() {
-    local preset=$1 runtime
-    build "$preset"
-    runtime=$(readlink -f "$(gcc -print-file-name="lib$preset.so")")
-    LD_PRELOAD=$runtime LARDER_NODE_ADDON=$LARDER_BUILD_DIR/$preset/lib/larder.node \
-        run_node_tests node 'test/native*.test.js'
+    build "$1"
+    LARDER_NODE_ADDON=$LARDER_BUILD_DIR/$1/lib/larder.node bindings/node/test/run --sanitizer "$1"
 }
-
-stage_node_asan() {
-    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options node_sanitized asan
-}
-
-stage_node_tsan() {
-    TSAN_OPTIONS=$tsan_options node_sanitized tsan
-}
+stage_node_asan() { node_sanitized asan; }
+stage_node_tsan() { node_sanitized tsan; }
 
 stage_pack() {
     prebuild
