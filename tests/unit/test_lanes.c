@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -7,6 +8,19 @@
 #include "unit.h"
 
 enum { LANES = 3, JOBS = 600 };
+
+/* The program is linked with --wrap=pthread_create: a machine that has no thread to give. */
+static int threads_left = -1; /* -1: as many as are wanted */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg) {
+    if (threads_left == 0)
+        return EAGAIN;
+    if (threads_left > 0)
+        threads_left--;
+    return __real_pthread_create(thread, attr, fn, arg);
+}
 
 static struct fake_clock clock_at = {.ns = 1};
 
@@ -205,6 +219,69 @@ static void no_thread_starts_before_the_first_job(void) {
     reactor_free(r);
 }
 
+/* ---- where threads cannot be started ---- */
+
+static void without_any_thread_jobs_run_on_the_reactors_until_one_can_be_started(void) {
+    struct reactor *r = reactor_new(NULL);
+    struct lanes *lanes = lanes_new(r, LANES);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lanes);
+    struct test_job jobs[4];
+    jobs_init(jobs, 4);
+    threads_left = 0;
+    for (int i = 0; i < 3; i++)
+        lanes_submit(lanes, &jobs[i].job);
+    threads_left = -1;
+    lanes_submit(lanes, &jobs[3].job); /* behind the others: no thread may be lane 0 beside them */
+    while (lanes_busy(lanes) > 0)
+        reactor_step(r, true, UINT64_MAX);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(jobs[i].runs, 1);
+        CU_ASSERT_EQUAL(jobs[i].lane, 0);
+        CU_ASSERT(pthread_equal(jobs[i].thread, pthread_self()));
+    }
+    jobs_init(jobs, 4);
+    lanes_submit(lanes, &jobs[0].job);
+    lanes_free(lanes);
+    CU_ASSERT_EQUAL(jobs[0].runs, 1);
+    CU_ASSERT(!pthread_equal(jobs[0].thread, pthread_self()));
+    reactor_free(r);
+}
+
+static void one_thread_does_all_where_no_second_can_be_started(void) {
+    struct reactor *r = reactor_new(NULL);
+    struct lanes *lanes = lanes_new(r, LANES);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lanes);
+    static struct test_job jobs[JOBS];
+    jobs_init(jobs, JOBS);
+    threads_left = 1;
+    for (int i = 0; i < JOBS; i++)
+        lanes_submit(lanes, &jobs[i].job);
+    lanes_free(lanes);
+    threads_left = -1;
+    for (int i = 0; i < JOBS; i++) {
+        CU_ASSERT_EQUAL(jobs[i].runs, 1);
+        CU_ASSERT_EQUAL(jobs[i].lane, 0);
+        CU_ASSERT(!pthread_equal(jobs[i].thread, pthread_self()));
+    }
+    reactor_free(r);
+}
+
+static void lanes_without_threads_may_end_with_jobs_still_queued(void) {
+    struct reactor *r = reactor_new(NULL);
+    struct lanes *lanes = lanes_new(r, LANES);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lanes);
+    struct test_job jobs[2];
+    jobs_init(jobs, 2);
+    threads_left = 0;
+    lanes_submit(lanes, &jobs[0].job);
+    lanes_submit(lanes, &jobs[1].job);
+    lanes_free(lanes);
+    threads_left = -1;
+    CU_ASSERT_EQUAL(jobs[0].runs, 1);
+    CU_ASSERT_EQUAL(jobs[1].runs, 1);
+    reactor_free(r);
+}
+
 /* ---- under a clock of one's own ---- */
 
 static void jobs_of_a_test_run_inside_the_turn_in_order_on_lane_zero(void) {
@@ -261,5 +338,8 @@ UNIT_MAIN("lanes", UNIT(every_job_runs_once_and_no_two_on_one_lane_at_a_time),
           UNIT(withdrawing_and_running_race_to_exactly_one_outcome),
           UNIT(a_job_may_submit_another_also_while_the_lanes_end),
           UNIT(no_thread_starts_before_the_first_job),
+          UNIT(without_any_thread_jobs_run_on_the_reactors_until_one_can_be_started),
+          UNIT(one_thread_does_all_where_no_second_can_be_started),
+          UNIT(lanes_without_threads_may_end_with_jobs_still_queued),
           UNIT(jobs_of_a_test_run_inside_the_turn_in_order_on_lane_zero),
           UNIT(lanes_of_a_test_may_end_with_jobs_still_queued))
