@@ -161,6 +161,9 @@ static napi_value js_live(napi_env env, napi_callback_info info) {
     return ret;
 }
 
+/* NAPI_MODULE_INIT() defines it; not every version of its header declares it. */
+NAPI_MODULE_EXPORT int32_t NAPI_CDECL node_api_module_get_api_version_v1(void);
+
 NAPI_MODULE_INIT() {
     napi_value version;
     if (!client_new(env) ||
