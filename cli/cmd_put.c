@@ -89,7 +89,9 @@ static void free_parts(struct larder_part *parts, size_t n) {
 static int read_parts(struct cli *cli, struct larder_part **ret, uint32_t *ret_n) {
     struct larder_part *parts = calloc(cli->args.n_given + 1, sizeof *parts);
     uint32_t n = 0;
-    int code = parts ? CODE_DONE : cli_failed(cli, LARDER_NOMEM, "out of memory");
+    int code = CODE_DONE;
+    if (parts == NULL)
+        return cli_failed(cli, LARDER_NOMEM, "out of memory");
     for (size_t i = 0; i < cli->args.n_given && code == CODE_DONE; i++) {
         const char *name = cli->args.given[i].option->name;
         if (strcmp(name, "part") != 0 && strcmp(name, "text") != 0)

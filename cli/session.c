@@ -64,7 +64,8 @@ const char *cli_errno(void) {
     const char *text = strerrordesc_np(errno);
     return text ? text : "unknown error";
 #else
-    return strerror(errno); /* musl's answers constants */
+    static _Thread_local char text[64];
+    return strerror_r(errno, text, sizeof text) == 0 ? text : "unknown error";
 #endif
 }
 
@@ -167,7 +168,9 @@ int cli_bytes_list(struct cli *cli, const char *option, size_t first_word, struc
     const size_t most = cli->args.n_given + cli->args.n_words;
     struct larder_bytes *list = calloc(most + 1, sizeof *list);
     size_t n = 0;
-    int code = list ? CODE_DONE : cli_failed(cli, LARDER_NOMEM, "out of memory");
+    int code = CODE_DONE;
+    if (list == NULL)
+        return cli_failed(cli, LARDER_NOMEM, "out of memory");
     for (size_t i = 0; code == CODE_DONE && n < most; i++) {
         const char *written = NULL;
         if (option)

@@ -35,11 +35,16 @@ static int32_t spec_split(const struct setting *setting, const char *text, struc
     } else {
         named = head;
     }
-    if (named == 0)
-        return error_set(error, LARDER_INVALID, "setting '%s' (%s) names no driver: give for example %s",
-                         setting ? setting->name : "cache", spec_where(ret), CONFIG_DEFAULT_CACHE);
+    if (named == 0) {
+        error_set(error, LARDER_INVALID, "setting '%s' (%s) names no driver: give for example %s",
+                  setting ? setting->name : "cache", spec_where(ret), CONFIG_DEFAULT_CACHE);
+        return LARDER_INVALID;
+    }
     ret->named = text_copy(text, named);
-    return ret->named ? LARDER_OK : error_set(error, LARDER_NOMEM, "out of memory");
+    if (ret->named)
+        return LARDER_OK;
+    error_set(error, LARDER_NOMEM, "out of memory");
+    return LARDER_NOMEM;
 }
 
 static void spec_done(struct spec *spec) {

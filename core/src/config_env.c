@@ -138,7 +138,7 @@ int32_t larder_config_env(struct larder_config *config, struct larder_error *err
         const char *equals = strchr(*p, '=');
         if (equals == NULL || strncmp(*p, prefix, PREFIX_LEN) != 0 || equals[1] == '\0')
             continue; /* an empty variable is as good as none */
-        char variable[VARIABLE_MAX], name[VARIABLE_MAX];
+        char variable[VARIABLE_MAX], name[VARIABLE_MAX] = "";
         size_t len = (size_t)(equals - *p);
         if (is_service_link(*p, len, equals + 1))
             continue;

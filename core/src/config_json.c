@@ -188,7 +188,7 @@ static int32_t read_all(int fd, const char *path, char **ret_text, size_t *ret_l
         return error_set(error, LARDER_INVALID, "%s is not a configuration: %s", path,
                          S_ISREG(st.st_mode) ? "it is larger than 1 MB" : "it is not a file");
     size_t size = (size_t)st.st_size, len = 0;
-    char *text = malloc(size + 1);
+    char *text = calloc(1, size + 1);
     if (text == NULL)
         return error_set(error, LARDER_NOMEM, "out of memory");
     while (len < size) {
@@ -228,7 +228,7 @@ int32_t larder_config_file(struct larder_config *config, const char *path, struc
     size_t len = 0;
     int32_t status = read_all(fd, file, &text, &len, error);
     close(fd);
-    if (status != LARDER_OK)
+    if (status != LARDER_OK || text == NULL)
         return status;
     status = larder_config_json(config, text, len, file, error);
     explicit_bzero(text, len);

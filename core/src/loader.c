@@ -163,7 +163,7 @@ static const char *missing_function(const struct tables *t) {
 /* What is wrong with setting i, into why; true: nothing. */
 static bool param_is_right(const struct larder_driver *driver, size_t i, char *why, size_t why_size) {
     struct phrase phrase = phrase_begin(why, why_size);
-    struct larder_param p, other;
+    struct larder_param p = {0}, other = {0};
     copy_param(driver, i, &p);
     if (!consists_of(p.name, NAME_BYTES) || strcmp(p.name, "driver") == 0) {
         phrase_add(&phrase, "a name is made of a-z, 0-9 and -, and is not 'driver'");
@@ -212,7 +212,7 @@ static int32_t check_params(const struct larder_driver *driver, const char *wher
                          driver->name, driver->config_size, MAX_CONFIG_SIZE);
     for (size_t i = 0; i < driver->n_params; i++) {
         char why[256], shown[PARAM_SHOWN];
-        struct larder_param p;
+        struct larder_param p = {0};
         copy_param(driver, i, &p);
         if (!param_is_right(driver, i, why, sizeof why))
             return error_set(error, LARDER_INVALID, "%s: driver %s: setting %zu '%s': %s", where,
@@ -240,7 +240,7 @@ static int32_t check_tables(const struct larder_driver *original, const char *wh
 }
 
 int32_t loader_check(const struct larder_driver *driver, const char *where, struct larder_error *error) {
-    struct tables tables;
+    struct tables tables = {0};
     return check_tables(driver, where, &tables, error);
 }
 
@@ -255,7 +255,7 @@ static int32_t keep(const struct larder_driver *original, const char *where,
             return LARDER_OK;
         }
     }
-    struct tables tables;
+    struct tables tables = {0};
     int32_t status = check_tables(original, where, &tables, error);
     if (status != LARDER_OK)
         return status;
@@ -544,7 +544,7 @@ int32_t larder_driver_find(const char *name, const struct larder_driver **ret_dr
 void loader_add_builtin(const struct larder_driver *driver) {
     struct builtin *b = calloc(1, sizeof *b);
     if (b == NULL)
-        abort(); /* for tests only: see loader.h */
+        return; /* for tests only: the search will tell */
     b->driver = driver;
     pthread_mutex_lock(&registry.lock);
     b->next = registry.builtins;

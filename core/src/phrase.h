@@ -35,7 +35,8 @@ static inline const char *errno_text(int number) {
     const char *text = strerrordesc_np(number);
     return text ? text : "unknown error";
 #else
-    return strerror(number);         /* musl's answers constants */
+    static _Thread_local char text[64];
+    return strerror_r(number, text, sizeof text) == 0 ? text : "unknown error";
 #endif
 }
 

@@ -76,7 +76,6 @@ void write_file(const char *path, const void *bytes, size_t len) {
 }
 
 const struct ran *run(const char *first, ...) {
-    extern char **environ;
     const char *argv[MAX_ARGS + 2] = {state.program};
     size_t n = 1;
     va_list args;

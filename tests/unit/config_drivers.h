@@ -51,7 +51,8 @@ static void no_op(void *instance, struct larder_op *op) {
     (void)op;
 }
 static int32_t no_open(const struct larder_host *host, struct larder_home *home, const void *config,
-                       struct larder_info *info, void **instance, char *error) {
+                       struct larder_info *info, void **instance,
+                       char *error) { /* NOLINT(readability-non-const-parameter): the contract's */
     (void)host;
     (void)home;
     (void)config;
