@@ -26,7 +26,7 @@ function filter(text) {
 }
 
 /** One line a test; a failure is counted, said with its reason, and does not end the run. */
-async function test(name, fn) {
+async function test(name, fn, limit = TEST_MS) {
   const title = `${prefix}: ${name}`;
   if (only && !only.test(title)) return;
   const begin = performance.now();
@@ -34,7 +34,7 @@ async function test(name, fn) {
   let timer;
   try {
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done after ${TEST_MS} ms`)), TEST_MS);
+      timer = setTimeout(() => reject(new Error(`not done after ${limit} ms`)), limit);
     });
     await Promise.race([fn(), late]);
     counts.passed++;

@@ -8,7 +8,8 @@
  *     --filter TEXT   only tests whose title matches        --quick  no second builds
  *     --suite NAME    pages, use-cache, world, webpack or pack; may be repeated
  *     --fake          a table in a file in place of the addon (bindings/node/test/fake-native.js)
- *     --installed     trust what is in build/next; no npm
+ *     --installed     trust what is in build/next; no npm install
+ *     --built         trust the build of an earlier run, of the same suite
  *
  * Packages go to build/next/<version>; npm is used to install them and nothing else.
  */
@@ -23,16 +24,19 @@ const { world } = require('./suite-world.js');
 const ROOT = path.join(__dirname, '..', '..');
 const PACKAGE = path.join(ROOT, 'bindings', 'node');
 const BUILD = path.join(ROOT, 'build', 'next');
+/** A build, on a machine that is busy. */
+const BUILD_MS = 240_000;
 const DEFAULT_VERSIONS = ['14.2.35', '15.5.29', '16.4.6'];
 
 function options(argv) {
-  const out = { versions: [], suites: new Set(), fake: false, quick: false, installed: false };
+  const out = { versions: [], suites: new Set(), fake: false, quick: false, installed: false, built: false };
   for (let i = 0; i < argv.length; i++) {
     if (argv[i] === '--filter') filter(argv[++i]);
     else if (argv[i] === '--suite') out.suites.add(argv[++i]);
     else if (argv[i] === '--fake') out.fake = true;
     else if (argv[i] === '--quick') out.quick = true;
     else if (argv[i] === '--installed') out.installed = true;
+    else if (argv[i] === '--built') out.built = true;
     else if (/^\d+\.\d+\.\d+/.test(argv[i])) out.versions.push(argv[i]);
     else throw new Error(`what is ${argv[i]}?`);
   }
@@ -76,10 +80,20 @@ async function install(version, tarball, { installed }) {
   return dir;
 }
 
-/** The application in the folder of its version; node_modules and the build cache stay. */
+/** The application in the folder of its version; node_modules and what webpack compiled stay. */
 function lay(dir, fixture, major) {
+  const compiled = path.join(dir, '.next/cache/webpack');
+  const kept = path.join(dir, 'node_modules/.webpack-cache');
+  if (fs.existsSync(compiled)) {
+    fs.rmSync(kept, { recursive: true, force: true });
+    fs.renameSync(compiled, kept);
+  }
   for (const entry of fs.readdirSync(dir)) {
     if (entry !== 'node_modules' && !entry.startsWith('package')) fs.rmSync(path.join(dir, entry), { recursive: true, force: true });
+  }
+  if (fs.existsSync(kept)) {
+    fs.mkdirSync(path.dirname(compiled), { recursive: true });
+    fs.renameSync(kept, compiled);
   }
   fs.cpSync(path.join(__dirname, fixture), dir, { recursive: true });
   fs.rmSync(path.join(dir, major >= 16 ? 'middleware.js' : 'proxy.js'), { force: true });
@@ -129,13 +143,13 @@ async function version(text, tarball, opts) {
   try {
     if (wants('pages') || wants('world')) {
       group(`Next.js ${text}`);
-      lay(dir, 'fixture', major);
-      let built = false;
-      await test('next build', async () => {
+      let built = opts.built;
+      if (!built) lay(dir, 'fixture', major);
+      if (!built) await test('next build', async () => {
         const { output } = await build(dir, env);
         assert.deepEqual(complaints(output), [], output);
         built = true;
-      });
+      }, BUILD_MS);
       if (built && wants('pages')) {
         await withTwo(dir, start, env, (a, b) => pages({ major, app: dir, a, b, origin }));
       }
@@ -143,13 +157,13 @@ async function version(text, tarball, opts) {
     }
     if (wants('use-cache') && major >= 15) {
       group(`Next.js ${text}, 'use cache'`);
-      lay(dir, 'use-cache', major);
-      let built = false;
-      await test('next build', async () => {
+      let built = opts.built;
+      if (!built) lay(dir, 'use-cache', major);
+      if (!built) await test('next build', async () => {
         const { output } = await build(dir, env);
         assert.deepEqual(complaints(output), [], output);
         built = true;
-      });
+      }, BUILD_MS);
       if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, a, b, origin }));
     }
     if (wants('webpack') && major >= 16 && !opts.quick) {
@@ -163,7 +177,7 @@ async function version(text, tarball, opts) {
           const first = await a.get('/post/webpack');
           assert.equal((await b.get('/post/webpack')).serial, first.serial);
         });
-      });
+      }, BUILD_MS);
       fs.rmSync(path.join(dir, '.next'), { recursive: true, force: true });
       lay(dir, 'fixture', major);
       fs.rmSync(path.join(dir, 'proxy.js'));
@@ -171,14 +185,14 @@ async function version(text, tarball, opts) {
       for (const bundler of ['--webpack', '--turbopack']) {
         await test(`next build ${bundler} with middleware.js, which is an edge function`, async () => {
           await build(dir, env, [bundler]);
-        });
+        }, BUILD_MS);
       }
     }
     if (wants('pack')) {
       group(`Next.js ${text}, npm pack`);
       await test('the tarball installs into an empty app, and two lines are enough', async () => {
         await empty(text, dir, tarball, env, opts);
-      });
+      }, BUILD_MS);
     }
   } finally {
     origin.close();

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { createRequire } = require('node:module');
 const { state, store } = require('./state.js');
 const settings = require('./settings.js');
-const { record } = require('./build.js');
+const { record, FILE } = require('./build.js');
 const { revalidate } = require('./revalidate.js');
 const { version } = require('../package.json');
 
@@ -79,7 +79,6 @@ function apply(config, options, phase) {
 
   // Files that the handler opens by paths that no bundler sees.
   const files = [`${traced(dir, path.join(__dirname, '..', 'prebuilds'))}/**/*`];
-  for (const name of ['larder-build.json', 'larder-options.json']) files.push(traced(dir, path.join(distDir, 'cache', name)));
   if (file) files.push(traced(dir, file));
   const where = major >= 15 ? out : (out.experimental = { ...out.experimental });
   const includes = { ...where.outputFileTracingIncludes };
@@ -96,8 +95,43 @@ function apply(config, options, phase) {
       fs.writeFileSync(target, text);
     } catch {}
     record(distDir, true);
+    const parts = [FILE, settings.OPTIONS_FILE];
+    // The store that is used where none is named lies in the build output.  Its marks and its epoch
+    // go along, or it would be a new one elsewhere, to which what was prerendered is too old.
+    if (!settings.namesCache(file ? settings.readConfig(file, dir) : [], options)) {
+      parts.push(path.join('cache', 'larder', 'larder-fs'), path.join('cache', 'larder', 'marks'));
+    }
+    process.once('exit', (code) => code === 0 && carry(dir, distDir, parts));
   }
   return out;
+}
+
+/*
+ * Copies what lies in .next/cache into the standalone output.  Next.js leaves that folder out, and
+ * Turbopack also where outputFileTracingIncludes names it.  At the end of the build: this is all
+ * that runs after the output was written.
+ */
+/** @param {string} dir @param {string} distDir @param {string[]} parts  in distDir */
+function carry(dir, distDir, parts) {
+  try {
+    const standalone = path.join(distDir, 'standalone');
+    const output = path.relative(dir, distDir);
+    // The application lies there as deep as it does below the tracing root, which may be any
+    // folder above it.
+    const names = dir.split(path.sep);
+    for (let depth = 0; depth < names.length; depth++) {
+      const target = path.join(standalone, ...names.slice(names.length - depth), output);
+      if (!fs.existsSync(path.join(target, 'BUILD_ID'))) continue;
+      for (const part of parts) {
+        if (!fs.existsSync(path.join(distDir, part))) continue;
+        fs.mkdirSync(path.dirname(path.join(target, part)), { recursive: true });
+        fs.copyFileSync(path.join(distDir, part), path.join(target, part));
+      }
+      return;
+    }
+  } catch (error) {
+    console.warn(`larder: the standalone output lacks the build's epoch (${error.message}): its pages are rendered again`);
+  }
 }
 
 /*

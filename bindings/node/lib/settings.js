@@ -146,12 +146,18 @@ function settings(distDir) {
   const options = passedOptions(distDir);
   const file = configFile(dir, process.env.LARDER_CONFIG || options.config);
   const given = [...(file ? readConfig(file, dir) : []), ...fromOptions(options)];
-  // The path as a setting of its own: in a URL, a "?" or "%" in it would mean something.
-  const preset = [
+  if (given.some(([name]) => name === 'cache') || process.env.LARDER_CACHE) return given;
+  return [
+    // The folder as a setting of its own: in "fs:<folder>", a "?" in its name would end it.
     ['cache', 'fs', 'the default'],
-    ['cache.path', path.join(out, 'cache', 'larder'), 'the default'],
+    ['cache.url', path.join(out, 'cache', 'larder'), 'the default'],
+    ...given,
   ];
-  return [...(given.some(([name]) => name === 'cache') || process.env.LARDER_CACHE ? [] : preset), ...given];
 }
 
-module.exports = { settings, fromText, fromOptions, appDir, configFile, readConfig, OPTIONS_VARIABLE, OPTIONS_FILE };
+/** Whether anything says which store it is.  @param {Array<[string, string, string]>} fromFile @param {object} options */
+function namesCache(fromFile, options) {
+  return [...fromFile, ...fromOptions(options)].some(([name]) => name === 'cache') || Boolean(process.env.LARDER_CACHE);
+}
+
+module.exports = { settings, fromText, fromOptions, appDir, configFile, readConfig, namesCache, OPTIONS_VARIABLE, OPTIONS_FILE };

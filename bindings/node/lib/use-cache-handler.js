@@ -79,12 +79,22 @@ function streamOf(bytes) {
 
 /*
  * The epoch that was known when this rendering began, told by the age of its timestamp, which is
- * of this process's performance clock.  One ms older, because a clock has steps.
+ * of this process's performance clock.  Between reading the clock here and in the core time
+ * passes, in which another epoch may have been learned: what was asked with is older than the
+ * timestamp by MARGIN_MS, and the answer counts if no more than that has passed.  A large margin
+ * would not do: a get learns the epoch less than a millisecond before its rendering begins.
  */
+const MARGIN_MS = 0.05;
 /** @param {import('./native').Store} s @param {number} timestamp */
 function epochAt(s, timestamp) {
-  const age = performance.timeOrigin + performance.now() - timestamp;
-  return Number.isFinite(age) ? s.knownAt(Math.max(0, age) + 1) : 0;
+  for (let i = 0; i < 8; i++) {
+    const now = performance.now();
+    const age = performance.timeOrigin + now - timestamp;
+    if (!Number.isFinite(age)) return 0;
+    const epoch = s.knownAt(Math.max(0, age) + MARGIN_MS);
+    if (performance.now() - now < MARGIN_MS) return epoch;
+  }
+  return s.knownAt(performance.timeOrigin + performance.now() - timestamp + 1000);
 }
 
 /** @param {string} key @param {Promise<any>} pendingEntry */
