@@ -368,6 +368,10 @@ static bool load(const char *path) {
 }
 
 static bool option(const char *arg, const char *value) {
+    if (value && strcmp(arg, "--readme") == 0) {
+        drive.readme = value;
+        return true;
+    }
     char *end = NULL;
     unsigned long long number = value ? strtoull(value, &end, 10) : 0;
     if (!value || *end != '\0' || end == value)
@@ -397,7 +401,8 @@ bool drive_begin(int argc, char **argv) {
         }
     }
     if (at == argc) {
-        fprintf(stderr, "usage: test_driver [--keys N] [--inflight N] [--seed N] DRIVER [NAME=VALUE ...]\n");
+        fprintf(stderr, "usage: test_driver [--keys N] [--inflight N] [--seed N] [--readme FILE] DRIVER "
+                        "[NAME=VALUE ...]\n");
         return false;
     }
     printf("seed %" PRIu64 "\n", drive.random);

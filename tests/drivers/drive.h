@@ -23,10 +23,11 @@ struct drive {
     unsigned n_keys;                 /* how many keys the tests of paging use */
     unsigned n_inflight;             /* ops outstanding at once */
     unsigned n_unclaimed;
+    const char *readme;              /* the driver's README.md; NULL: none was named */
 };
 extern struct drive drive;
 
-/* argv: [--keys N] [--inflight N] [--seed N] DRIVER [NAME=VALUE ...].  %t in a value is a fresh
+/* argv: [--keys N] [--inflight N] [--seed N] [--readme FILE] DRIVER [NAME=VALUE ...].  %t in a value is a fresh
  * folder, removed at the end.  False: said on stderr why. */
 bool drive_begin(int argc, char **argv);
 /* Closes everything; false: something was left behind. */

@@ -262,6 +262,34 @@ static void a_value_outlives_the_instance_it_came_from(void) {
     slice_done(&value);
 }
 
+/* In a row of a table: the name in backquotes, and the preset, if it has any text. */
+static bool row_tells(const char *row, const struct larder_param *param) {
+    char quoted[128];
+    snprintf(quoted, sizeof(quoted), "`%s`", param->name);
+    if (row[0] != '|' || !strstr(row, quoted))
+        return false;
+    return !param->preset || !param->preset[0] || strstr(row, param->preset);
+}
+
+static void every_setting_is_in_the_readme_with_its_preset(void) {
+    if (!drive.readme) {
+        unclaimed("a README to compare the settings with");
+        return;
+    }
+    for (size_t i = 0; i < drive.driver->n_params; i++) {
+        FILE *file = fopen(drive.readme, "r");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+        char row[4096];
+        bool told = false;
+        while (!told && fgets(row, sizeof(row), file))
+            told = row_tells(row, &drive.driver->params[i]);
+        fclose(file);
+        if (!told)
+            printf("(%s is not told of) ", drive.driver->params[i].name);
+        CU_ASSERT_TRUE(told);
+    }
+}
+
 static const struct unit_test tests[] = {
     UNIT(ping_answers),
     UNIT(provisioning_again_changes_nothing),
@@ -273,5 +301,6 @@ static const struct unit_test tests[] = {
     UNIT(thousands_of_ops_are_answered_each_with_its_own_answer),
     UNIT(readers_see_one_value_or_the_other_never_a_mixture),
     UNIT(a_value_outlives_the_instance_it_came_from),
+    UNIT(every_setting_is_in_the_readme_with_its_preset),
 };
 const struct suite life_suite = {"instances", LARDER_OP_PING, tests, N_ELEMENTS(tests)};
