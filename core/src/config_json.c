@@ -135,6 +135,15 @@ static int32_t add_all(struct larder_config *config, const cJSON *root, const ch
     return LARDER_OK;
 }
 
+/* Any text of it may be a secret.  As deep as cJSON parses (CJSON_NESTING_LIMIT), no deeper. */
+static void wipe(cJSON *item) {
+    for (; item; item = item->next) {
+        if (item->valuestring)
+            explicit_bzero(item->valuestring, strlen(item->valuestring));
+        wipe(item->child);
+    }
+}
+
 static bool only_space(const char *p, const char *end) {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
         p++;
@@ -174,6 +183,7 @@ int32_t larder_config_json(struct larder_config *config, const char *text, size_
         status = error_set(error, LARDER_INVALID, "%s: the configuration is a JSON object {...}", where);
     else
         status = add_all(config, root, where, error);
+    wipe(root);
     cJSON_Delete(root);
     return status;
 }
