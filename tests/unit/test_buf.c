@@ -1,3 +1,6 @@
+#define FAILING_ALLOC_HERE
+#include "failing_alloc.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -72,6 +75,20 @@ static void wrapped_memory_is_released_once_by_the_last_reference(void) {
     CU_ASSERT_EQUAL(buf_live(), before);
 }
 
+static void without_memory_there_is_no_buffer_and_what_was_to_be_wrapped_is_released(void) {
+    size_t before = buf_live();
+    int released = 0;
+    struct larder_slice slice = {.len = 7};
+    alloc_countdown = 1;
+    CU_ASSERT_EQUAL(buf_wrap("x", 1, count, &released, &slice), LARDER_NOMEM);
+    CU_ASSERT_EQUAL(released, 1);
+    alloc_countdown = 1;
+    CU_ASSERT_PTR_NULL(buf_new(10, &slice));
+    alloc_countdown = 0;
+    CU_ASSERT_EQUAL(slice.len, 7); /* an out-parameter is set on success alone */
+    CU_ASSERT_EQUAL(buf_live(), before);
+}
+
 static void nothing_is_a_good_argument_for_giving_back(void) {
     buf_unref(NULL);
     struct larder_slice none = {0};
@@ -118,5 +135,6 @@ UNIT_MAIN("buf", UNIT(a_new_buffer_is_writable_and_ends_with_its_last_reference)
           UNIT(an_empty_buffer_can_be_made), UNIT(bytes_are_aligned_for_any_type),
           UNIT(an_impossible_size_is_out_of_memory),
           UNIT(wrapped_memory_is_released_once_by_the_last_reference),
+          UNIT(without_memory_there_is_no_buffer_and_what_was_to_be_wrapped_is_released),
           UNIT(nothing_is_a_good_argument_for_giving_back),
           UNIT(references_may_be_taken_and_given_back_on_all_threads_at_once))

@@ -1,42 +1,14 @@
+#define FAILING_ALLOC_HERE
+#include "failing_alloc.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fake_clock.h"
-#include "unit.h"
-
-/* What ran, as letters in order. */
-struct tape {
-    char text[256];
-    size_t len;
-};
-
-static void tape_add(struct tape *tape, char letter) {
-    if (tape->len < sizeof(tape->text) - 1)
-        tape->text[tape->len++] = letter;
-}
-
-struct mark_on {
-    struct tape *tape;
-    char letter;
-};
-
-static void write_letter(void *arg) {
-    struct mark_on *m = arg;
-    tape_add(m->tape, m->letter);
-}
-
-static struct fake_clock clock_at = {.ns = 1000000000u, .ms = 1700000000000};
-
-static struct reactor *stepped(void) {
-    clock_at.ns = 1000000000u;
-    struct reactor_clock clock = fake_clock_of(&clock_at);
-    struct reactor *r = reactor_new(&clock);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
-    return r;
-}
+#include "pipe_watch.h"
+#include "tape.h"
 
 static void step_until_quiet(struct reactor *r) {
     for (int i = 0; i < 1000 && reactor_step(r, false, 0) > 0; i++)
@@ -248,159 +220,39 @@ static void many_timers_set_moved_and_stopped_at_random_fire_in_order(void) {
     reactor_free(r);
 }
 
-/* ---- descriptors ---- */
-
-struct pipe_watch {
-    int fds[2];
-    struct larder_watch *watch;
-    struct tape *tape;
-    char letter;
-    struct larder_watch **victim; /* freed when this one is called */
-    uint32_t seen;
-};
-
-static void on_pipe(void *arg, int fd, uint32_t events) {
-    struct pipe_watch *p = arg;
-    CU_ASSERT_EQUAL(fd, p->fds[0]);
-    p->seen |= events;
-    tape_add(p->tape, p->letter);
-    if (p->victim)
-        *p->victim = watch_free(*p->victim);
+/* The program is linked with --wrap=reallocarray, too. */
+static bool no_room;
+void *__real_reallocarray(void *ptr, size_t n, size_t size);
+void *__wrap_reallocarray(void *ptr, size_t n, size_t size);
+void *__wrap_reallocarray(void *ptr, size_t n, size_t size) {
+    return no_room ? NULL : __real_reallocarray(ptr, n, size);
 }
 
-static void pipe_open(struct pipe_watch *p, struct reactor *r, struct tape *tape, char letter) {
-    *p = (struct pipe_watch){.tape = tape, .letter = letter};
-    CU_ASSERT_EQUAL_FATAL(pipe2(p->fds, O_CLOEXEC | O_NONBLOCK), 0);
-    p->watch = watch_new(r, p->fds[0], LARDER_READ, on_pipe, p);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(p->watch);
-}
-
-static void pipe_close(struct pipe_watch *p) {
-    p->watch = watch_free(p->watch);
-    close(p->fds[0]);
-    if (p->fds[1] >= 0)
-        close(p->fds[1]);
-}
-
-static void a_readable_descriptor_is_told_of_until_it_is_read(void) {
+static void a_timer_for_which_there_is_no_room_stays_idle(void) {
     struct reactor *r = stepped();
     struct tape tape = {0};
-    struct pipe_watch p;
-    pipe_open(&p, r, &tape, 'a');
+    struct mark_on m = {&tape, 't'};
+    struct larder_timer timer;
+    timer_init(&timer, r, write_letter, &m);
+    no_room = true;
+    CU_ASSERT_EQUAL(timer_set(&timer, reactor_now_ns(r)), LARDER_NOMEM);
+    no_room = false;
     CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
-    CU_ASSERT_EQUAL(write(p.fds[1], "x", 1), 1);
+    CU_ASSERT_EQUAL(timer_set(&timer, reactor_now_ns(r)), LARDER_OK);
     CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(p.seen, LARDER_READ);
-    char byte;
-    CU_ASSERT_EQUAL(read(p.fds[0], &byte, 1), 1);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
-    pipe_close(&p);
     reactor_free(r);
 }
 
-static void a_watch_freed_by_another_callback_of_the_same_turn_is_not_called(void) {
-    struct reactor *r = stepped();
-    struct tape tape = {0};
-    struct pipe_watch a, b;
-    pipe_open(&a, r, &tape, 'a');
-    pipe_open(&b, r, &tape, 'b');
-    a.victim = &b.watch;
-    b.victim = &a.watch;
-    CU_ASSERT_EQUAL(write(a.fds[1], "x", 1), 1);
-    CU_ASSERT_EQUAL(write(b.fds[1], "x", 1), 1);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(tape.len, 1);
-    CU_ASSERT((a.watch == NULL) != (b.watch == NULL));
-    pipe_close(&a);
-    pipe_close(&b);
-    reactor_free(r);
-}
-
-static void a_watch_may_free_itself(void) {
-    struct reactor *r = stepped();
-    struct tape tape = {0};
-    struct pipe_watch p;
-    pipe_open(&p, r, &tape, 'a');
-    p.victim = &p.watch;
-    CU_ASSERT_EQUAL(write(p.fds[1], "x", 1), 1);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
-    CU_ASSERT_STRING_EQUAL(tape.text, "a");
-    pipe_close(&p);
-    reactor_free(r);
-}
-
-struct closer {
-    struct pipe_watch *p;
-    struct reactor *r;
-    struct tape *tape;
-};
-
-/* Ends a watch that is ready, and opens another on what is most likely the same number. */
-static void replace_pipe(void *arg) {
-    struct closer *c = arg;
-    pipe_close(c->p);
-    pipe_open(c->p, c->r, c->tape, 'n');
-}
-
-static void an_event_of_a_closed_descriptor_does_not_reach_the_one_that_reuses_its_number(void) {
-    struct reactor *r = stepped();
-    struct tape tape = {0};
-    struct pipe_watch p;
-    pipe_open(&p, r, &tape, 'o');
-    CU_ASSERT_EQUAL(write(p.fds[1], "x", 1), 1);
-    struct closer c = {&p, r, &tape};
-    struct task task = {.fn = replace_pipe, .arg = &c};
-    reactor_post(r, &task); /* runs after epoll was asked, before its answer is looked at */
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(tape.len, 0);
-    pipe_close(&p);
-    reactor_free(r);
-}
-
-static void interest_can_be_changed_and_put_to_rest(void) {
-    struct reactor *r = stepped();
-    struct tape tape = {0};
-    struct pipe_watch p;
-    pipe_open(&p, r, &tape, 'a');
-    CU_ASSERT_EQUAL(watch_set(p.watch, 0), LARDER_OK);
-    close(p.fds[1]); /* a hang-up, which nobody wants to hear of */
-    p.fds[1] = -1;
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
-    CU_ASSERT_EQUAL(watch_set(p.watch, LARDER_READ), LARDER_OK);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(p.seen, LARDER_READ);
-    CU_ASSERT_EQUAL(watch_set(p.watch, 8), LARDER_INVALID);
-    pipe_close(&p);
-    reactor_free(r);
-}
-
-static void only_readiness_that_is_asked_for_is_told(void) {
-    struct reactor *r = stepped();
-    struct tape tape = {0};
-    struct pipe_watch p = {.tape = &tape, .letter = 'w'};
-    int fds[2];
-    CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-    p.fds[0] = fds[1];
-    p.watch = watch_new(r, fds[1], LARDER_WRITE, on_pipe, &p);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(p.watch);
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(p.seen, LARDER_WRITE);
-    close(fds[0]); /* an error now: told as what the owner waits for */
-    p.seen = 0;
-    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
-    CU_ASSERT_EQUAL(p.seen, LARDER_WRITE);
-    watch_free(p.watch);
-    close(fds[1]);
-    reactor_free(r);
-}
-
-static void what_cannot_be_watched_is_refused(void) {
-    struct reactor *r = stepped();
-    CU_ASSERT_PTR_NULL(watch_new(r, -1, LARDER_READ, on_pipe, NULL));
-    CU_ASSERT_PTR_NULL(watch_new(r, 1 << 20, LARDER_READ, on_pipe, NULL));
-    CU_ASSERT_PTR_NULL(watch_free(NULL));
+static void without_memory_there_is_no_reactor_and_no_watch(void) {
+    struct reactor *r = NULL;
+    for (unsigned long nth = 1; !r; nth++) {
+        alloc_countdown = nth;
+        r = reactor_new(NULL);
+        CU_ASSERT(r != NULL || alloc_countdown == 0);
+    }
+    alloc_countdown = 1;
+    CU_ASSERT_PTR_NULL(watch_new(r, 0, LARDER_READ, NULL, NULL));
+    alloc_countdown = 0;
     reactor_free(r);
 }
 
@@ -737,12 +589,8 @@ UNIT_MAIN("reactor", UNIT(posts_run_in_the_order_of_posting), UNIT(a_task_may_po
           UNIT(a_timer_that_sets_itself_for_now_fires_once_a_turn),
           UNIT(a_timer_stopped_by_one_due_before_it_does_not_fire),
           UNIT(many_timers_set_moved_and_stopped_at_random_fire_in_order),
-          UNIT(a_readable_descriptor_is_told_of_until_it_is_read),
-          UNIT(a_watch_freed_by_another_callback_of_the_same_turn_is_not_called),
-          UNIT(a_watch_may_free_itself),
-          UNIT(an_event_of_a_closed_descriptor_does_not_reach_the_one_that_reuses_its_number),
-          UNIT(interest_can_be_changed_and_put_to_rest), UNIT(only_readiness_that_is_asked_for_is_told),
-          UNIT(what_cannot_be_watched_is_refused),
+          UNIT(a_timer_for_which_there_is_no_room_stays_idle),
+          UNIT(without_memory_there_is_no_reactor_and_no_watch),
           UNIT(hooks_run_in_order_after_a_turn_in_which_something_ran),
           UNIT(a_turn_goes_on_until_hooks_post_no_more),
           UNIT(a_hook_that_always_posts_does_not_keep_the_reactor_from_timers_and_descriptors),
