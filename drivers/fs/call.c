@@ -75,24 +75,23 @@ static int32_t class_of(int err, const char **ret_way_out) {
 }
 
 int32_t fs_fail_errno(struct fs_call *c, int err, const char *verb, const char *file) {
-    const char *way_out;
+    enum { SHOWN = 80 };
+    const char *way_out, *root = c->fs->root_path, *slash = file != NULL ? "/" : "", *dots = "";
+    size_t len = strlen(root);
     int32_t status = class_of(err, &way_out);
-    const char *root = c->fs->root_path, *slash = file != NULL ? "/" : "";
-    size_t root_len = strlen(root);
-    if (root_len > 80) { /* its end says more than its beginning */
-        root += root_len - 77;
-        c->native_code = err;
-        if (way_out != NULL)
-            return fs_fail(c, status, "cannot %s ...%s%s%s: %s", verb, root, slash, file != NULL ? file : "",
-                           way_out);
-        return fs_fail(c, status, "cannot %s ...%s%s%s: error %d", verb, root, slash,
-                       file != NULL ? file : "", err);
+    char number[32];
+    if (file == NULL)
+        file = "";
+    if (len > SHOWN) { /* its end says more than its beginning */
+        root += len - SHOWN;
+        dots = "...";
+    }
+    if (way_out == NULL) {
+        snprintf(number, sizeof(number), "error %d", err);
+        way_out = number;
     }
     c->native_code = err;
-    if (way_out != NULL)
-        return fs_fail(c, status, "cannot %s %s%s%s: %s", verb, root, slash, file != NULL ? file : "",
-                       way_out);
-    return fs_fail(c, status, "cannot %s %s%s%s: error %d", verb, root, slash, file != NULL ? file : "", err);
+    return fs_fail(c, status, "cannot %s %s%s%s%s: %s", verb, dots, root, slash, file, way_out);
 }
 
 int32_t fs_in_time(struct fs_call *c) {

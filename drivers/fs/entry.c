@@ -86,7 +86,7 @@ int32_t fs_entry_head(struct fs_call *c, int dir, const char *name, struct fs_en
     if (err == ENOENT)
         status = LARDER_MISS;
     else if (err != 0)
-        status = fs_fail_errno(c, err, "read", name);
+        status = fs_fail_errno(c, err, "read an entry in", NULL);
     else if (!S_ISREG(st.st_mode))
         status = corrupt(c, name, "it is not a file");
     else if (!fs_entry_parse(c->folder, head, len < HEADER ? len : (uint64_t)st.st_size, ret, &why))
@@ -109,7 +109,7 @@ static int32_t same_key(struct fs_call *c, int fd, const struct fs_entry *e, str
         size_t want = key.len - at < sizeof(piece) ? key.len - at : sizeof(piece), len = 0;
         int err = sys_read(c->sys, fd, piece, want, HEADER + at, &len);
         if (err != 0)
-            return fs_fail_errno(c, err, "read", "an entry");
+            return fs_fail_errno(c, err, "read an entry in", NULL);
         if (len != want || memcmp(piece, key.ptr + at, want) != 0)
             return LARDER_MISS;
         at += want;
@@ -262,7 +262,7 @@ int32_t fs_entry_write(struct fs_call *c, int dir, const char *name, struct lard
     if (err != 0) {
         if (err == ENOSPC || err == EDQUOT)
             fs_sweeper_urge(c->fs->sweeper);
-        return fs_fail_errno(c, err, "write", name);
+        return fs_fail_errno(c, err, "write an entry in", NULL);
     }
     fs_sweeper_grown(c->fs->sweeper, fs_footprint(HEADER + key.len + value.len));
     return LARDER_OK;
@@ -306,9 +306,9 @@ out:
 
 static int32_t unlink_in(struct fs_call *c, int dir, const char *name) {
     if (c->sys->unlinkat(dir, name, 0) != 0)
-        return errno == ENOENT ? LARDER_OK : fs_fail_errno(c, errno, "remove", name);
+        return errno == ENOENT ? LARDER_OK : fs_fail_errno(c, errno, "remove an entry in", NULL);
     int err = c->fs->durability == FS_SYNC_FULL ? sys_fsync(c->sys, dir) : 0;
-    return err == 0 ? LARDER_OK : fs_fail_errno(c, err, "sync", name);
+    return err == 0 ? LARDER_OK : fs_fail_errno(c, err, "sync an entry in", NULL);
 }
 
 /* Not compared with the key in the file: two keys of one 128-bit hash do not happen, and would
@@ -336,7 +336,7 @@ static int32_t is_owner(struct fs_call *c, int fd, const struct fs_entry *e) {
         return LARDER_MISS;
     int err = sys_read(c->sys, fd, owner, value->len, e->value_at, &len);
     if (err != 0)
-        return fs_fail_errno(c, err, "read", "a claim");
+        return fs_fail_errno(c, err, "read a claim in", NULL);
     return len == value->len && (len == 0 || memcmp(owner, value->ptr, len) == 0) ? LARDER_OK : LARDER_MISS;
 }
 

@@ -153,7 +153,9 @@ int32_t fs_lock(struct fs_call *c, uint64_t at) {
 }
 
 void fs_unlock(struct fs_call *c, uint64_t at) {
-    set_lock(c, at, F_UNLCK);
+    /* A lock server may fail to take it back.  Without the file there is no lock. */
+    if (c->folder->locks[c->lane] >= 0 && set_lock(c, at, F_UNLCK) != 0)
+        sys_close(c->sys, &c->folder->locks[c->lane]);
 }
 
 /* ---- the marker ----------------------------------------------------------------------- */

@@ -110,7 +110,8 @@ struct fs_call {
 /* Both fill c->detail and return the status, so that `return fs_fail(...)` reads well. */
 int32_t fs_fail(struct fs_call *c, int32_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* verb: "write entry"; file: below the folder, or NULL for the folder itself. */
+/* "cannot <verb> <folder>/<file>: <reason and way out>"; file NULL: the folder alone, as in "cannot
+ * write an entry in <folder>: ...". */
 int32_t fs_fail_errno(struct fs_call *c, int err, const char *verb, const char *file);
 
 /* LARDER_OK, or LARDER_DEADLINE when the op's time is up. */

@@ -83,7 +83,7 @@ static int32_t record_read(struct fs_call *c, struct fs_id id, struct record *re
     if (err == 0 && c->sys->fstat(fd, &st) != 0)
         err = errno;
     if (err != 0) {
-        status = fs_fail_errno(c, err, "read", "an index record");
+        status = fs_fail_errno(c, err, "read an index record in", NULL);
         goto out;
     }
     ret->key = (struct larder_bytes){ret->bytes + FS_ENTRY_HEADER, e.key_len};
@@ -119,7 +119,7 @@ static int32_t open_tag(struct fs_call *c, struct fs_id tag, bool create, int *r
     if (err == ENOENT)
         status = create ? FS_MOVED : LARDER_MISS;
     else if (err != 0)
-        status = fs_fail_errno(c, err, create ? "create" : "open", "the index of a tag");
+        status = fs_fail_errno(c, err, "open the index of a tag in", NULL);
     sys_close(c->sys, &dir);
     return status;
 }
@@ -134,7 +134,7 @@ static int32_t add_name(struct fs_call *c, struct larder_bytes tag, const char *
     sys_close(c->sys, &dir);
     if (err == ENOENT)
         return FS_MOVED; /* its last name was just removed, and it with it */
-    return err == 0 ? LARDER_OK : fs_fail_errno(c, err, "write", "the index of a tag");
+    return err == 0 ? LARDER_OK : fs_fail_errno(c, err, "write the index of a tag in", NULL);
 }
 
 /* Best effort: what stays is not listed, and swept one day. */
@@ -184,7 +184,7 @@ static int32_t write_record(struct fs_call *c, struct fs_id id, const char *name
     if (status == LARDER_OK && tags.len > 0)
         status = fs_entry_write(c, dir, name, c->op->key, tags, &times);
     else if (status == LARDER_OK && c->sys->unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-        status = fs_fail_errno(c, errno, "remove", "an index record");
+        status = fs_fail_errno(c, errno, "remove an index record in", NULL);
     sys_close(c->sys, &dir);
     return status == LARDER_MISS ? LARDER_OK : status;
 }
@@ -283,7 +283,7 @@ int32_t fs_keys_of(struct fs_call *c) {
     if (status == LARDER_OK)
         err = sys_each(c->sys, dir, ".", offer, &s);
     if (err != 0 && err != ENOENT)
-        status = fs_fail_errno(c, err, "list", "the index of a tag");
+        status = fs_fail_errno(c, err, "list the index of a tag in", NULL);
     fs_pick_sort(&s.pick);
     for (size_t i = 0; i < s.pick.n && status == LARDER_OK; i++) {
         struct record r;

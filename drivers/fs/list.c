@@ -48,7 +48,7 @@ static int32_t emit(struct fs_call *c, int dir, struct fs_id id, bool *ret_emitt
     }
     err = sys_read(c->sys, fd, key, e.key_len, FS_ENTRY_HEADER, &len);
     if (err != 0)
-        status = fs_fail_errno(c, err, "read", name);
+        status = fs_fail_errno(c, err, "read an entry in", NULL);
     else if (len == e.key_len && e.key_check == fs_check(c->folder, key, len) &&
              (prefix.len == 0 || memcmp(key, prefix.ptr, prefix.len) == 0)) {
         status = c->fs->host->emit_key(c->op, (struct larder_bytes){key, len});

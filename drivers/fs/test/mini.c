@@ -11,6 +11,7 @@
 
 _Atomic int64_t mini_now_ms = 1700000000000;
 _Atomic uint64_t mini_now_ns = 0;
+_Atomic uint64_t mini_deadline_ns = 20000000000u;
 atomic_int mini_bufs, mini_warnings;
 char mini_last_warning[LARDER_ERROR_SIZE];
 
@@ -243,7 +244,7 @@ void mini_op_init(struct mini_op *o, uint32_t code) {
     *o = (struct mini_op){.op = {.size = sizeof(o->op),
                                  .code = code,
                                  .id = 1,
-                                 .deadline_ns = now_ns() + 20000000000u,
+                                 .deadline_ns = now_ns() + atomic_load(&mini_deadline_ns),
                                  .now_ms = atomic_load(&mini_now_ms)}};
 }
 

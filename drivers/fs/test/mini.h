@@ -35,10 +35,11 @@ struct mini_op { /* an op and its answer */
 };
 
 extern const struct larder_host mini_host;
-extern _Atomic int64_t mini_now_ms;  /* for new ops */
-extern _Atomic uint64_t mini_now_ns; /* of the host's clock; 0: the machine's */
-extern atomic_int mini_bufs;         /* alive */
-extern atomic_int mini_warnings;     /* log lines of LARDER_LOG_WARN and worse */
+extern _Atomic int64_t mini_now_ms;       /* for new ops */
+extern _Atomic uint64_t mini_now_ns;      /* of the host's clock; 0: the machine's */
+extern _Atomic uint64_t mini_deadline_ns; /* from now, for new ops */
+extern atomic_int mini_bufs;              /* alive */
+extern atomic_int mini_warnings;          /* log lines of LARDER_LOG_WARN and worse */
 extern char mini_last_warning[LARDER_ERROR_SIZE];
 
 /* A folder under the build tree or TMPDIR that does not exist yet; the same as long as the
