@@ -42,7 +42,8 @@ static void help_program(void) {
     help_options(common);
     printf("\n"
            "The store is the one that the application in this folder uses: settings come from larder.json,\n"
-           "then from LARDER_* variables, then from options, the later winning (docs/configuration.md).\n"
+           "withLarder() (of the last build), LARDER_* variables and options, the later winning\n"
+           "(docs/configuration.md).\n"
            "\n"
            "Keys and tags are written as they are; a backslash is \\\\ and any byte may be \\xNN, which is\n"
            "also how odd bytes are printed.  A word that begins with a dash comes after --.\n"

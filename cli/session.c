@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "next_options.h"
 
 /* ---- saying what is wrong ------------------------------------------------------------------------ */
 
@@ -101,6 +102,21 @@ static int32_t apply_options(struct cli *cli, struct larder_error *error) {
     return status;
 }
 
+/* larder.json, or the file that an option, LARDER_CONFIG or withLarder() names; then withLarder(). */
+static int32_t apply_files(struct cli *cli, struct larder_error *error) {
+    struct next_options next;
+    int32_t status = next_options_read(&next);
+    const char *path = args_value(&cli->args, "config"), *named = getenv("LARDER_CONFIG");
+    if (path == NULL && (named == NULL || *named == '\0'))
+        path = next.config;
+    if (status == LARDER_OK)
+        status = larder_config_file(cli->config, path, error);
+    if (status == LARDER_OK && next.json)
+        status = larder_config_json(cli->config, next.json, strlen(next.json), "withLarder()", error);
+    next_options_done(&next);
+    return status;
+}
+
 int cli_configure(struct cli *cli) {
     struct larder_error error = {.text = "out of memory"};
     for (size_t i = 0; args_value_at(&cli->args, "set", i); i++) {
@@ -110,7 +126,7 @@ int cli_configure(struct cli *cli) {
     cli->config = larder_config_new();
     if (cli->config == NULL)
         return cli_failed(cli, LARDER_NOMEM, "out of memory");
-    int32_t status = larder_config_file(cli->config, args_value(&cli->args, "config"), &error);
+    int32_t status = apply_files(cli, &error);
     if (status == LARDER_OK)
         status = larder_config_env(cli->config, &error);
     if (status == LARDER_OK)

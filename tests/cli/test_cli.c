@@ -1,6 +1,7 @@
 /* The program larder, run as people run it, on folders of its own. */
 #include <cjson/cJSON.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -545,6 +546,28 @@ static void later_places_win(void) {
     cJSON_Delete(json);
 }
 
+static void options_of_the_application_are_known(void) {
+    static const char options[] =
+        "{\"namespace\": \"next\", \"useCache\": true, \"images\": false, \"config\": \"c.json\"}";
+    static const char config[] = "{\"namespace\": \"file\", \"build\": \"from-file\"}";
+    write_file("c.json", config, sizeof config - 1);
+    CU_ASSERT_EQUAL(mkdir(".next", 0777), 0);
+    CU_ASSERT_EQUAL(mkdir(".next/cache", 0777), 0);
+    write_file(".next/cache/larder-options.json", options, sizeof options - 1);
+    const struct ran *r = run("config", NULL);
+    CODE(r, 0);
+    HAS(r->out, "\"namespace\":\t\"next\"");
+    HAS(r->out, "\"build\":\t\"from-file\"");
+    HAS(run("config", "--set=namespace=option", NULL)->out, "\"namespace\":\t\"option\"");
+    write_file(".next/cache/larder-options.json", "{\"namespce\": 1}", 15);
+    r = run("config", NULL);
+    CODE(r, 2);
+    HAS(r->err, "unknown setting 'namespce' of the store (withLarder()), did you mean 'namespace'?");
+    write_file(".next/cache/larder-options.json", "broken", 6);
+    CODE(run("config", NULL), 0);
+    unlink(".next/cache/larder-options.json");
+}
+
 static void a_wrong_configuration_is_named_and_placed(void) {
     const struct ran *r = run("config", "--check", NULL);
     CODE(r, 0);
@@ -692,6 +715,7 @@ static const struct unit_test tests[] = {
     UNIT(marks_are_listed),
     UNIT(the_index_answers_where_it_is_kept),
     UNIT(later_places_win),
+    UNIT(options_of_the_application_are_known),
     UNIT(a_wrong_configuration_is_named_and_placed),
     UNIT(settings_are_listed_with_their_bounds),
     UNIT(drivers_are_listed_and_described),
