@@ -92,12 +92,21 @@ static void on_done(void *arg, struct op *op) {
 
 static void call_now(void *arg) {
     struct sent *s = arg;
-    backend_call(s->backend, s->op);
+    struct backend *b = s->backend;
+    struct op *op = s->op;
+    backend_call(b, op);
+    if (s->cancel)
+        backend_cancel(op); /* it is still there: done is never called inside backend_call() */
 }
 
 void send_op(struct backend *b, uint32_t code, struct op_inputs in, struct sent *ret) {
     uint64_t deadline_ns = reactor_now_ns(drive.reactor) + (uint64_t)PATIENCE_S * 1000000000u;
-    *ret = (struct sent){.backend = b};
+    send_unwanted(b, code, in, deadline_ns, false, ret);
+}
+
+void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64_t deadline_ns, bool cancel,
+                   struct sent *ret) {
+    *ret = (struct sent){.backend = b, .cancel = cancel};
     ret->op = op_new(drive.reactor, code, &in, deadline_ns, on_done, ret);
     if (!ret->op) {
         fprintf(stderr, "out of memory\n");

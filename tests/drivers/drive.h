@@ -54,9 +54,13 @@ struct sent {                        /* one op among many; memory of the test's 
     struct op *op;                   /* answered once drive_wait() has returned; op_free() it */
     unsigned answers;                /* how often done was called: 1 */
     struct backend *backend;
+    bool cancel;
     struct task task;
 };
 void send_op(struct backend *b, uint32_t code, struct op_inputs in, struct sent *ret);
+/* The same with a deadline, and given up as soon as the driver has it. */
+void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64_t deadline_ns, bool cancel,
+                   struct sent *ret);
 /* Until all that was sent is answered. */
 void drive_wait(void);
 

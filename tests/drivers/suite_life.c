@@ -212,6 +212,41 @@ static void thousands_of_ops_are_answered_each_with_its_own_answer(void) {
     free(sent);
 }
 
+/* Nobody waits any more; "exactly one completion" holds all the same, and what the answer says
+ * of a put is true. */
+static void ops_that_are_given_up_or_late_are_answered_once_and_truly(void) {
+    enum { OPS = 200 };
+    if (!has_cache()) {
+        unclaimed("an incremental cache");
+        return;
+    }
+    struct sent sent[OPS];
+    uint64_t now_ns = reactor_now_ns(drive.reactor);
+    for (unsigned i = 0; i < OPS; i++) {
+        struct op_inputs in = {.key = name("unwanted", "%u", i / 2), .value = value_of(20000, i / 2)};
+        uint32_t code = i % 2 ? LARDER_OP_GET : LARDER_OP_PUT;
+        bool late = i % 8 >= 6;
+        send_unwanted(drive.one, code, in, late ? now_ns : now_ns + UINT64_C(60000000000), !late, &sent[i]);
+        slice_done(&in.value);
+    }
+    drive_wait();
+    for (unsigned i = 0; i < OPS; i++) {
+        struct op *op = sent[i].op;
+        int32_t status = op->result.status;
+        CU_ASSERT_EQUAL(sent[i].answers, 1);
+        if (status != LARDER_OK && status != LARDER_MISS && status != LARDER_CANCELLED &&
+            status != LARDER_DEADLINE) {
+            printf("(%s: %s) ", larder_status_name(status), op->result.detail);
+            CU_FAIL("an outcome that the caller cannot have caused");
+        }
+        if (op->pub.code == LARDER_OP_GET && status == LARDER_OK)
+            CU_ASSERT(value_is(op->result.value, 20000, i / 2));
+        if (op->pub.code == LARDER_OP_PUT && status == LARDER_OK)
+            CU_ASSERT_EQUAL(get_value(drive.two, name("unwanted", "%u", i / 2), 20000, i / 2), LARDER_OK);
+        op_free(op);
+    }
+}
+
 /* Two values take turns under one key while it is read: each read gives one of them, whole. */
 static void readers_see_one_value_or_the_other_never_a_mixture(void) {
     enum { OPS = 240, LEN = 200 * 1000 };
@@ -299,6 +334,7 @@ static const struct unit_test tests[] = {
     UNIT(what_was_stored_is_there_after_closing_and_opening),
     UNIT(instances_come_and_go_beside_those_that_stay),
     UNIT(thousands_of_ops_are_answered_each_with_its_own_answer),
+    UNIT(ops_that_are_given_up_or_late_are_answered_once_and_truly),
     UNIT(readers_see_one_value_or_the_other_never_a_mixture),
     UNIT(a_value_outlives_the_instance_it_came_from),
     UNIT(every_setting_is_in_the_readme_with_its_preset),
