@@ -5,7 +5,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, known, outage, recovered, building } = require('./state.js');
+const { state, store, known, outage, recovered, sayOnce, building } = require('./state.js');
 const { encode, decode } = require('./entry.js');
 const { Notes, MAX_RENDER_MS } = require('./notes.js');
 const { internals } = require('./internals.js');
@@ -133,7 +133,7 @@ class LarderHandler {
     try {
       return await this.#get(String(key), ctx ?? {});
     } catch (error) {
-      outage('reading', error?.message ?? String(error), 'it is a miss');
+      sayOnce(`an entry cannot be read and is a miss: ${error?.message ?? error}`);
       return null;
     }
   }
@@ -224,7 +224,7 @@ class LarderHandler {
       if (status < 0) this.#failed('writing', { verdict: status, detail }, 'entries are rendered again');
       else recovered('writing');
     } catch (error) {
-      outage('writing', error?.message ?? String(error), 'entries are rendered again');
+      sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
     }
   }
 

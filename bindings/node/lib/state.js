@@ -17,7 +17,6 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {Map<string, any>} perDir  what was read once per build output
  * @property {Set<string>} said      lines that are said once
  * @property {Map<string, boolean>} failing   what is failing now: see outage()
- * @property {boolean} exitHooked
  * @property {number} offlineUntil   in `next build`: nothing is asked before this performance.now()
  * @property {Map<string, Promise<void>>} revalidating   calls of this turn of the event loop
  * @property {Map<string, {tags: string[], expire: number | undefined, since: number}>} retries
@@ -33,7 +32,6 @@ function state() {
     perDir: new Map(),
     said: new Set(),
     failing: new Map(),
-    exitHooked: false,
     offlineUntil: 0,
     revalidating: new Map(),
     retries: new Map(),
@@ -93,8 +91,8 @@ function store() {
     const native = s.native ?? require('./native.js');
     if (native.load()) {
       s.store = native.open(require('./settings.js').settings(s.distDir));
-      if (!s.exitHooked) {
-        s.exitHooked = true;
+      if (!process[SYMBOL]) {
+        process[SYMBOL] = true;
         // Next.js answers SIGTERM and SIGINT itself and then calls process.exit(): this is the
         // last moment, and only something that blocks can still be waited for.
         process.on('exit', () => {

@@ -4,7 +4,7 @@
  * names; keys never meet, since each begins with the id of its function.
  */
 const path = require('node:path');
-const { state, store, outage, recovered, building } = require('./state.js');
+const { state, store, outage, recovered, sayOnce, building } = require('./state.js');
 const { internals } = require('./internals.js');
 const { revalidate } = require('./revalidate.js');
 const { lifeMs } = require('./handler.js');
@@ -130,7 +130,7 @@ async function keep(key, pendingEntry) {
     if (status < 0) failed('writing', status, detail, 'entries are rendered again');
     else recovered('writing');
   } catch (error) {
-    outage('writing', error?.message ?? String(error), 'entries are rendered again');
+    sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
   }
 }
 
@@ -169,7 +169,7 @@ const useCache = {
     try {
       return await get(String(cacheKey), softTags);
     } catch (error) {
-      outage('reading', error?.message ?? String(error), 'it is a miss');
+      sayOnce(`an entry cannot be read and is a miss: ${error?.message ?? error}`);
       return undefined;
     }
   },

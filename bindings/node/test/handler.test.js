@@ -1,0 +1,425 @@
+'use strict';
+/* The cacheHandler on the fake store: epochs, kinds, tags, failures. */
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { FakeStore, Table, fakeNative, KIND } = require('./fake-native.js');
+const { state, reset } = require('../lib/state.js');
+const { LarderHandler, tagsOf, lifeMs } = require('../lib/handler.js');
+
+/** A process: its own knowledge, and a table that it may share. */
+function setup(t, table) {
+  reset();
+  delete process.env.NEXT_PHASE;
+  const store = new FakeStore({ table });
+  state().native = fakeNative(store);
+  const warned = [];
+  t.mock.method(console, 'warn', (line) => warned.push(line));
+  t.after(reset);
+  return { store, warned };
+}
+
+function dist(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-handler-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  fs.mkdirSync(path.join(dir, 'server'));
+  fs.writeFileSync(path.join(dir, 'BUILD_ID'), 'build-1\n');
+  return path.join(dir, 'server');
+}
+
+const PAGE = { kind: 'APP_PAGE', isRoutePPREnabled: false, isFallback: false };
+const SET = { cacheControl: { revalidate: 60, expire: 3600 }, isRoutePPREnabled: false, isFallback: false };
+const page = (html, tags = 't') => ({ kind: 'APP_PAGE', html, rscData: Buffer.from('r'), headers: { 'x-next-cache-tags': tags }, status: 200 });
+
+test('the constructor opens nothing', (t) => {
+  const { store } = setup(t);
+  new LarderHandler({ serverDistDir: dist(t) });
+  assert.equal(state().store, undefined);
+  assert.deepEqual(store.calls, []);
+});
+
+test('a page is stored under its build, with its tags and lifetime', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  assert.equal(await h.get('/x', PAGE), null);
+  const value = page('html', 't,_N_T_/x');
+  await h.set('/x', value, SET);
+  const put = store.calls.find(([m]) => m === 'put')[1];
+  assert.equal(put.build, 'build-1');
+  assert.equal(put.kind, KIND.PAGE);
+  assert.deepEqual(put.tags, ['t', '_N_T_/x']);
+  assert.equal(put.revalidate, 60_000);
+  assert.equal(put.expire, 3_600_000);
+  assert.equal(put.epoch, 1);
+  const back = await new LarderHandler({ serverDistDir: h.serverDistDir }).get('/x', PAGE);
+  assert.deepEqual(back.value, value);
+  assert.deepEqual(back.cacheControl, { revalidate: 60, expire: 3600 });
+});
+
+test('pages of two builds do not meet; fetches do', async (t) => {
+  setup(t);
+  const one = dist(t);
+  const two = dist(t);
+  fs.writeFileSync(path.join(two, '../BUILD_ID'), 'build-2');
+  await new LarderHandler({ serverDistDir: one }).set('/x', page('1'), SET);
+  assert.equal(await new LarderHandler({ serverDistDir: two }).get('/x', PAGE), null);
+  const value = { kind: 'FETCH', data: { body: 'b', headers: {}, status: 200, url: '' }, revalidate: 60 };
+  const get = { kind: 'FETCH', revalidate: 60, tags: ['f'], softTags: ['_N_T_/x'] };
+  const h = new LarderHandler({ serverDistDir: one });
+  await h.get('f'.repeat(64), get);
+  await h.set('f'.repeat(64), value, { fetchCache: true, tags: ['f'] });
+  assert.deepEqual((await new LarderHandler({ serverDistDir: two }).get('f'.repeat(64), get)).value, value);
+});
+
+test('a set stores the epoch its get was answered with, not one learned since', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('/x', PAGE);
+  await store.revalidate(['t']);
+  await h.set('/x', page('old'), SET);
+  assert.equal(await h.get('/x', PAGE), null, 'rendered before the revalidation');
+  await h.set('/x', page('new'), SET);
+  assert.equal((await h.get('/x', PAGE)).value.html, 'new');
+});
+
+test('a set without a get is as old as its instance', async (t) => {
+  const { store } = setup(t);
+  const serverDistDir = dist(t);
+  await new LarderHandler({ serverDistDir }).get('/x', PAGE);
+  const before = new LarderHandler({ serverDistDir });
+  await store.revalidate(['t']);
+  const after = new LarderHandler({ serverDistDir });
+  await before.set('/x', page('old'), SET);
+  await after.set('/y', page('new'), SET);
+  const h = new LarderHandler({ serverDistDir });
+  assert.equal(await h.get('/x', PAGE), null);
+  assert.equal((await h.get('/y', PAGE)).value.html, 'new');
+});
+
+test('a set without a get, of an instance older than any rendering, stores epoch 0', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('/other', PAGE);
+  h.bornEpoch = 5;
+  h.born -= 11 * 60_000;
+  await h.set('/x', page('p'), SET);
+  assert.equal(store.calls.findLast(([m]) => m === 'put')[1].epoch, 0);
+});
+
+test('a value that get returned keeps its epoch when it is set again', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  const again = await h.get('/x', PAGE);
+  await store.revalidate(['other']);
+  await h.set('/x', again.value, { cacheControl: { revalidate: 3, expire: 30 } });
+  const put = store.calls.findLast(([m]) => m === 'put')[1];
+  assert.equal(put.epoch, 1);
+  assert.ok(Date.now() - put.modified < 1000, 'only its time is new');
+  await store.revalidate(['t']);
+  assert.equal(await h.get('/x', PAGE), null);
+});
+
+test('null is kept; set again, its epoch does not grow', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const ctx = { kind: 'PAGES', isFallback: false };
+  await h.get('/p/none', ctx);
+  await h.set('/p/none', null, SET);
+  const hit = await h.get('/p/none', ctx);
+  assert.equal(hit.value, null);
+  await store.revalidate(['unrelated']);
+  await h.get('/warm', ctx);
+  await h.set('/p/none', null, SET);
+  assert.equal(store.calls.findLast(([m]) => m === 'put')[1].epoch, 1);
+  await store.revalidate(['_N_T_/p/none']);
+  assert.equal(await h.get('/p/none', ctx), null);
+});
+
+test('a stale null is rendered first: it would be stale for ever', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('/p/none', { kind: 'PAGES' });
+  await h.set('/p/none', null, SET);
+  await store.revalidate(['_N_T_/p/none'], 60_000);
+  assert.equal(await h.get('/p/none', { kind: 'PAGES' }), null);
+  await h.set('/p/none', null, SET);
+  assert.notEqual(await h.get('/p/none', { kind: 'PAGES' }), null);
+});
+
+test('two processes on one store: what one revalidated is gone for the other', async (t) => {
+  const table = new Table();
+  const serverDistDir = dist(t);
+  setup(t, table);
+  const a = state();
+  const h = new LarderHandler({ serverDistDir });
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  // Another process has another state.
+  reset();
+  state().native = fakeNative(new FakeStore({ table }));
+  const other = new LarderHandler({ serverDistDir });
+  assert.equal((await other.get('/x', PAGE)).value.html, 'p');
+  await other.revalidateTag('t');
+  globalThis[require('../lib/state.js').SYMBOL] = a;
+  assert.equal(await h.get('/x', PAGE), null);
+});
+
+test('tags: of the header, of ctx, of the value; and the path of a pages-router page', () => {
+  assert.deepEqual(tagsOf(page('h', 'a,_N_T_/x'), '/x', { tags: ['b'] }), ['a', '_N_T_/x', 'b']);
+  assert.deepEqual(tagsOf({ kind: 'FETCH', tags: ['a', 'b'] }, 'k', { tags: ['b', 'c'] }), ['b', 'c', 'a']);
+  const key = `/route-cache/PAGES/${'0'.repeat(64)}/$/p/x`;
+  assert.deepEqual(tagsOf({ kind: 'PAGES' }, key), ['_N_T_/p/x']);
+  assert.deepEqual(tagsOf({ kind: 'PAGES' }, '/p/x'), ['_N_T_/p/x']);
+  assert.deepEqual(tagsOf(null, '/index'), ['_N_T_/', '_N_T_/index']);
+  assert.deepEqual(tagsOf({ kind: 'PAGES' }, '/index/index'), ['_N_T_/index', '_N_T_/']);
+  assert.deepEqual(tagsOf({ kind: 'REDIRECT' }, '/m'), ['_N_T_/m']);
+  assert.deepEqual(tagsOf({ kind: 'PAGE', headers: {} }, '/en/m'), ['_N_T_/en/m']);
+  assert.deepEqual(tagsOf({ kind: 'PAGE', headers: { 'x-next-cache-tags': 'a,_N_T_/layout' } }, '/m'), ['a', '_N_T_/layout']);
+  assert.deepEqual(tagsOf({ kind: 'APP_ROUTE', headers: {} }, '/m'), []);
+});
+
+test('the tags of a get count: ctx.tags and soft tags', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const ctx = { kind: 'FETCH', revalidate: 60, tags: ['a'], softTags: ['_N_T_/x'] };
+  const value = { kind: 'FETCH', data: {}, revalidate: 60 };
+  await h.get('k', ctx);
+  await h.set('k', value, { fetchCache: true, tags: ['a'] });
+  await store.revalidate(['_N_T_/x']);
+  assert.equal(await h.get('k', ctx), null);
+  assert.notEqual(await h.get('k', { ...ctx, softTags: [] }), null);
+});
+
+test('the names that 14 uses', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('k', { kindHint: 'fetch', tags: [] });
+  await h.get('/x', { kindHint: 'app' });
+  await h.get('/p', { kindHint: 'pages' });
+  assert.deepEqual(store.calls.map(([, kind]) => kind), [KIND.FETCH, KIND.PAGE, KIND.PAGE]);
+  await h.set('/x', { kind: 'ROUTE', body: Buffer.from('b'), status: 200, headers: {} }, { revalidate: false });
+  const put = store.calls.at(-1)[1];
+  assert.equal(put.revalidate, Infinity);
+  assert.ok(Number.isNaN(put.expire));
+});
+
+test('images: their own kind, and one note', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t), revalidatedTags: [], _requestHeaders: {} });
+  const value = { kind: 'IMAGE', buffer: Buffer.from([1, 2]), etag: 'e', upstreamEtag: 'u', extension: 'webp', revalidate: 60 };
+  assert.equal(await h.get('hash', { kind: 'IMAGE', isFallback: false }), null);
+  await h.set('hash', value, { kind: 'IMAGE', cacheControl: { revalidate: 60, expire: undefined } });
+  for (let i = 0; i < 3; i++) assert.deepEqual((await h.get('hash', { kind: 'IMAGE' })).value, value);
+  await store.revalidate(['any']);
+  await h.get('hash', { kind: 'IMAGE' });
+  await store.epoch();
+  await h.get('hash', { kind: 'IMAGE' });
+  await h.set('hash', { ...value }, { kind: 'IMAGE', cacheControl: { revalidate: 60 } });
+  assert.equal(store.calls.at(-1)[1].epoch, 2, 'hits of long ago do not make it old');
+  assert.equal(store.calls.at(-1)[1].kind, KIND.IMAGE);
+});
+
+test('a value of another kind than was asked for is a miss: Next.js would throw', async (t) => {
+  setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t), dev: true });
+  await h.set('k', { kind: 'FETCH', data: {}, revalidate: 1 }, { fetchCache: true });
+  await h.set('p', page('p'), SET);
+  const { store } = state();
+  const real = store.get.bind(store);
+  store.get = (kind, build, key, ...rest) => real(kind === KIND.FETCH ? KIND.PAGE : KIND.FETCH, build, key, ...rest);
+  assert.equal(await h.get('k', PAGE), null);
+  assert.equal(await h.get('p', { kind: 'FETCH', tags: [] }), null);
+});
+
+test('lifetimes: false, none, for ever', () => {
+  assert.equal(lifeMs(false), Infinity);
+  assert.ok(Number.isNaN(lifeMs(undefined)));
+  assert.equal(lifeMs(4294967294), Infinity);
+  assert.equal(lifeMs(Infinity), Infinity);
+  assert.equal(lifeMs(1.5), 1500);
+  assert.equal(lifeMs(0), 0);
+});
+
+test('a store that fails: misses, said once, and once when it works again', async (t) => {
+  const { store, warned } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  store.failing = { status: -3, detail: 'the deadline passed' };
+  for (let i = 0; i < 5; i++) {
+    assert.equal(await h.get('/x', PAGE), null);
+    await h.set('/x', page('p'), SET);
+  }
+  assert.equal(warned.length, 2, warned.join('\n'));
+  assert.match(warned[0], /reading fails \(the deadline passed\)/);
+  store.failing = null;
+  await h.get('/x', PAGE);
+  await h.get('/x', PAGE);
+  assert.match(warned[2], /reading works again/);
+  assert.equal(warned.length, 3);
+});
+
+test('whatever is thrown below, get answers and set ends', async (t) => {
+  const { store, warned } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  store.get = () => {
+    throw new Error('broken');
+  };
+  store.put = () => Promise.reject(new Error('broken'));
+  assert.equal(await h.get('/x', PAGE), null);
+  await h.set('/x', page('p'), SET);
+  await h.set('/x', { get kind() { throw new Error('odd'); } }, SET);
+  assert.ok(warned.length >= 1);
+});
+
+test('an entry that cannot be read back is a miss', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t), dev: true });
+  await store.put({ key: '/x', build: 'development', kind: 1, epoch: 1, modified: 1, revalidate: NaN, expire: NaN, tags: [], meta: '{"html":{"$p":7}}', parts: [] });
+  assert.equal(await h.get('/x', PAGE), null);
+});
+
+test('no native module: misses, said once, nothing else', async (t) => {
+  const { warned } = setup(t);
+  let loads = 0;
+  state().native = { load: () => (loads++, null), open: () => assert.fail('opened') };
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await h.get('/x', PAGE), null);
+    await h.set('/x', page('p'), SET);
+    await h.revalidateTag('t');
+    h.resetRequestCache();
+  }
+  assert.equal(loads, 1, 'native.js says why');
+  assert.deepEqual(warned, []);
+});
+
+test('a wrong configuration: said once, then misses', async (t) => {
+  const { warned } = setup(t);
+  state().native = { load: () => ({}), open: () => { throw new Error("unknown setting 'bukcet'"); } };
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.get('/x', PAGE);
+  await h.get('/x', PAGE);
+  assert.equal(warned.length, 1);
+  assert.match(warned[0], /bukcet.*without a cache/);
+});
+
+test('while building, pages never reach the store, and a dead store is asked once', async (t) => {
+  const { store } = setup(t);
+  const serverDistDir = dist(t);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  t.after(() => delete process.env.NEXT_PHASE);
+  const h = new LarderHandler({ serverDistDir });
+  store.calls.length = 0;
+  assert.equal(await h.get('/x', PAGE), null);
+  await h.set('/x', page('p'), SET);
+  assert.deepEqual(store.calls, []);
+  store.failing = { status: -3 };
+  for (let i = 0; i < 5; i++) {
+    await h.get('k', { kind: 'FETCH', tags: [] });
+    await h.set('k', { kind: 'FETCH', data: {}, revalidate: 1 }, { fetchCache: true });
+  }
+  assert.equal(store.calls.length, 1);
+});
+
+test('durations as Next.js gives them', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({});
+  const calls = [
+    [['a'], undefined, undefined],
+    ['a', { expire: 0 }, undefined],
+    [['a'], { expire: 60 }, 60_000],
+    [['a'], { expire: 31536000 }, 31536000_000],
+    [['a'], { expire: undefined }, Infinity],
+    [['a'], {}, Infinity],
+    [['a'], { expire: 4294967294 }, Infinity],
+    [['a'], { expire: Infinity }, Infinity],
+    [['a'], { expire: NaN }, undefined],
+  ];
+  for (const [tags, durations, expected] of calls) {
+    await h.revalidateTag(tags, durations);
+    assert.deepEqual(store.calls.at(-1), ['revalidate', ['a'], expected], JSON.stringify(durations));
+  }
+});
+
+test('revalidateTag of nothing does nothing; it never rejects', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({});
+  for (const tags of [[], '', undefined, null, [''], 5]) await h.revalidateTag(tags);
+  assert.deepEqual(store.calls, []);
+  store.revalidate = () => Promise.reject(new Error('broken'));
+  await h.revalidateTag('t');
+});
+
+test('equal calls of one turn are one; a later one is its own', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({});
+  await Promise.all([h.revalidateTag(['a', 'b']), h.revalidateTag(['b', 'a']), h.revalidateTag(['a', 'b'], { expire: 5 })]);
+  assert.equal(store.calls.length, 2);
+  await h.revalidateTag(['a', 'b']);
+  assert.equal(store.calls.length, 3);
+});
+
+test('a call never joins one that was sent before it began', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({});
+  let release;
+  store.before = () => new Promise((resolve) => (release = resolve));
+  const first = h.revalidateTag('a');
+  while (!release) await null;
+  const second = h.revalidateTag('a');
+  const releaseFirst = release;
+  release = undefined;
+  while (!release) await null;
+  releaseFirst();
+  release();
+  await Promise.all([first, second]);
+  assert.equal(store.calls.length, 2);
+});
+
+test('a revalidation that failed is tried again until it succeeds, with what is left of its time', async (t) => {
+  const { store, warned } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const h = new LarderHandler({});
+  store.failing = { status: -1, detail: 'refused' };
+  await h.revalidateTag('a', { expire: 3600 });
+  assert.equal(store.calls.length, 1);
+  const tick = async (ms) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 20; i++) await null;
+  };
+  await tick(250);
+  assert.equal(store.calls.length, 2);
+  store.failing = null;
+  await tick(500);
+  assert.equal(store.calls.length, 3);
+  assert.ok(store.calls[2][2] <= 3_600_000 && store.calls[2][2] > 3_500_000);
+  await tick(60_000);
+  assert.equal(store.calls.length, 3);
+  assert.equal(state().retries.size, 0);
+  assert.deepEqual(warned.map((line) => line.slice(0, 20)), ['larder: revalidating', 'larder: revalidating']);
+});
+
+test('what can never succeed is not tried again', async (t) => {
+  const { store } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const h = new LarderHandler({});
+  store.failing = { status: -7, detail: 'invalid' };
+  await h.revalidateTag('a');
+  t.mock.timers.tick(60_000);
+  for (let i = 0; i < 20; i++) await null;
+  assert.equal(store.calls.length, 1);
+});
+
+test('the set of a value does not wait for revalidations, nor they for it', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  let held;
+  store.before = (method) => (method === 'put' ? new Promise((resolve) => (held = resolve)) : undefined);
+  const set = h.set('/x', page('p'), SET);
+  await h.revalidateTag('t');
+  held();
+  await set;
+});
