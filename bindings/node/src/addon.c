@@ -1,5 +1,6 @@
 /*
- * The module: connect(deliver), open(settings), and for tests threadCpuUs() and live().
+ * The module: connect(deliver), open(settings), and for tests threadCpuUs(), live() and
+ * copyAlways().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,6 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
         else if (store_object_new(handle, &ret) != napi_ok)
             ret = NULL;
     }
-    explicit_bzero(scratch.inside, sizeof(scratch.inside)); /* a password may have been there */
     scratch_done(&scratch);
     return ret;
 }
@@ -161,6 +161,19 @@ static napi_value js_live(napi_env env, napi_callback_info info) {
     return ret;
 }
 
+/* From now on as in a Node.js that takes no external memory, in this environment. */
+static napi_value js_copy_always(napi_env env, napi_callback_info info) {
+    (void)info;
+    void *data = NULL;
+    if (napi_get_instance_data(env, &data) == napi_ok && data) {
+        struct client *client = data;
+        client->copies = true;
+        client->external_latin1 = NULL;
+        client->external_utf16 = NULL;
+    }
+    return NULL;
+}
+
 /* NAPI_MODULE_INIT() defines it; not every version of its header declares it. */
 NAPI_MODULE_EXPORT int32_t NAPI_CDECL node_api_module_get_api_version_v1(void);
 
@@ -177,6 +190,7 @@ NAPI_MODULE_INIT() {
         {.utf8name = "open", .method = js_open},
         {.utf8name = "threadCpuUs", .method = js_thread_cpu_us},
         {.utf8name = "live", .method = js_live},
+        {.utf8name = "copyAlways", .method = js_copy_always},
     };
     if (napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties) !=
         napi_ok)

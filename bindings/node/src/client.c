@@ -22,16 +22,30 @@ static struct call *take_answered(struct client *client) {
     return calls;
 }
 
-/* Nothing may be given to JavaScript any more: from here on the I/O thread drops answers. */
-static void client_die(struct client *client) {
+/* Nothing may be given to JavaScript any more: from here on the I/O thread drops answers.  Answers
+ * how many calls ended here; each held a reference to the client. */
+static size_t client_die(struct client *client) {
     pthread_mutex_lock(&client->lock);
     client->dead = true;
     pthread_mutex_unlock(&client->lock);
-    for (struct call *call = take_answered(client), *next; call; call = next) {
+    size_t n = 0;
+    for (struct call *call = take_answered(client), *next; call; call = next, n++) {
         next = call->next;
         call_free(call);
-        client_unref(client);
     }
+    return n;
+}
+
+static void client_unref_times(struct client *client, size_t n) {
+    if (atomic_fetch_sub_explicit(&client->refs, n, memory_order_acq_rel) != n)
+        return;
+    pthread_cond_destroy(&client->returned);
+    pthread_mutex_destroy(&client->lock);
+    free(client);
+}
+
+void client_unref(struct client *client) {
+    client_unref_times(client, 1);
 }
 
 /* The environment goes away; JavaScript no longer runs, its memory is still there. */
@@ -43,7 +57,7 @@ static void on_env_cleanup(void *arg) {
     while (client->borrowed > 0)
         pthread_cond_wait(&client->returned, &client->lock);
     pthread_mutex_unlock(&client->lock);
-    client_die(client);
+    size_t n = client_die(client);
     if (client->numbers_ref)
         (void)napi_delete_reference(client->env, client->numbers_ref);
     client->numbers_ref = NULL;
@@ -51,6 +65,7 @@ static void on_env_cleanup(void *arg) {
         registry_release(handle->shared);
         handle->shared = NULL;
     }
+    client_unref_times(client, n);
 }
 
 static void on_instance_end(napi_env env, void *data, void *hint) {
@@ -94,14 +109,6 @@ struct client *client_new(napi_env env) {
     return client;
 }
 
-void client_unref(struct client *client) {
-    if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    pthread_cond_destroy(&client->returned);
-    pthread_mutex_destroy(&client->lock);
-    free(client);
-}
-
 static void client_ref(struct client *client) {
     atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
 }
@@ -121,8 +128,7 @@ static void on_wake(napi_env env, napi_value js_deliver, void *context, void *da
     client->pending -= n;
     if (client->pending == 0)
         (void)napi_unref_threadsafe_function(env, client->wake);
-    while (n-- > 0)
-        client_unref(client);
+    client_unref_times(client, n);
 }
 
 /* Node.js has closed the threadsafe function and frees it after this. */
@@ -130,8 +136,7 @@ static void on_wake_end(napi_env env, void *data, void *hint) {
     (void)env;
     (void)hint;
     struct client *client = data;
-    client_die(client);
-    client_unref(client);
+    client_unref_times(client, client_die(client) + 1);
 }
 
 napi_status client_connect(struct client *client, napi_value js_deliver) {

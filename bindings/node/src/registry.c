@@ -37,7 +37,6 @@ struct shared_store *registry_open(const struct larder_config *config, struct la
     *shared = (struct shared_store){.len = settings.len};
     memcpy(shared->settings, settings.ptr, settings.len);
     if (larder_open(config, &shared->store, error) != LARDER_OK) {
-        explicit_bzero(shared->settings, shared->len);
         free(shared);
         shared = NULL;
         goto out;
@@ -146,6 +145,5 @@ void registry_release(struct shared_store *shared) {
     if (!last)
         return;
     close_within(shared->store, CLOSE_WAIT_MS);
-    explicit_bzero(shared->settings, shared->len);
     free(shared);
 }

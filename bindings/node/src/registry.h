@@ -11,7 +11,7 @@ struct shared_store {
     struct shared_store *next;
     struct larder_store *store;
     size_t users;
-    size_t len; /* of what follows: it may hold passwords and is wiped */
+    size_t len; /* of what follows, which may hold passwords: never shown */
     char settings[];
 };
 

@@ -22,13 +22,13 @@ static napi_value refusal(struct args *args, int32_t status, const char *text) {
     return pair;
 }
 
-/* Takes over the call; answers what JavaScript gets. */
+/* Takes over the call (NULL: no memory); answers what JavaScript gets. */
 static napi_value submit(struct args *args, struct call *call, uint32_t slot,
                          const struct larder_request *request) {
     struct handle *handle = args->data;
     if (!call)
         args_fail(args, LARDER_NOMEM, "the call", "does not fit into memory");
-    if (args->status != LARDER_OK) {
+    if (!call || args->status != LARDER_OK) {
         if (call)
             call_free(call);
         return refusal(args, args->status, args->complaint);
@@ -48,7 +48,7 @@ static struct call *call_new(void) {
     return calloc(1, sizeof(struct call));
 }
 
-/* The store's settings may be gone: an 'exit' handler of a worker can still call. */
+/* The store is gone once the environment has ended, when nothing should call any more. */
 static bool begin(struct args *args, napi_env env, napi_callback_info info, struct scratch *scratch) {
     scratch_init(scratch);
     args_init(args, env, info, scratch);
@@ -80,10 +80,9 @@ static napi_value js_get(napi_env env, napi_callback_info info) {
 static napi_value js_put(napi_env env, napi_callback_info info) {
     struct args args;
     struct scratch unused;
-    bool ready = begin(&args, env, info, &unused);
-    struct put *put = malloc(sizeof(*put));
-    if (!put || !ready)
-        return submit(&args, put ? memset(put, 0, sizeof(put->call)) : NULL, 0, &(struct larder_request){0});
+    struct put *put = begin(&args, env, info, &unused) ? malloc(sizeof(*put)) : NULL;
+    if (!put)
+        return submit(&args, NULL, 0, &(struct larder_request){0});
 
     put->call = (struct call){.code = LARDER_DO_PUT, .borrows = true};
     scratch_init(&put->scratch);
@@ -257,6 +256,8 @@ static napi_value js_stats(napi_env env, napi_callback_info info) {
 static napi_status epoch_cell(napi_env env, const struct handle *handle, napi_value *ret) {
     void *cell = (void *)(uintptr_t)larder_epoch_cell(handle->shared->store);
     napi_value buffer;
+    if (handle->client->copies)
+        return napi_get_undefined(env, ret);
     napi_status status = napi_create_external_arraybuffer(env, cell, sizeof(double), NULL, NULL, &buffer);
     if (status == napi_ok)
         return napi_create_typedarray(env, napi_float64_array, 1, buffer, 0, ret);

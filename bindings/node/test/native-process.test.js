@@ -1,8 +1,11 @@
 'use strict';
 /* What the addon does to the life of a process: each program runs in one of its own. */
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { test } = require('node:test');
-const { run, runsWell, slowDriver, native } = require('./support/native.js');
+const { run, runsWell, addonFile, slowDriver, native } = require('./support/native.js');
 
 native.load();
 const noSlow = slowDriver() ? false : 'test-drivers/slow.so is not built';
@@ -105,6 +108,37 @@ test('the file evaluated twice still has one way for answers', () =>
     const answers = [first.get(1, 'b', 'k', null, 0), second.get(1, 'b', 'k', null, 0), first.check(['t'], 1)];
     console.log((await Promise.all(answers)).map(({ verdict }) => verdict).join());
   }, '0,0,3\n'));
+
+test('where no external memory is taken, values are copies and known() is a call', () =>
+  runsWell(async ({ native, open, entry }) => {
+    native.load().copyAlways();
+    const store = open('cache', 'memory:', 'get-deadline', '60s', 'write-deadline', '60s');
+    const { known } = await store.epoch();
+    const parts = ['a'.repeat(100000), 'é'.repeat(100000), '漢\ud800'.repeat(50000), Buffer.alloc(100000, 'b'), Buffer.from('c')];
+    await store.put(entry({ epoch: known, parts }));
+    const got = await store.get(1, 'build', 'a key', null, 0);
+    require('node:assert').deepStrictEqual(got.parts, parts);
+    console.log(store.known() === known, native.load().live()[0]);
+  }, 'true 0\n'));
+
+test('the addon is found from the application where a bundler has moved the file', async () => {
+  const app = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-bundled-'));
+  try {
+    const home = path.join(app, 'node_modules', 'larder');
+    const prebuild = path.join(home, 'prebuilds', `${process.platform}-${process.arch}`);
+    fs.mkdirSync(prebuild, { recursive: true });
+    fs.writeFileSync(path.join(home, 'package.json'), '{"name":"larder"}');
+    fs.symlinkSync(addonFile(), path.join(prebuild, 'larder.node'));
+    fs.mkdirSync(path.join(app, '.next'));
+    fs.copyFileSync(require.resolve('../lib/native.js'), path.join(app, '.next', 'bundled.js'));
+    await runsWell(() => console.log(require('./.next/bundled.js').load() !== null), 'true\n', {
+      cwd: app,
+      env: { LARDER_NODE_ADDON: '' },
+    });
+  } finally {
+    fs.rmSync(app, { recursive: true });
+  }
+});
 
 test('an addon that cannot be loaded is said once, and open() throws', async () => {
   const { code, stdout, stderr } = await run(

@@ -78,7 +78,7 @@ const LIMIT_MS = sanitizer ? 120000 : 30000;
  * exits: it calls process.exit() or throws, which skips what node frees otherwise, so that
  * hundreds of its blocks would look leaked.
  */
-function run(fn, { env = {}, exits = false } = {}) {
+function run(fn, { env = {}, cwd, exits = false } = {}) {
   const program = `(${fn})(require(${JSON.stringify(path.join(__dirname, 'kit.js'))}));`;
   const asan = process.env.ASAN_OPTIONS ?? '';
   const child = spawn(process.execPath, ['--expose-gc', '-e', program], {
@@ -89,6 +89,7 @@ function run(fn, { env = {}, exits = false } = {}) {
       TEST_SLOW_DRIVER: slowDriver() ?? '',
       ...env,
     },
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
