@@ -16,9 +16,9 @@ export default function Page() {
         <h2 id="stack-heading">How it is stacked</h2>
         <Stack />
         <p className="quiet">
-          Next.js asks its <code>cacheHandler</code>; that is Larder, inside each server process. The driver below it is a
-          setting: files here, Redis, Memcached, S3 or DynamoDB elsewhere. A revalidation is a mark in the store, so every
-          process sees it.
+          Next.js asks its <code>cacheHandler</code>; that is Larder, inside each server process. Which driver is below it
+          is a setting: here it is fs, which keeps files in a folder that both processes share. A revalidation is a mark in
+          the store, so every process sees it.
         </p>
       </section>
     </>

@@ -19,10 +19,10 @@ export const KINDS = [
     ask: '/static',
     tag: 'static',
     revalidate: false,
-    what: 'HTML and RSC payload of a page without a lifetime, rendered once by next build.',
+    what: 'HTML and RSC payload of a page without a lifetime, first rendered by next build.',
     how: 'It stays until you revalidate its tag or its path.',
     code: `export default async function Page() {
-  const recipe = await getRecipe();  // tagged 'static'
+  const recipe = await getRecipe();
   return <Jar {...recipe} />;
 }`,
   },
@@ -153,7 +153,8 @@ export async function GET() {
     revalidate: SECONDS,
     what: 'The bytes that next/image made of a picture, for one width, quality and format.',
     how: `It has no tags. It keeps for ${SECONDS} seconds, then the picture is drawn again.`,
-    code: `<Image src="/api/picture" width={960} height={540}
+    code: `<Image src="/api/picture"
+       width={960} height={540}
        alt="Three jars on a shelf" />`,
   },
 ];

@@ -22,7 +22,7 @@ export async function stampOf(response) {
 }
 
 /** A picture has no stamp; its etag does as well. */
-export const lotOf = (etag) => (etag ?? '').replace(/[^0-9a-z]/gi, '').slice(0, 4).toUpperCase();
+export const lotOf = (etag) => (etag ?? '').replace(/[^0-9a-z]/gi, '').slice(0, 6).toUpperCase();
 
 export const headersOf = (response) => ({
   status: response.status,

@@ -11,5 +11,5 @@ export function server() {
  * it was made.  Two answers with the same lot are the same entry; a new lot was made anew.
  */
 export function stamp() {
-  return { lot: randomBytes(2).toString('hex').toUpperCase(), at: Date.now(), by: server(), pid: process.pid };
+  return { lot: randomBytes(3).toString('hex').toUpperCase(), at: Date.now(), by: server(), pid: process.pid };
 }
