@@ -122,7 +122,12 @@ static bool name_of(const char *variable, char out[VARIABLE_MAX]) {
     return false;
 }
 
+/* LARDER_NODE_ADDON and what else the Node.js binding has of its own. */
+static const char node_prefix[] = "LARDER_NODE_";
+
 static bool is_reserved(const char *variable) {
+    if (strncmp(variable, node_prefix, sizeof node_prefix - 1) == 0)
+        return true;
     if (strncmp(variable, "LARDER_NODE_", 12) == 0) /* where the addon is, and its headers */
         return true;
     for (size_t i = 0; i < N_ELEMENTS(reserved); i++) {

@@ -416,6 +416,7 @@ static void variables_are_settings_in_capitals(void) {
         {"LARDER_CONFIG", "x"},
         {"LARDER_TRACE", "1"},
         {"LARDER_LOG", "debug"},
+        {"LARDER_NODE_ADDON", "x"},
         {"LARDERS", "not ours"},
     };
     struct larder_config *config = new_config();
