@@ -44,13 +44,12 @@ const entries = {
   },
 };
 
-async function put(key, entry) {
-  const { known } = await store.epoch();
+async function put(key, entry, epoch) {
   const answer = await store.put({
     key,
     build: BUILD,
     kind: native.KIND.PAGE,
-    epoch: known,
+    epoch,
     modified: Date.now(),
     revalidate: 60000,
     expire: Infinity,
@@ -113,14 +112,15 @@ async function main() {
     rows.push(row);
     show(row);
   };
+  const { known } = await store.epoch();
   for (const inFlight of [1, 32]) {
     await run('get, miss', inFlight, () => store.get(native.KIND.PAGE, BUILD, 'nothing is here', null, 0));
     for (const [key, entry] of Object.entries(entries)) {
-      await put(key, entry);
+      await put(key, entry, known);
       await run(`get, ${key}`, inFlight, () => store.get(native.KIND.PAGE, BUILD, key, null, 0));
     }
     await run('get, 4 KB Buffer, 5 more tags', inFlight, () => store.get(native.KIND.PAGE, BUILD, '4 KB Buffer', tags, 0));
-    await run('put, 300 KB page', inFlight, () => put('written', entries['300 KB page']));
+    await run('put, 300 KB page', inFlight, () => put('written', entries['300 KB page'], known));
     await run('check, 5 tags', inFlight, () => store.check(tags, 1));
   }
   if (json) console.log(JSON.stringify({ node: process.version, rows }));

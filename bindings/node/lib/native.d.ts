@@ -21,7 +21,9 @@ export interface Got {
   expire: number;
   /** What the binding stored beside the parts: JSON text. */
   meta: string;
-  /** Texts as strings, binaries as Buffers of their own (subarrays of one external block). */
+  /** Texts as strings, binaries as Buffers (subarrays of one external block).  Read-only: a Buffer
+   *  may lie in memory that the store and other readers use; what is written into it shows there,
+   *  or makes the entry a miss. */
   parts: Array<string | Buffer>;
 }
 
@@ -35,7 +37,8 @@ export interface Put {
   expire: number;
   tags: string[];
   meta: string;
-  /** Buffers are referenced, not copied, until the promise resolves. */
+  /** Buffers are referenced, not copied, until the promise resolves: neither change nor transfer
+   *  them before. */
   parts: Array<string | Uint8Array>;
   names?: string[];
   ifAbsent?: boolean;

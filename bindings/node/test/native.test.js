@@ -221,6 +221,52 @@ test('changing a Buffer after its put has resolved changes nothing stored', asyn
   assert.ok(got.parts[0].equals(Buffer.alloc(20000, 'a')));
 });
 
+test('writing into a Buffer that a get gave never changes what the next get gives', async () => {
+  const store = openMemory([['compress', 'off']]);
+  const got = await roundTrip(store, { parts: [Buffer.alloc(20000, 'a')] });
+  got.parts[0].fill('b');
+  const again = await store.get(KIND.PAGE, 'build', 'a key', null, 0);
+  assert.equal(again.verdict, MISS, 'the driver shares the memory: the checksum notices');
+  assert.equal(store.stats().corrupt, 1);
+});
+
+test('entries at random come out as they went in', async (t) => {
+  const seed = Number(process.env.TEST_SEED ?? Date.now() % 1e9);
+  t.diagnostic(`TEST_SEED=${seed}`);
+  let state = seed;
+  // Numerical Recipes' generator: good enough to choose sizes and letters.
+  const random = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const alphabets = ['abc<>', 'aéÿ\x80', 'a漢字', '😀\ud800\udc00', '\0\uffff'];
+  const size = () => [random(4), random(100), random(2000), random(20000), random(100000)][random(5)];
+  const text = () => {
+    const letters = alphabets[random(alphabets.length)];
+    const piece = Array.from({ length: 1 + random(50) }, () => letters[random(letters.length)]).join('');
+    return piece.repeat(Math.ceil(size() / piece.length));
+  };
+  const binary = () => Buffer.alloc(size(), text() || 'x');
+  const store = openMemory([['compress', random(2) ? 'on' : 'off']]);
+  const entries = Array.from({ length: 200 }, (_, i) => ({
+    key: `${i} ${text()}`,
+    tags: Array.from({ length: random(5) }, (_, n) => `${n} ${text()}`),
+    meta: text(),
+    modified: random(2 ** 31) * 1000,
+    revalidate: [NaN, Infinity, random(1e9)][random(3)],
+    parts: Array.from({ length: random(8) }, () => (random(2) ? text() : binary())),
+  }));
+  await Promise.all(
+    entries.map(async (put) => {
+      const got = await roundTrip(store, put);
+      assert.ok(got.meta === put.meta);
+      assert.equal(got.modified, put.modified);
+      assert.equal(got.revalidate, put.revalidate);
+      assert.deepEqual(got.parts, put.parts);
+    }),
+  );
+});
+
 test('a wrong argument is an answer, not an exception', async () => {
   const store = openMemory();
   assert.deepEqual(await store.get(KIND.PAGE, 'build', 5, null, 0), { verdict: INVALID, known: 0, detail: 'key is not a string' });
