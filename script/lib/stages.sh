@@ -95,7 +95,7 @@ stage_tsan() {
 stage_valgrind() {
     local bin=$LARDER_BUILD_DIR/dev/bin name bad=0
     build dev
-    for name in buf frame text param config key marks lanes reactor; do
+    for name in buf frame text param config config_faults key marks lanes reactor namespace compress store loader; do
         [ -x "$bin/test_$name" ] || { echo "no test_$name"; bad=1; continue; }
         echo "== $name"
         LARDER_DRIVER_PATH=$LARDER_BUILD_DIR/dev/lib/larder valgrind --quiet --error-exitcode=9 --leak-check=full \
@@ -140,7 +140,7 @@ stage_install() {
 run_node_tests() {
     local node=$1
     shift
-    cd bindings/node
+    cd bindings/node || return 1
     # shellcheck disable=SC2068  # patterns, of that folder
     "$node" --test --test-reporter=tap $@
 }
