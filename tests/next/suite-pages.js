@@ -30,7 +30,8 @@ async function pages({ major, app, a, b, origin }) {
       assert.equal(item.cache, 'HIT');
       const go = await server.get('/go');
       assert.equal(go.status, 307);
-      assert.equal(go.headers.location, '/isr');
+      // 14 leaves it out of what it prerenders, and says it in the html.
+      if (major >= 15) assert.equal(go.headers.location, '/isr');
       assert.equal(go.cache, 'HIT');
     }
   });
