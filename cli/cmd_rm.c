@@ -1,7 +1,5 @@
 /* larder rm: entries taken out of the store. */
-#include <inttypes.h>
-
-#include "cli.h"
+#include "removal.h"
 
 static const struct option options[] = {
     {"kind", "KIND", "of the keys: page, fetch, image or use-cache; page if not given (with --prefix: all)"},
@@ -11,45 +9,6 @@ static const struct option options[] = {
     {"dry-run", NULL, "with --prefix or --everything: only list them"},
     {NULL, NULL, NULL},
 };
-
-struct removal {
-    uint64_t n;
-    uint64_t n_hashed; /* left where they are: their full keys are not known here */
-    struct progress progress;
-};
-
-static int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key) {
-    const struct larder_answer *answer;
-    struct larder_request request = {.code = LARDER_DO_REMOVE, .kind = kind, .build = build, .key = key};
-    int32_t status = cli_call(cli, &request, &answer);
-    int code = status == LARDER_OK ? CODE_DONE : cli_failed_answer(cli, status, answer);
-    larder_answer_unref(answer);
-    return code;
-}
-
-static int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg) {
-    struct removal *removal = arg;
-    if (key->hashed) {
-        removal->n_hashed++;
-        return CODE_DONE;
-    }
-    if (args_has(&cli->args, "dry-run")) {
-        if (cli->json)
-            json_object(&cli->out, NULL);
-        cli_print_key(cli, key);
-        if (cli->json)
-            json_end(&cli->out);
-        else
-            putchar('\n');
-    } else {
-        int code = remove_key(cli, key->kind, key->build, key->key);
-        if (code != CODE_DONE)
-            return code;
-    }
-    removal->n++;
-    progress_add(&removal->progress, 1);
-    return CODE_DONE;
-}
 
 static int remove_many(struct cli *cli, struct larder_bytes prefix, struct removal *removal) {
     struct listing listing;
@@ -77,22 +36,6 @@ static int remove_words(struct cli *cli, const struct larder_bytes *keys, size_t
     return code;
 }
 
-static void tell(struct cli *cli, const struct removal *removal) {
-    if (args_has(&cli->args, "dry-run"))
-        return;
-    if (cli->json) {
-        json_object(&cli->out, NULL);
-        json_text(&cli->out, "status", "ok");
-        json_number(&cli->out, "removed", (int64_t)removal->n);
-        json_number(&cli->out, "left", (int64_t)removal->n_hashed);
-        json_end(&cli->out);
-    } else {
-        printf("%" PRIu64 " removed\n", removal->n);
-        if (removal->n_hashed)
-            printf("%" PRIu64 " left: stored under a hash, they go by their full key\n", removal->n_hashed);
-    }
-}
-
 static int run(struct cli *cli) {
     const char *written = args_value(&cli->args, "prefix");
     bool everything = args_has(&cli->args, "everything"), many = written || everything;
@@ -113,7 +56,7 @@ static int run(struct cli *cli) {
     if (code == CODE_DONE)
         code = many ? remove_many(cli, prefix, &removal) : remove_words(cli, keys, n_keys, &removal);
     if (code == CODE_DONE)
-        tell(cli, &removal);
+        removal_tell(cli, &removal);
     bytes_list_free(keys, n_keys);
     bytes_free(prefix);
     return code;

@@ -92,7 +92,7 @@ static void empty_store(void) {
 static void help_teaches_every_command(void) {
     static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
                                            "revalidate", "drivers", "config", "provision", "explain",
-                                           "ping",       "doctor",  "version"};
+                                           "ping",       "doctor",  "prune",  "version"};
     const struct ran *r = run("--help", NULL);
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -384,6 +384,31 @@ static void rm_takes_keys_a_prefix_or_everything(void) {
     CODE(run("rm", STORE, "--prefix=", NULL), 2);
     CODE(run("rm", STORE, "--prefix=a", "b", NULL), 2);
     CODE(run("rm", STORE, "--dry-run", "b", NULL), 2);
+}
+
+static void prune_keeps_the_builds_it_is_told(void) {
+    fill();
+    put("page", "/a", "b3", "posts");
+    const struct ran *r = run("prune", STORE, NULL);
+    CODE(r, 2);
+    HAS(r->err, "no build id in .next/BUILD_ID: say with --keep which builds stay");
+    r = run("prune", STORE, "--keep=b1", "--keep=b2", "--dry-run", NULL);
+    CODE(r, 0);
+    TEXT(r->out, "page      b3  /a\n");
+    TEXT(run("prune", STORE, "--keep=b1", "--keep=b2", NULL)->out, "1 removed\n");
+    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 6);
+    CU_ASSERT_EQUAL(mkdir(".next", 0777), 0);
+    write_file(".next/BUILD_ID", "b1", 2);
+    TEXT(run("prune", STORE, "--json", NULL)->out, "{\"status\":\"ok\",\"removed\":1,\"left\":0}\n");
+    CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
+    CU_ASSERT_EQUAL(listed("--build=shared", NULL, NULL), 2);
+    CODE(run("revalidate", STORE, "data", NULL), 0);
+    put("fetch", "f2", "", "data");
+    TEXT(run("prune", STORE, "--gone", NULL)->out, "2 removed\n");
+    CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
+    TEXT(run("ls", STORE, "--build=shared", NULL)->out, "fetch     shared  f2\n");
+    unlink(".next/BUILD_ID");
+    rmdir(".next");
 }
 
 static void keys_under_a_hash_are_told_and_left(void) {
@@ -706,6 +731,7 @@ static const struct unit_test tests[] = {
     UNIT(a_list_is_narrowed_by_kind_build_and_prefix),
     UNIT(a_long_list_tells_verdicts),
     UNIT(rm_takes_keys_a_prefix_or_everything),
+    UNIT(prune_keeps_the_builds_it_is_told),
     UNIT(keys_under_a_hash_are_told_and_left),
     UNIT(a_revalidated_entry_is_gone),
     UNIT(a_tag_of_the_request_counts_too),

@@ -1,0 +1,18 @@
+/* Taking entries out of the store, one by one, and telling how many: rm and prune. */
+#ifndef CLI_REMOVAL_H
+#define CLI_REMOVAL_H
+
+#include "cli.h"
+
+struct removal {
+    uint64_t n;
+    uint64_t n_hashed;        /* left where they are: their full keys are not known here */
+    struct progress progress; /* begun where many are removed */
+};
+
+int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key);
+/* For cli_each_key(), arg a struct removal: removes, or with --dry-run prints. */
+int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg);
+void removal_tell(struct cli *cli, const struct removal *removal);
+
+#endif
