@@ -26,7 +26,7 @@ static void no_more_is_given_than_there_is_room_for(void) {
 
 static void another_key_in_the_same_slot_is_not_mistaken(void) {
     struct larder_bytes tag = bytes_of("t"), got[1];
-    char name[16];
+    char name[24];
     size_t found = 0;
     guess_put(&table, bytes_of("k"), &tag, 1);
     for (int i = 0; i < 5000; i++) {
