@@ -8,7 +8,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, building } = require('./state.js');
+const { state, store, building, sayOnce, OFFLINE } = require('./state.js');
 
 const FILE = path.join('cache', 'larder-build.json');
 /** A build waits no longer for a store that may not be there. */
@@ -58,7 +58,13 @@ function record(distDir, first) {
     }
   }
   write(distDir, epoch, first);
-  if (first) process.env[RECORDED] = distDir;
+  if (first) {
+    process.env[RECORDED] = distDir;
+    if (opened && epoch === 0) {
+      process.env[OFFLINE] = '1';
+      sayOnce('the store does not answer; this build does without it, and what it prerenders may be rendered once more');
+    }
+  }
 }
 
 /** For the handler's constructor: a build whose next.config.js does not use withLarder(). */

@@ -5,7 +5,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, known, outage, recovered, sayOnce, building } = require('./state.js');
+const { state, store, known, outage, recovered, sayOnce, building, offline } = require('./state.js');
 const { encode, decode } = require('./entry.js');
 const { Notes, MAX_RENDER_MS } = require('./notes.js');
 const { internals } = require('./internals.js');
@@ -75,6 +75,14 @@ function buildId(serverDistDir, dev) {
     }
   }
   return id;
+}
+
+/*
+ * The static part of a page that is rendered to its end for each request.  Its RSC data is static
+ * as well, and Next.js would send it as if it were all; its own handler gives none from disk.
+ */
+function isShell(value, ctx) {
+  return Boolean(ctx.isFallback || (ctx.isRoutePPREnabled && value.postponed !== undefined && value.postponed !== null));
 }
 
 class LarderHandler {
@@ -159,6 +167,7 @@ class LarderHandler {
   }
 
   #answer(kind, key, ctx, tags, value, got) {
+    if (value?.kind === 'APP_PAGE' && value.rscData !== undefined && isShell(value, ctx)) value.rscData = undefined;
     if (value === null) {
       // Stored again it would keep its epoch, and so be stale for ever; so it is rendered first.
       if (got.verdict === STALE || kind !== KIND.PAGE) return null;
@@ -237,8 +246,7 @@ class LarderHandler {
   }
 
   #store() {
-    if (state().offlineUntil > performance.now()) return null;
-    return store();
+    return offline() ? null : store();
   }
 
   #failed(what, { verdict, detail }, effect) {

@@ -59,7 +59,11 @@ function apply(config, options, phase) {
   if (file) settings.readConfig(file, dir);
   settings.fromOptions(options);
 
-  out.cacheHandler = require.resolve('./next.js');
+  if (major === 14 && minor === 0) {
+    out.experimental = { ...out.experimental, incrementalCacheHandlerPath: require.resolve('./next.js') };
+  } else {
+    out.cacheHandler = require.resolve('./next.js');
+  }
   if (major >= 16 && minor >= 2 || major > 16) {
     if (options.images !== false) out.images = { customCacheHandler: true, ...config.images };
   }
@@ -69,7 +73,7 @@ function apply(config, options, phase) {
     const handlers = Object.fromEntries(names.map((name) => [name, require.resolve('./use-cache.js')]));
     if (major >= 16) out.cacheHandlers = { ...handlers, ...config.cacheHandlers };
     else {
-      out.experimental = { ...config.experimental };
+      out.experimental = { ...out.experimental };
       out.experimental.cacheHandlers = { ...handlers, ...config.experimental?.cacheHandlers };
     }
   }
@@ -152,9 +156,11 @@ function openStore(options) {
   return store();
 }
 
-module.exports = {
-  withLarder,
-  openStore,
-  revalidateTag: (tags, durations) => revalidate(tags, durations),
-  version,
-};
+/** What revalidateTag() of Next.js does, from a script. */
+function revalidateTag(tags, durations) {
+  state().distDir ??= path.resolve(process.cwd(), '.next');
+  return revalidate(tags, durations);
+}
+
+// Names alone, so that `import { withLarder } from 'larder'` finds them.
+module.exports = { withLarder, openStore, revalidateTag, version };

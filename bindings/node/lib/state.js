@@ -75,6 +75,15 @@ function building() {
   return process.env.NEXT_PHASE === 'phase-production-build';
 }
 
+/** Set by a build whose store did not answer when it began, for the processes it starts. */
+const OFFLINE = '__LARDER_OFFLINE';
+
+/** A build does not wait for a store that is not there. */
+function offline() {
+  const { offlineUntil } = state();
+  return (offlineUntil > 0 && offlineUntil > performance.now()) || (building() && process.env[OFFLINE] === '1');
+}
+
 /** Pending writes may end within this after the process was told to exit. */
 const EXIT_DRAIN_MS = 1000;
 
@@ -114,4 +123,4 @@ function known() {
   return s ? s.known() : 0;
 }
 
-module.exports = { state, reset, sayOnce, outage, recovered, building, store, known, SYMBOL };
+module.exports = { state, reset, sayOnce, outage, recovered, building, offline, store, known, SYMBOL, OFFLINE };

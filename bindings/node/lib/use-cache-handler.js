@@ -4,7 +4,7 @@
  * names; keys never meet, since each begins with the id of its function.
  */
 const path = require('node:path');
-const { state, store, outage, recovered, sayOnce, building } = require('./state.js');
+const { state, store, outage, recovered, sayOnce, building, offline } = require('./state.js');
 const { internals } = require('./internals.js');
 const { revalidate } = require('./revalidate.js');
 const { lifeMs } = require('./handler.js');
@@ -28,7 +28,7 @@ function pendingSets() {
 }
 
 function ready() {
-  return state().offlineUntil > performance.now() ? null : store();
+  return offline() ? null : store();
 }
 
 function failed(what, status, detail, effect) {

@@ -423,3 +423,34 @@ test('the set of a value does not wait for revalidations, nor they for it', asyn
   held();
   await set;
 });
+
+test('the shell of a page gives no RSC data: Next.js would send it as the whole', async (t) => {
+  setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const ppr = { ...PAGE, isRoutePPREnabled: true };
+  await h.get('/x', ppr);
+  await h.set('/x', { ...page('shell'), postponed: 'state' }, SET);
+  assert.equal((await h.get('/x', ppr)).value.rscData, undefined);
+  assert.equal((await h.get('/x', { ...ppr, isFallback: true })).value.rscData, undefined);
+  await h.set('/y', page('whole'), SET);
+  assert.deepEqual((await h.get('/y', ppr)).value.rscData, Buffer.from('r'));
+});
+
+test('a build whose store did not answer at first asks it no more', async (t) => {
+  const { store } = setup(t);
+  const serverDistDir = dist(t);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  process.env.__LARDER_OFFLINE = '1';
+  t.after(() => {
+    delete process.env.NEXT_PHASE;
+    delete process.env.__LARDER_OFFLINE;
+  });
+  const h = new LarderHandler({ serverDistDir });
+  store.calls.length = 0;
+  assert.equal(await h.get('k', { kind: 'FETCH', tags: [] }), null);
+  await h.set('k', { kind: 'FETCH', data: {}, revalidate: 1 }, { fetchCache: true });
+  assert.deepEqual(store.calls, []);
+  delete process.env.NEXT_PHASE;
+  await h.get('k', { kind: 'FETCH', tags: [] });
+  assert.equal(store.calls.length, 1, 'a server that inherits this asks');
+});

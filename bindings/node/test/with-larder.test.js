@@ -78,6 +78,17 @@ test('14: tracing is experimental, and there is no use cache', (t) => {
   assert.equal(out.cacheMaxMemorySize, 0);
 });
 
+test('14.0: under its old name', (t) => {
+  const { out } = inApp(t, '14.0.4', 'return withLarder({})');
+  assert.equal(out.experimental.incrementalCacheHandlerPath, NEXT);
+  assert.equal(out.cacheHandler, undefined);
+});
+
+test('import { withLarder } works', (t) => {
+  const { out } = inApp(t, '16.4.6', `const m = await import(${JSON.stringify(path.join(HOME, 'lib/index.js'))}); return Object.keys(m).sort()`);
+  for (const name of ['openStore', 'revalidateTag', 'withLarder']) assert.ok(out.includes(name), name);
+});
+
 test('a config that is a function stays one', (t) => {
   const { out } = inApp(t, '16.4.6', `
     const config = withLarder(async (phase, { defaultConfig }) => ({ env: { phase, d: defaultConfig } }));
@@ -128,8 +139,8 @@ test('a store that does not answer: 0, after a moment, and the build goes on', (
     const waited = [];
     store.drain = (ms) => { waited.push(ms); return false; };
     withLarder({});
-    return waited;`, { args: ['build'] });
-  assert.deepEqual(out, [500], 'what it may wait at most, once');
+    return [waited, process.env.__LARDER_OFFLINE];`, { args: ['build'] });
+  assert.deepEqual(out, [[500], '1'], 'what it may wait at most, once');
   assert.equal(JSON.parse(fs.readFileSync(path.join(dir, '.next/cache/larder-build.json'), 'utf8')).epoch, 0);
 });
 
