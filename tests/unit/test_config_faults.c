@@ -1,5 +1,5 @@
 /*
- * Every allocation of the configuration fails once: the answer is "out of memory" or as good
+ * Every allocation of the configuration and of the loader fails once: the answer is "out of memory" or as good
  * as without the failure, nothing is lost and nothing leaks (the sanitizers and valgrind see
  * to that).
  */
@@ -96,9 +96,32 @@ static void a_set_of_settings_survives_each_failing_allocation(void) {
     }
 }
 
+/* A driver that could not be kept for lack of memory is kept the next time. */
+static void a_search_for_a_driver_survives_each_failing_allocation(void) {
+    static const char *const names[] = {"small", "goods", BAD_DRIVERS_DIR "/later.so"};
+    setenv("LARDER_DRIVER_PATH", BAD_DRIVERS_DIR, 1);
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        bool done = false;
+        for (unsigned long n = 1; !done; n++) {
+            struct larder_error error = {0};
+            const struct larder_driver *driver = NULL;
+            alloc_countdown = n;
+            int32_t status = larder_driver_find(names[i], &driver, &error);
+            done = alloc_countdown > 0;
+            alloc_countdown = 0;
+            /* While a scheme is looked for, a file that cannot be loaded now is passed over. */
+            CU_ASSERT(status == LARDER_OK || status == LARDER_NOMEM || (i == 1 && status == LARDER_INVALID));
+            CU_ASSERT_EQUAL(status == LARDER_OK, driver != NULL);
+            CU_ASSERT(!done || status == LARDER_OK);
+        }
+    }
+    unsetenv("LARDER_DRIVER_PATH");
+}
+
 static const struct unit_test tests[] = {
     UNIT(a_configuration_survives_each_failing_allocation),
     UNIT(a_set_of_settings_survives_each_failing_allocation),
+    UNIT(a_search_for_a_driver_survives_each_failing_allocation),
 };
 
 int main(void) {
