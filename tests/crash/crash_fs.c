@@ -67,8 +67,8 @@ static size_t make_value(int64_t epoch, char *out) {
     return len;
 }
 
-static void key_name(int child, int key, char out[32]) {
-    snprintf(out, 32, "child/%d/../key/%d", child, key);
+static void key_name(int child, int key, char out[40]) {
+    snprintf(out, 40, "child/%d/../key/%d", child, key);
 }
 
 /* ---- the children ------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static void tell(int fd, struct report r) {
 
 static _Noreturn void work(int self, int fd, uint64_t random, int64_t epoch) {
     static char value[MAX_VALUE + 1];
-    char name[32], pair[2][16];
+    char name[40], pair[2][16];
     snprintf(pair[0], sizeof(pair[0]), "one/%d", self);
     snprintf(pair[1], sizeof(pair[1]), "two/%d", self);
     const char *const tags[] = {pair[0], pair[1], "shared"};
@@ -142,7 +142,7 @@ static void learn(int child, int fd) {
 static void check_key(int child, int key) {
     static char out[MAX_VALUE + 2], expected[MAX_VALUE + 1];
     struct key_state *k = &keys[child][key];
-    char name[32];
+    char name[40];
     int64_t epoch = 0;
     size_t len = 0;
     key_name(child, key, name);
