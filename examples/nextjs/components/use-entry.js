@@ -52,10 +52,14 @@ export function useEntry(kind, first = null, { peers = false } = {}) {
 
   const look = useCallback(() => during(question), [during, question]);
 
-  /** After a press it asks twice: a stale entry is served once more while the new one is made. */
+  /**
+   * After a press it asks twice: a stale entry is served once more while the new one is made.  And
+   * not at once: Next.js answers a route handler's client before the revalidation is done.
+   */
   const act = useCallback((action) => during(async () => {
     await press(action);
     note({ what: 'press', when: Date.now(), text: action.label });
+    await pause(150);
     await question();
     await pause(350);
     await question();
