@@ -4,7 +4,6 @@
 #include <ftw.h>
 #include <limits.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,14 +74,10 @@ void write_file(const char *path, const void *bytes, size_t len) {
     }
 }
 
-const struct ran *run(const char *first, ...) {
+const struct ran *run_program(const char *const *args) {
     const char *argv[MAX_ARGS + 2] = {state.program};
-    size_t n = 1;
-    va_list args;
-    va_start(args, first);
-    for (const char *arg = first; arg && n <= MAX_ARGS; arg = va_arg(args, const char *))
-        argv[n++] = arg;
-    va_end(args);
+    for (size_t n = 1; *args && n <= MAX_ARGS; args++)
+        argv[n++] = *args;
 
     const char *out = state.output ? state.output : "stdout.txt";
     posix_spawn_file_actions_t files;

@@ -16,8 +16,9 @@ struct ran {
 bool program_init(const char *program);
 void program_done(void);
 
-/* Arguments up to NULL.  What the last run gave back is freed by the next one. */
-const struct ran *run(const char *first, ...) __attribute__((sentinel));
+/* Arguments up to NULL, or all.  What the last run gave back is freed by the next one. */
+#define run(...) run_program((const char *const[]){__VA_ARGS__, NULL})
+const struct ran *run_program(const char *const *args);
 /* stdin of the next run: a file; NULL: empty. */
 void run_input(const char *path);
 /* stdout of the next run goes there, not into out. */

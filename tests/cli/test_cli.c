@@ -77,14 +77,14 @@ static int count_lines(const struct ran *r) {
 static void put(const char *kind, const char *key, const char *build, const char *tag) {
     write_file("put.txt", "stored text", 11);
     CODE(run("put", STORE, "--kind", kind, "--build", build, "--text", "body=put.txt", "--tag", tag, "--",
-             key, NULL),
+             key),
          0);
 }
 
 static void empty_store(void) {
-    CODE(run("rm", STORE, "--everything", NULL), 0);
-    CODE(run("ls", STORE, NULL), 0);
-    CU_ASSERT_EQUAL(count_lines(run("ls", STORE, NULL)), 0);
+    CODE(run("rm", STORE, "--everything"), 0);
+    CODE(run("ls", STORE), 0);
+    CU_ASSERT_EQUAL(count_lines(run("ls", STORE)), 0);
 }
 
 /* ---- the program itself ------------------------------------------------------------------------------ */
@@ -93,7 +93,7 @@ static void help_teaches_every_command(void) {
     static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
                                            "revalidate", "drivers", "config", "provision", "explain",
                                            "ping",       "doctor",  "prune",  "version"};
-    const struct ran *r = run("--help", NULL);
+    const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         HAS(r->out, commands[i]);
@@ -102,67 +102,67 @@ static void help_teaches_every_command(void) {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char usage[64];
         snprintf(usage, sizeof usage, "Usage: larder %s", commands[i]);
-        r = run(commands[i], "--help", NULL);
+        r = run(commands[i], "--help");
         CODE(r, 0);
         HAS(r->out, usage);
         HAS(r->out, "Exit codes: 0");
         HAS(r->out, "Examples:\n  ");
         TEXT(r->err, "");
     }
-    CODE(run("help", "get", NULL), 0);
-    CODE(run("-h", NULL), 0);
-    r = run(NULL, NULL);
+    CODE(run("help", "get"), 0);
+    CODE(run("-h"), 0);
+    r = run(NULL);
     CODE(r, 2);
     HAS(r->out, "Usage: larder COMMAND");
 }
 
 static void what_is_mistyped_is_refused_with_the_nearest(void) {
-    const struct ran *r = run("revalidte", "x", NULL);
+    const struct ran *r = run("revalidte", "x");
     CODE(r, 2);
     TEXT(r->err, "larder: unknown command 'revalidte', did you mean 'revalidate'?\nTry: larder --help\n");
-    r = run("reval", NULL);
+    r = run("reval");
     CODE(r, 2);
     HAS(r->err, "did you mean 'revalidate'?");
-    r = run("get", "--biuld=x", "k", NULL);
+    r = run("get", "--biuld=x", "k");
     CODE(r, 2);
     TEXT(r->err, "larder get: unknown option --biuld, did you mean --build?\nTry: larder get --help\n");
-    r = run("get", "-x", "k", NULL);
+    r = run("get", "-x", "k");
     CODE(r, 2);
     HAS(r->err, "unknown option -x: options are words, such as --json");
-    r = run("get", NULL);
+    r = run("get");
     CODE(r, 2);
     TEXT(r->err, "larder get: it takes KEY\nTry: larder get --help\n");
-    r = run("get", "a", "b", NULL);
+    r = run("get", "a", "b");
     CODE(r, 2);
     HAS(r->err, "'b' is one word too many: it takes KEY");
-    r = run("get", "a", "--kind", NULL);
+    r = run("get", "a", "--kind");
     CODE(r, 2);
     HAS(r->err, "--kind takes a value: KIND");
-    r = run("get", "a", "--json=1", NULL);
+    r = run("get", "a", "--json=1");
     CODE(r, 2);
     HAS(r->err, "--json takes no value");
-    r = run("get", "a", "--kind", "pages", NULL);
+    r = run("get", "a", "--kind", "pages");
     CODE(r, 2);
     HAS(r->err, "--kind is page, fetch, image or use-cache, not 'pages'");
-    r = run("ping", "--timeout", "soon", NULL);
+    r = run("ping", "--timeout", "soon");
     CODE(r, 2);
     HAS(r->err, "--timeout: 'soon' is not a duration: a number with ms, s, min, h or d, such as 500ms");
-    r = run("get", "a\\q", NULL);
+    r = run("get", "a\\q");
     CODE(r, 2);
     HAS(r->err, "'a\\q': a backslash begins \\\\ or \\xNN");
-    r = run("--json", NULL);
+    r = run("--json");
     CODE(r, 2);
     HAS(r->err, "a command is missing");
 }
 
 static void failures_come_as_json_too(void) {
-    const struct ran *r = run("get", "--json", "--nope", NULL);
+    const struct ran *r = run("get", "--json", "--nope");
     CODE(r, 2);
     cJSON *json = json_only(r);
     TEXT(member(json, "status"), "invalid");
     TEXT(member(json, "error"), "unknown option --nope");
     cJSON_Delete(json);
-    r = run("get", "--json", "k", "--set", "namespce=x", NULL);
+    r = run("get", "--json", "k", "--set", "namespce=x");
     CODE(r, 2);
     json = json_only(r);
     TEXT(member(json, "error"),
@@ -171,10 +171,10 @@ static void failures_come_as_json_too(void) {
 }
 
 static void version_and_abi_are_told(void) {
-    const struct ran *r = run("version", NULL);
+    const struct ran *r = run("version");
     CODE(r, 0);
     CU_ASSERT_EQUAL(strncmp(r->out, "larder ", 7), 0);
-    cJSON *json = json_only(run("version", "--json", NULL));
+    cJSON *json = json_only(run("version", "--json"));
     CU_ASSERT(strcmp(member(json, "version"), "(none)") != 0);
     CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "driverAbi")->valueint, 1);
     cJSON_Delete(json);
@@ -182,7 +182,7 @@ static void version_and_abi_are_told(void) {
 
 static void an_output_that_cannot_be_written_is_a_failure(void) {
     run_output("/dev/full");
-    const struct ran *r = run("version", NULL);
+    const struct ran *r = run("version");
     CODE(r, 3);
     HAS(r->err, "the output could not be written");
 }
@@ -195,20 +195,18 @@ static void bytes_out_are_bytes_in(void) {
         bytes[i] = (char)(i * 7 ^ i >> 8);
     write_file("in.bin", bytes, sizeof bytes);
     write_file("empty.bin", "", 0);
-    CODE(run("put", STORE, "--kind", "fetch", "raw", "--part", "body=in.bin", "--part", "none=empty.bin",
-             NULL),
-         0);
-    const struct ran *r = run("get", STORE, "--kind", "fetch", "raw", "--part", "body", NULL);
+    CODE(run("put", STORE, "--kind", "fetch", "raw", "--part", "body=in.bin", "--part", "none=empty.bin"), 0);
+    const struct ran *r = run("get", STORE, "--kind", "fetch", "raw", "--part", "body");
     CODE(r, 0);
     CU_ASSERT_EQUAL_FATAL(r->out_len, sizeof bytes);
     CU_ASSERT_EQUAL(memcmp(r->out, bytes, sizeof bytes), 0);
-    r = run("get", STORE, "--kind", "fetch", "raw", "--part=none", NULL);
+    r = run("get", STORE, "--kind", "fetch", "raw", "--part=none");
     CODE(r, 0);
     CU_ASSERT_EQUAL(r->out_len, 0);
-    CODE(run("get", STORE, "--kind", "fetch", "raw", "--part=body", "--output=copy.bin", NULL), 0);
+    CODE(run("get", STORE, "--kind", "fetch", "raw", "--part=body", "--output=copy.bin"), 0);
     run_input("in.bin");
-    CODE(run("put", STORE, "--kind", "fetch", "piped", "--part", "body=-", NULL), 0);
-    r = run("get", STORE, "--kind", "fetch", "piped", "--part=body", NULL);
+    CODE(run("put", STORE, "--kind", "fetch", "piped", "--part", "body=-"), 0);
+    r = run("get", STORE, "--kind", "fetch", "piped", "--part=body");
     CU_ASSERT(r->out_len == sizeof bytes && memcmp(r->out, bytes, sizeof bytes) == 0);
     FILE *file = fopen("copy.bin", "rb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
@@ -222,9 +220,9 @@ static void an_entry_is_shown_with_all_it_has(void) {
     write_file("h.html", "<p>hi</p>", 9);
     CODE(run("put", STORE, "/blog/hello", "--build", "b1", "--text", "html=h.html", "--meta",
              "{\"status\":200}", "--tag", "posts", "--tag", "_N_T_/blog", "--epoch", "7", "--revalidate",
-             "60s", "--expire", "1h", NULL),
+             "60s", "--expire", "1h"),
          0);
-    const struct ran *r = run("get", STORE, "/blog/hello", "--build", "b1", "--json", "--any", NULL);
+    const struct ran *r = run("get", STORE, "/blog/hello", "--build", "b1", "--json", "--any");
     cJSON *json = json_only(r);
     TEXT(member(json, "kind"), "page");
     TEXT(member(json, "key"), "/blog/hello");
@@ -238,23 +236,23 @@ static void an_entry_is_shown_with_all_it_has(void) {
     TEXT(member(cJSON_GetArrayItem(parts, 0), "name"), "html");
     CU_ASSERT_EQUAL(cJSON_GetObjectItem(cJSON_GetArrayItem(parts, 0), "bytes")->valueint, 9);
     cJSON_Delete(json);
-    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any", NULL);
+    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any");
     HAS(r->out, "tags        posts\n            _N_T_/blog\n");
     HAS(r->out, "revalidate  1min\nexpire      1h\n");
     HAS(r->out, "parts       9 bytes, text, html\n");
-    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any", "--meta", NULL);
+    r = run("get", STORE, "/blog/hello", "--build", "b1", "--any", "--meta");
     TEXT(r->out, "{\"status\":200}");
 }
 
 static void what_is_not_stored_is_a_negative_answer(void) {
-    const struct ran *r = run("get", STORE, "--kind", "fetch", "nothing", NULL);
+    const struct ran *r = run("get", STORE, "--kind", "fetch", "nothing");
     CODE(r, 1);
     TEXT(r->err, "larder get: not stored\n");
-    r = run("get", STORE, "--kind", "fetch", "nothing", "--json", NULL);
+    r = run("get", STORE, "--kind", "fetch", "nothing", "--json");
     CODE(r, 1);
     TEXT(r->out, "{\"status\":\"miss\"}\n");
     put("fetch", "here", "", "t");
-    r = run("get", STORE, "--kind", "fetch", "here", "--part", "html", NULL);
+    r = run("get", STORE, "--kind", "fetch", "here", "--part", "html");
     CODE(r, 1);
     TEXT(r->err, "larder get: the entry has no part 'html'\n");
 }
@@ -262,19 +260,18 @@ static void what_is_not_stored_is_a_negative_answer(void) {
 static void if_absent_leaves_what_is_there(void) {
     write_file("1.txt", "one", 3);
     write_file("2.txt", "two", 3);
-    CODE(run("put", STORE, "--kind", "fetch", "once", "--text", "body=1.txt", "--if-absent", NULL), 0);
-    const struct ran *r = run("put", STORE, "--kind", "fetch", "once", "--text", "body=2.txt", "--if-absent",
-                              NULL);
+    CODE(run("put", STORE, "--kind", "fetch", "once", "--text", "body=1.txt", "--if-absent"), 0);
+    const struct ran *r = run("put", STORE, "--kind", "fetch", "once", "--text", "body=2.txt", "--if-absent");
     CODE(r, 1);
     TEXT(r->err, "larder put: an entry is there already\n");
-    TEXT(run("get", STORE, "--kind", "fetch", "once", "--part=body", NULL)->out, "one");
+    TEXT(run("get", STORE, "--kind", "fetch", "once", "--part=body")->out, "one");
 }
 
 static void a_word_behind_two_dashes_is_no_option(void) {
     put("fetch", "--json", "", "t");
-    CODE(run("get", STORE, "--kind", "fetch", "--", "--json", NULL), 0);
-    CODE(run("rm", STORE, "--kind", "fetch", "--", "--json", NULL), 0);
-    CODE(run("get", STORE, "--kind", "fetch", "--", "--json", NULL), 1);
+    CODE(run("get", STORE, "--kind", "fetch", "--", "--json"), 0);
+    CODE(run("rm", STORE, "--kind", "fetch", "--", "--json"), 0);
+    CODE(run("get", STORE, "--kind", "fetch", "--", "--json"), 1);
 }
 
 static void odd_keys_are_printed_as_they_are_typed(void) {
@@ -294,7 +291,7 @@ static void odd_keys_are_printed_as_they_are_typed(void) {
     empty_store();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         put("fetch", keys[i], "", "t");
-    const struct ran *r = run("ls", STORE, "--json", NULL);
+    const struct ran *r = run("ls", STORE, "--json");
     CU_ASSERT_EQUAL(count_lines(r), (int)(sizeof keys / sizeof keys[0]));
     unsigned found = 0;
     char *lines = strdup(r->out);
@@ -305,7 +302,7 @@ static void odd_keys_are_printed_as_they_are_typed(void) {
             break;
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
             found += strcmp(member(json, "key"), keys[i]) == 0;
-        CODE(run("get", STORE, "--kind", "fetch", "--", member(json, "key"), NULL), 0);
+        CODE(run("get", STORE, "--kind", "fetch", "--", member(json, "key")), 0);
         cJSON_Delete(json);
     }
     free(lines);
@@ -326,7 +323,7 @@ static void fill(void) {
 }
 
 static int listed(const char *a, const char *b, const char *c) {
-    const struct ran *r = run("ls", STORE, a, b, c, NULL);
+    const struct ran *r = run("ls", STORE, a, b, c);
     CODE(r, 0);
     TEXT(r->err, "");
     return count_lines(r);
@@ -346,67 +343,67 @@ static void a_list_is_narrowed_by_kind_build_and_prefix(void) {
     CU_ASSERT_EQUAL(listed("/blog/", NULL, NULL), 3);
     CU_ASSERT_EQUAL(listed("--limit=2", NULL, NULL), 2);
     CU_ASSERT_EQUAL(listed("--kind=image", NULL, NULL), 0);
-    TEXT(run("ls", STORE, "--kind=fetch", NULL)->out, "fetch     shared  f1\n");
-    TEXT(run("ls", STORE, "--build=b2", "--json", NULL)->out,
+    TEXT(run("ls", STORE, "--kind=fetch")->out, "fetch     shared  f1\n");
+    TEXT(run("ls", STORE, "--build=b2", "--json")->out,
          "{\"build\":\"b2\",\"kind\":\"page\",\"key\":\"/blog/1\"}\n");
 }
 
 static void a_long_list_tells_verdicts(void) {
     fill();
-    CODE(run("revalidate", STORE, "data", NULL), 0);
-    const struct ran *r = run("ls", STORE, "--long", "--kind=fetch", "--json", NULL);
+    CODE(run("revalidate", STORE, "data"), 0);
+    const struct ran *r = run("ls", STORE, "--long", "--kind=fetch", "--json");
     CODE(r, 0);
     cJSON *json = json_only(r);
     TEXT(member(json, "verdict"), "gone");
     CU_ASSERT_EQUAL(cJSON_GetObjectItem(json, "bytes")->valueint, 11);
     cJSON_Delete(json);
-    r = run("ls", STORE, "--long", "--build=b2", NULL);
+    r = run("ls", STORE, "--long", "--build=b2");
     CODE(r, 0);
     HAS(r->out, "fresh           11  20");
 }
 
 static void rm_takes_keys_a_prefix_or_everything(void) {
     fill();
-    TEXT(run("rm", STORE, "/a", "/nothing", "--build=b1", NULL)->out, "2 removed\n");
+    TEXT(run("rm", STORE, "/a", "/nothing", "--build=b1")->out, "2 removed\n");
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 5);
-    const struct ran *r = run("rm", STORE, "--prefix=/blog/", "--build=b1", "--dry-run", NULL);
+    const struct ran *r = run("rm", STORE, "--prefix=/blog/", "--build=b1", "--dry-run");
     CODE(r, 0);
     CU_ASSERT_EQUAL(count_lines(r), 2);
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 5);
-    TEXT(run("rm", STORE, "--prefix=/blog/", "--json", NULL)->out,
+    TEXT(run("rm", STORE, "--prefix=/blog/", "--json")->out,
          "{\"status\":\"ok\",\"removed\":3,\"left\":0}\n");
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 2);
-    TEXT(run("rm", STORE, "--everything", "--kind=fetch", NULL)->out, "1 removed\n");
-    TEXT(run("rm", STORE, "--everything", NULL)->out, "1 removed\n");
+    TEXT(run("rm", STORE, "--everything", "--kind=fetch")->out, "1 removed\n");
+    TEXT(run("rm", STORE, "--everything")->out, "1 removed\n");
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 0);
 
-    CODE(run("rm", STORE, NULL), 2);
-    CODE(run("rm", STORE, "--prefix=", NULL), 2);
-    CODE(run("rm", STORE, "--prefix=a", "b", NULL), 2);
-    CODE(run("rm", STORE, "--dry-run", "b", NULL), 2);
+    CODE(run("rm", STORE), 2);
+    CODE(run("rm", STORE, "--prefix="), 2);
+    CODE(run("rm", STORE, "--prefix=a", "b"), 2);
+    CODE(run("rm", STORE, "--dry-run", "b"), 2);
 }
 
 static void prune_keeps_the_builds_it_is_told(void) {
     fill();
     put("page", "/a", "b3", "posts");
-    const struct ran *r = run("prune", STORE, NULL);
+    const struct ran *r = run("prune", STORE);
     CODE(r, 2);
     HAS(r->err, "no build id in .next/BUILD_ID: say with --keep which builds stay");
-    r = run("prune", STORE, "--keep=b1", "--keep=b2", "--dry-run", NULL);
+    r = run("prune", STORE, "--keep=b1", "--keep=b2", "--dry-run");
     CODE(r, 0);
     TEXT(r->out, "page      b3  /a\n");
-    TEXT(run("prune", STORE, "--keep=b1", "--keep=b2", NULL)->out, "1 removed\n");
+    TEXT(run("prune", STORE, "--keep=b1", "--keep=b2")->out, "1 removed\n");
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 6);
     CU_ASSERT_EQUAL(mkdir(".next", 0777), 0);
     write_file(".next/BUILD_ID", "b1", 2);
-    TEXT(run("prune", STORE, "--json", NULL)->out, "{\"status\":\"ok\",\"removed\":1,\"left\":0}\n");
+    TEXT(run("prune", STORE, "--json")->out, "{\"status\":\"ok\",\"removed\":1,\"left\":0}\n");
     CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
     CU_ASSERT_EQUAL(listed("--build=shared", NULL, NULL), 2);
-    CODE(run("revalidate", STORE, "data", NULL), 0);
+    CODE(run("revalidate", STORE, "data"), 0);
     put("fetch", "f2", "", "data");
-    TEXT(run("prune", STORE, "--gone", NULL)->out, "2 removed\n");
+    TEXT(run("prune", STORE, "--gone")->out, "2 removed\n");
     CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
-    TEXT(run("ls", STORE, "--build=shared", NULL)->out, "fetch     shared  f2\n");
+    TEXT(run("ls", STORE, "--build=shared")->out, "fetch     shared  f2\n");
     unlink(".next/BUILD_ID");
     rmdir(".next");
 }
@@ -417,17 +414,17 @@ static void keys_under_a_hash_are_told_and_left(void) {
     memset(key, 'k', sizeof key - 1);
     key[sizeof key - 1] = '\0';
     put("fetch", key, "", "t");
-    const struct ran *r = run("ls", STORE, "--json", NULL);
+    const struct ran *r = run("ls", STORE, "--json");
     cJSON *json = json_only(r);
     bool hashed = cJSON_IsTrue(cJSON_GetObjectItem(json, "hashed"));
     cJSON_Delete(json);
-    CODE(run("get", STORE, "--kind=fetch", key, NULL), 0);
+    CODE(run("get", STORE, "--kind=fetch", key), 0);
     if (hashed) { /* where the driver takes keys of this length it is not */
-        r = run("rm", STORE, "--everything", NULL);
+        r = run("rm", STORE, "--everything");
         CODE(r, 0);
         HAS(r->out, "0 removed\n1 left: stored under a hash");
     }
-    CODE(run("rm", STORE, "--kind=fetch", key, NULL), 0);
+    CODE(run("rm", STORE, "--kind=fetch", key), 0);
     CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 0);
 }
 
@@ -435,57 +432,57 @@ static void keys_under_a_hash_are_told_and_left(void) {
 
 static void a_revalidated_entry_is_gone(void) {
     fill();
-    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
-    const struct ran *r = run("revalidate", STORE, "posts", "other", NULL);
+    CODE(run("get", STORE, "/a", "--build=b1"), 0);
+    const struct ran *r = run("revalidate", STORE, "posts", "other");
     CODE(r, 0);
     HAS(r->out, "2 tags revalidated, epoch ");
-    r = run("get", STORE, "/a", "--build=b1", NULL);
+    r = run("get", STORE, "/a", "--build=b1");
     CODE(r, 1);
     TEXT(r->err, "larder get: gone: revalidated since it was rendered (--any shows it)\n");
-    r = run("get", STORE, "/a", "--build=b1", "--json", NULL);
+    r = run("get", STORE, "/a", "--build=b1", "--json");
     CODE(r, 1);
     TEXT(r->out, "{\"status\":\"miss\",\"verdict\":\"gone\"}\n");
-    r = run("get", STORE, "/a", "--build=b1", "--any", NULL);
+    r = run("get", STORE, "/a", "--build=b1", "--any");
     CODE(r, 1);
     HAS(r->out, "verdict     gone\n");
-    CODE(run("get", STORE, "--kind=fetch", "f1", NULL), 0);
+    CODE(run("get", STORE, "--kind=fetch", "f1"), 0);
     put("page", "/a", "b1", "posts");
-    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
+    CODE(run("get", STORE, "/a", "--build=b1"), 0);
 }
 
 static void a_tag_of_the_request_counts_too(void) {
     fill();
-    CODE(run("revalidate", STORE, "--path", "/a/", NULL), 0);
-    CODE(run("get", STORE, "/a", "--build=b1", NULL), 0);
-    CODE(run("get", STORE, "/a", "--build=b1", "--tag", "_N_T_/a", NULL), 1);
+    CODE(run("revalidate", STORE, "--path", "/a/"), 0);
+    CODE(run("get", STORE, "/a", "--build=b1"), 0);
+    CODE(run("get", STORE, "/a", "--build=b1", "--tag", "_N_T_/a"), 1);
 }
 
 static void a_stale_entry_is_still_an_answer(void) {
     fill();
-    CODE(run("revalidate", STORE, "posts", "--expire-in=1h", NULL), 0);
-    const struct ran *r = run("get", STORE, "/a", "--build=b1", "--json", NULL);
+    CODE(run("revalidate", STORE, "posts", "--expire-in=1h"), 0);
+    const struct ran *r = run("get", STORE, "/a", "--build=b1", "--json");
     CODE(r, 0);
     cJSON *json = json_only(r);
     TEXT(member(json, "verdict"), "stale");
     cJSON_Delete(json);
-    CODE(run("revalidate", STORE, "data", "--stale", NULL), 0);
-    HAS(run("get", STORE, "--kind=fetch", "f1", NULL)->out, "verdict     stale\n");
+    CODE(run("revalidate", STORE, "data", "--stale"), 0);
+    HAS(run("get", STORE, "--kind=fetch", "f1")->out, "verdict     stale\n");
 }
 
 static void everything_is_revalidated_by_one_mark(void) {
     fill();
-    const struct ran *r = run("revalidate", STORE, "--all", "--json", NULL);
+    const struct ran *r = run("revalidate", STORE, "--all", "--json");
     CODE(r, 0);
     cJSON *json = json_only(r);
     TEXT(member(cJSON_GetObjectItem(json, "tags"), "x"), "(none)");
     TEXT(cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "tags"), 0)), "");
     cJSON_Delete(json);
-    CODE(run("get", STORE, "/a", "--build=b1", NULL), 1);
-    CODE(run("get", STORE, "--kind=fetch", "f1", NULL), 1);
-    HAS(run("tags", STORE, NULL)->out, "(everything)\n");
-    CODE(run("revalidate", STORE, NULL), 2);
-    CODE(run("revalidate", STORE, "--all", "x", NULL), 2);
-    CODE(run("revalidate", STORE, "", NULL), 2);
+    CODE(run("get", STORE, "/a", "--build=b1"), 1);
+    CODE(run("get", STORE, "--kind=fetch", "f1"), 1);
+    HAS(run("tags", STORE)->out, "(everything)\n");
+    CODE(run("revalidate", STORE), 2);
+    CODE(run("revalidate", STORE, "--all", "x"), 2);
+    CODE(run("revalidate", STORE, ""), 2);
 }
 
 static void a_path_stands_for_the_tags_of_next_js(void) {
@@ -498,23 +495,23 @@ static void a_path_stands_for_the_tags_of_next_js(void) {
         {"/index", "\"tags\":[\"_N_T_/index\",\"_N_T_/\"]}"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct ran *r = run("revalidate", STORE, "--json", "--path", rows[i].path, NULL);
+        const struct ran *r = run("revalidate", STORE, "--json", "--path", rows[i].path);
         CODE(r, 0);
         HAS(r->out, rows[i].tags);
     }
-    CODE(run("revalidate", STORE, "--path", "blog", NULL), 2);
-    CODE(run("revalidate", STORE, "--path", "/\xc3\xa4", NULL), 2);
-    HAS(run("revalidate", STORE, "x", "x", "--path=/y", "--path=/y", NULL)->out, "2 tags revalidated");
+    CODE(run("revalidate", STORE, "--path", "blog"), 2);
+    CODE(run("revalidate", STORE, "--path", "/\xc3\xa4"), 2);
+    HAS(run("revalidate", STORE, "x", "x", "--path=/y", "--path=/y")->out, "2 tags revalidated");
 }
 
 static void marks_are_listed(void) {
-    CODE(run("revalidate", "--cache=fs:marks", "one", NULL), 0);
-    CODE(run("revalidate", "--cache=fs:marks", "two", "odd\\x00tag", "--expire-in=1h", NULL), 0);
-    const struct ran *r = run("tags", "--cache=fs:marks", "one", NULL);
+    CODE(run("revalidate", "--cache=fs:marks", "one"), 0);
+    CODE(run("revalidate", "--cache=fs:marks", "two", "odd\\x00tag", "--expire-in=1h"), 0);
+    const struct ran *r = run("tags", "--cache=fs:marks", "one");
     CODE(r, 0);
     CU_ASSERT_EQUAL(count_lines(r), 1);
     HAS(r->out, "-               -                         one\n");
-    r = run("tags", "--cache=fs:marks", "--prefix=t", "--json", NULL);
+    r = run("tags", "--cache=fs:marks", "--prefix=t", "--json");
     CODE(r, 0);
     cJSON *json = json_only(r);
     TEXT(member(json, "tag"), "two");
@@ -522,30 +519,28 @@ static void marks_are_listed(void) {
     CU_ASSERT(cJSON_IsNumber(cJSON_GetObjectItem(json, "staleEpoch")));
     CU_ASSERT(cJSON_IsNumber(cJSON_GetObjectItem(json, "expireAtMs")));
     cJSON_Delete(json);
-    HAS(run("tags", "--cache=fs:marks", NULL)->out, "odd\\x00tag\n");
-    r = run("tags", "--cache=fs:marks", "three", "four", NULL);
+    HAS(run("tags", "--cache=fs:marks")->out, "odd\\x00tag\n");
+    r = run("tags", "--cache=fs:marks", "three", "four");
     CODE(r, 1);
     HAS(r->err, "no mark");
-    CODE(run("tags", "--cache=fs:marks", "one", "--prefix=o", NULL), 2);
-    CODE(run("tags", "--cache=fs:marks", "--kind=page", NULL), 2);
+    CODE(run("tags", "--cache=fs:marks", "one", "--prefix=o"), 2);
+    CODE(run("tags", "--cache=fs:marks", "--kind=page"), 2);
 }
 
 static void the_index_answers_where_it_is_kept(void) {
     const char *index = "--set=index=true", *cache = "--cache=fs:indexed";
     write_file("put.txt", "x", 1);
-    CODE(run("put", cache, index, "/a", "--build=b1", "--text=html=put.txt", "--tag=posts", "--tag=more",
-             NULL),
-         0);
-    CODE(run("put", cache, index, "--kind=fetch", "f", "--text=body=put.txt", "--tag=posts", NULL), 0);
-    const struct ran *r = run("tags", cache, index, "--keys=posts", NULL);
+    CODE(run("put", cache, index, "/a", "--build=b1", "--text=html=put.txt", "--tag=posts", "--tag=more"), 0);
+    CODE(run("put", cache, index, "--kind=fetch", "f", "--text=body=put.txt", "--tag=posts"), 0);
+    const struct ran *r = run("tags", cache, index, "--keys=posts");
     CODE(r, 0);
     CU_ASSERT_EQUAL(count_lines(r), 2);
-    TEXT(run("tags", cache, index, "--keys=posts", "--kind=page", "--json", NULL)->out,
+    TEXT(run("tags", cache, index, "--keys=posts", "--kind=page", "--json")->out,
          "{\"build\":\"b1\",\"kind\":\"page\",\"key\":\"/a\"}\n");
-    r = run("tags", cache, index, "--of=/a", "--build=b1", NULL);
+    r = run("tags", cache, index, "--of=/a", "--build=b1");
     CODE(r, 0);
     CU_ASSERT_EQUAL(count_lines(r), 2);
-    r = run("tags", cache, index, "--keys=nothing", NULL);
+    r = run("tags", cache, index, "--keys=nothing");
     CODE(r, 1);
     HAS(r->err, "the index knows of none");
 }
@@ -556,17 +551,17 @@ static void later_places_win(void) {
     static const char text[] =
         "{\"namespace\": \"file\", \"cache\": {\"driver\": \"fs\", \"url\": \"from-file\"}}";
     write_file("larder.json", text, sizeof text - 1);
-    HAS(run("config", NULL)->out, "\"url\":\t\"from-file\"");
+    HAS(run("config")->out, "\"url\":\t\"from-file\"");
     setenv("LARDER_NAMESPACE", "env", 1);
-    HAS(run("config", NULL)->out, "\"namespace\":\t\"env\"");
-    const struct ran *r = run("config", "--set=namespace=option", "--cache=fs:from-option", NULL);
+    HAS(run("config")->out, "\"namespace\":\t\"env\"");
+    const struct ran *r = run("config", "--set=namespace=option", "--cache=fs:from-option");
     HAS(r->out, "\"namespace\":\t\"option\"");
     HAS(r->out, "\"url\":\t\"from-option\"");
     unsetenv("LARDER_NAMESPACE");
     write_file("other.json", "{\"namespace\": \"other\"}", 22);
-    HAS(run("config", "--config=other.json", NULL)->out, "\"namespace\":\t\"other\"");
+    HAS(run("config", "--config=other.json")->out, "\"namespace\":\t\"other\"");
     unlink("larder.json");
-    cJSON *json = cJSON_Parse(run("config", "--json", NULL)->out);
+    cJSON *json = cJSON_Parse(run("config", "--json")->out);
     TEXT(member(cJSON_GetObjectItem(json, "cache"), "url"), ".next/cache/larder");
     cJSON_Delete(json);
 }
@@ -579,36 +574,36 @@ static void options_of_the_application_are_known(void) {
     CU_ASSERT_EQUAL(mkdir(".next", 0777), 0);
     CU_ASSERT_EQUAL(mkdir(".next/cache", 0777), 0);
     write_file(".next/cache/larder-options.json", options, sizeof options - 1);
-    const struct ran *r = run("config", NULL);
+    const struct ran *r = run("config");
     CODE(r, 0);
     HAS(r->out, "\"namespace\":\t\"next\"");
     HAS(r->out, "\"build\":\t\"from-file\"");
-    HAS(run("config", "--set=namespace=option", NULL)->out, "\"namespace\":\t\"option\"");
+    HAS(run("config", "--set=namespace=option")->out, "\"namespace\":\t\"option\"");
     write_file(".next/cache/larder-options.json", "{\"namespce\": 1}", 15);
-    r = run("config", NULL);
+    r = run("config");
     CODE(r, 2);
     HAS(r->err, "unknown setting 'namespce' of the store (withLarder()), did you mean 'namespace'?");
     write_file(".next/cache/larder-options.json", "broken", 6);
-    CODE(run("config", NULL), 0);
+    CODE(run("config"), 0);
     unlink(".next/cache/larder-options.json");
 }
 
 static void a_wrong_configuration_is_named_and_placed(void) {
-    const struct ran *r = run("config", "--check", NULL);
+    const struct ran *r = run("config", "--check");
     CODE(r, 0);
     TEXT(r->out, "ok\n");
-    r = run("config", "--check", "--cache=fs:x?max-szie=1GB", NULL);
+    r = run("config", "--check", "--cache=fs:x?max-szie=1GB");
     CODE(r, 2);
     TEXT(r->err, "larder config: unknown setting 'max-szie' of driver fs (the command line), did you mean "
                  "'max-size'?\n");
-    r = run("ping", "--set=namespace", NULL);
+    r = run("ping", "--set=namespace");
     CODE(r, 2);
     HAS(r->err, "--set takes name=value");
-    r = run("ping", "--config=nowhere.json", NULL);
+    r = run("ping", "--config=nowhere.json");
     CODE(r, 2);
     HAS(r->err, "nowhere.json cannot be read: No such file or directory");
     setenv("LARDER_CAHCE", "fs:x", 1);
-    r = run("config", "--check", "--json", NULL);
+    r = run("config", "--check", "--json");
     CODE(r, 2);
     cJSON *json = json_only(r);
     TEXT(member(json, "error"),
@@ -618,46 +613,46 @@ static void a_wrong_configuration_is_named_and_placed(void) {
 }
 
 static void settings_are_listed_with_their_bounds(void) {
-    const struct ran *r = run("config", "--settings", NULL);
+    const struct ran *r = run("config", "--settings");
     CODE(r, 0);
     HAS(r->out, "duration, 1ms to 10min; default 500ms\n");
-    cJSON *json = json_only(run("config", "--settings", "--json", NULL));
+    cJSON *json = json_only(run("config", "--settings", "--json"));
     CU_ASSERT(cJSON_GetArraySize(cJSON_GetObjectItem(json, "settings")) > 10);
     cJSON_Delete(json);
 }
 
 static void drivers_are_listed_and_described(void) {
-    const struct ran *r = run("drivers", NULL);
+    const struct ran *r = run("drivers");
     CODE(r, 0);
     HAS(r->out, "memory ");
     HAS(r->out, "fs ");
-    r = run("drivers", "--json", NULL);
+    r = run("drivers", "--json");
     for (int i = 0; i < count_lines(r); i++)
         cJSON_Delete(json_line(r, i));
-    r = run("drivers", "memory", NULL);
+    r = run("drivers", "memory");
     CODE(r, 0);
     HAS(r->out, "keeps entries, tags\n");
     HAS(r->out, "max-size");
-    cJSON *json = json_only(run("drivers", "memory", "--json", NULL));
+    cJSON *json = json_only(run("drivers", "memory", "--json"));
     TEXT(member(json, "name"), "memory");
     CU_ASSERT(cJSON_IsArray(cJSON_GetObjectItem(json, "settings")));
     cJSON_Delete(json);
-    r = run("drivers", "memry", NULL);
+    r = run("drivers", "memry");
     CODE(r, 1);
     HAS(r->err, "no driver 'memry', did you mean 'memory'?");
 }
 
 static void files_that_are_no_drivers_are_told(void) {
     setenv("LARDER_DRIVER_PATH", BAD_DRIVERS_DIR, 1);
-    const struct ran *r = run("drivers", NULL);
+    const struct ran *r = run("drivers");
     CODE(r, 0);
     HAS(r->out, "good ");
     HAS(r->err, "refused: " BAD_DRIVERS_DIR "/abi2.so: built for ABI 2, this core speaks 1\n");
-    r = run("config", "--cache=entries-only", NULL);
+    r = run("config", "--cache=entries-only");
     CODE(r, 2);
     HAS(r->err, "driver entries-only keeps no tags: set `tags`, for example to good or later or ");
-    TEXT(run("config", "--check", "--cache=entries-only", "--tags=good", NULL)->out, "ok\n");
-    r = run("drivers", "./nowhere.so", NULL);
+    TEXT(run("config", "--check", "--cache=entries-only", "--tags=good")->out, "ok\n");
+    r = run("drivers", "./nowhere.so");
     CODE(r, 1);
     HAS(r->err, "driver ./nowhere.so cannot be read: No such file or directory");
     unsetenv("LARDER_DRIVER_PATH");
@@ -666,11 +661,11 @@ static void files_that_are_no_drivers_are_told(void) {
 /* ---- the store as a whole ------------------------------------------------------------------------------------- */
 
 static void a_store_that_answers_is_told(void) {
-    HAS(run("ping", "--cache=memory", NULL)->out, "ok, ");
-    cJSON *json = json_only(run("ping", STORE, "--json", NULL));
+    HAS(run("ping", "--cache=memory")->out, "ok, ");
+    cJSON *json = json_only(run("ping", STORE, "--json"));
     TEXT(member(json, "status"), "ok");
     cJSON_Delete(json);
-    CODE(run("ping", "--cache=memory", "--tags=fs:tags", NULL), 0);
+    CODE(run("ping", "--cache=memory", "--tags=fs:tags"), 0);
 }
 
 static void a_store_that_cannot_be_had_is_a_failure(void) {
@@ -678,7 +673,7 @@ static void a_store_that_cannot_be_had_is_a_failure(void) {
     static const char *const commands[][2] = {{"ping", NULL}, {"ls", NULL},        {"get", "k"}, {"rm", "k"},
                                               {"tags", NULL}, {"revalidate", "t"}, {"put", "k"}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        const struct ran *r = run(commands[i][0], "--cache=fs:a-file/x", "--json", commands[i][1], NULL);
+        const struct ran *r = run(commands[i][0], "--cache=fs:a-file/x", "--json", commands[i][1]);
         CODE(r, 3);
         HAS(r->err, "a-file");
         cJSON *json = json_only(r);
@@ -688,24 +683,24 @@ static void a_store_that_cannot_be_had_is_a_failure(void) {
 }
 
 static void provision_and_explain_speak_for_the_drivers(void) {
-    const struct ran *r = run("provision", "--cache=fs:made", "--dry-run", NULL);
+    const struct ran *r = run("provision", "--cache=fs:made", "--dry-run");
     CODE(r, 0);
     CU_ASSERT(access("made", F_OK) != 0);
-    CODE(run("provision", "--cache=fs:made", NULL), 0);
+    CODE(run("provision", "--cache=fs:made"), 0);
     CU_ASSERT(access("made", F_OK) == 0);
-    CODE(run("provision", "--cache=fs:made", "--json", NULL), 0);
-    CODE(run("explain", "--cache=memory", NULL), 1);
-    cJSON_Delete(json_only(run("explain", "--cache=memory", "--json", NULL)));
+    CODE(run("provision", "--cache=fs:made", "--json"), 0);
+    CODE(run("explain", "--cache=memory"), 1);
+    cJSON_Delete(json_only(run("explain", "--cache=memory", "--json")));
 }
 
 static void the_doctor_tries_everything(void) {
-    const struct ran *r = run("doctor", "--cache=fs:examined", NULL);
+    const struct ran *r = run("doctor", "--cache=fs:examined");
     CODE(r, 0);
     HAS(r->out, "ok   put");
     HAS(r->out, "ok   get             the same bytes");
     CU_ASSERT_PTR_NULL(strstr(r->out, "FAIL"));
-    CU_ASSERT_EQUAL(count_lines(run("ls", "--cache=fs:examined", NULL)), 0);
-    r = run("doctor", "--cache=fs:a-file/x", "--json", NULL);
+    CU_ASSERT_EQUAL(count_lines(run("ls", "--cache=fs:examined")), 0);
+    r = run("doctor", "--cache=fs:a-file/x", "--json");
     CODE(r, 3);
     bool failed = false;
     for (int i = 0; i < count_lines(r); i++) {
@@ -714,7 +709,7 @@ static void the_doctor_tries_everything(void) {
         cJSON_Delete(json);
     }
     CU_ASSERT_TRUE(failed);
-    CODE(run("doctor", "--cache=fs:x?nope=1", NULL), 2);
+    CODE(run("doctor", "--cache=fs:x?nope=1"), 2);
 }
 
 static const struct unit_test tests[] = {
