@@ -348,6 +348,7 @@ static int32_t read_tags(const struct reader *r, struct larder_bytes *tags, cons
         uint64_t len = get_u32(r->tags_table + (size_t)i * TAG_LEN);
         if (len > r->lengths.tags - used)
             return corrupt(ret_detail, "frame with a tag outside of it");
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): tags has n_tags */
         tags[i] = (struct larder_bytes){r->tags + used, len};
         used += len;
     }
@@ -379,6 +380,7 @@ static int32_t read_parts(const struct reader *r, struct larder_part *parts, con
         } else {
             next[binary] += len;
         }
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): parts has n_parts */
         parts[i] = (struct larder_part){
             .name = {r->names + names, name_len},
             .data = {r->data + offset, len},

