@@ -100,10 +100,23 @@ static int32_t write_locked(struct store *store, const struct larder_op *op, boo
     return answer;
 }
 
+/* Only bump() makes a new epoch; taken for a number it would outdate everything for ever. */
+static bool has_new_epoch(const struct larder_op *op) {
+    for (size_t i = 0; i < op->n_marks; i++) {
+        if (op->marks[i].expired_epoch == LARDER_NEW_EPOCH || op->marks[i].stale_epoch == LARDER_NEW_EPOCH)
+            return true;
+    }
+    return false;
+}
+
 static void memory_write(void *instance, struct larder_op *op) {
     struct memory *m = instance;
     if (memory_refuses_flags(m, op, LARDER_IF_ABSENT))
         return;
+    if (has_new_epoch(op)) {
+        memory_answer(m, op, LARDER_INVALID, "LARDER_NEW_EPOCH means something in bump() alone");
+        return;
+    }
     bool *added = calloc(op->n_marks + 1, sizeof(*added));
     if (!added) {
         memory_answer(m, op, LARDER_NOMEM, NULL);

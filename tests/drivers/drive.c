@@ -9,11 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fake_clock.h"
+#include "layers.h"
 #include "param.h"
 #include "random.h"
 #include "runtime.h"
 
-enum { PATIENCE_S = 120, CURSOR_ROOM = 16384 };
+enum { PATIENCE_S = 120, CURSOR_ROOM = 16384, MAX_LAYERS = 4 };
 
 struct drive drive = {.n_keys = 10000, .n_inflight = 4000};
 
@@ -21,6 +23,22 @@ static struct param_set *params;
 static char folder[64]; /* that %t stands for; "": none was made */
 static char run[17];
 static struct arena names;
+
+/* Layers above the driver, the lowest first.  A layer makes ops of its own, from the reactor's
+ * clock; so with layers the reactor is stepped here under a clock that tells drive.now_ms. */
+static const struct layer {
+    const char *name;
+    const struct larder_driver *driver;
+    const void *settings;
+} known_layers[] =
+    {
+        {"compress", &layer_compress,
+         &(const struct layer_compress_settings){.min_bytes = 64, .level = 1, .max_value = 64 << 20}},
+        {"namespace", &layer_namespace, &(const struct layer_namespace_settings){.ns = "suite"}},
+},
+  *layers[MAX_LAYERS];
+static size_t n_layers;
+static struct fake_clock clock_at;
 
 static struct {
     pthread_mutex_t lock;
@@ -37,9 +55,26 @@ struct errand {
     int32_t status;
 };
 
+/* The driver and what stands on it; NULL: no memory. */
+static struct backend *stack_new(void) {
+    struct backend *top = backend_new(drive.reactor, drive.driver, param_set_config(params), NULL);
+    for (size_t i = 0; top && i < n_layers; i++)
+        top = backend_new(drive.reactor, layers[i]->driver, layers[i]->settings, top);
+    return top;
+}
+
+static struct backend *stack_free(struct backend *top) {
+    while (top) {
+        struct backend *below = top->layer.below;
+        backend_free(top);
+        top = below;
+    }
+    return NULL;
+}
+
 static void errand_open(void *arg) {
     struct errand *e = arg;
-    e->backend = backend_new(drive.reactor, drive.driver, param_set_config(params), NULL);
+    e->backend = stack_new();
     if (e->backend)
         e->status = backend_open(e->backend);
     sem_post(&e->done);
@@ -47,11 +82,15 @@ static void errand_open(void *arg) {
 
 static void errand_close(void *arg) {
     struct errand *e = arg;
-    e->backend = backend_free(e->backend);
+    e->backend = stack_free(e->backend);
     sem_post(&e->done);
 }
 
 static void errand_run(struct errand *e, larder_fn *fn) {
+    if (n_layers > 0) {
+        fn(e);
+        return;
+    }
     e->task = (struct task){.fn = fn, .arg = e};
     sem_init(&e->done, 0, 0);
     reactor_post(drive.reactor, &e->task);
@@ -80,6 +119,11 @@ struct backend *drive_open(void) {
 
 /* ---- ops ---------------------------------------------------------------------------------- */
 
+static void out_of_patience(void) {
+    fprintf(stderr, "\n%u ops were never completed\n", flight.outstanding);
+    abort();
+}
+
 static void on_done(void *arg, struct op *op) {
     struct sent *s = arg;
     pthread_mutex_lock(&flight.lock);
@@ -107,6 +151,7 @@ void send_op(struct backend *b, uint32_t code, struct op_inputs in, struct sent 
 void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64_t deadline_ns, bool cancel,
                    struct sent *ret) {
     *ret = (struct sent){.backend = b, .cancel = cancel};
+    clock_at.ms = drive.now_ms;
     ret->op = op_new(drive.reactor, code, &in, deadline_ns, on_done, ret);
     if (!ret->op) {
         fprintf(stderr, "out of memory\n");
@@ -123,14 +168,16 @@ void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64
 /* Until s (NULL: everything) is answered. */
 static void wait_for(const struct sent *s) {
     struct timespec until;
+    while (n_layers > 0 && (s ? s->answers == 0 : flight.outstanding > 0)) {
+        if (reactor_step(drive.reactor, false, 0) == 0)
+            out_of_patience(); /* nothing is left that could happen */
+    }
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 2 * PATIENCE_S;
     pthread_mutex_lock(&flight.lock);
     while (s ? s->answers == 0 : flight.outstanding > 0) {
-        if (pthread_cond_timedwait(&flight.quiet, &flight.lock, &until) == ETIMEDOUT) {
-            fprintf(stderr, "\n%u ops were never completed\n", flight.outstanding);
-            abort();
-        }
+        if (pthread_cond_timedwait(&flight.quiet, &flight.lock, &until) == ETIMEDOUT)
+            out_of_patience();
     }
     pthread_mutex_unlock(&flight.lock);
 }
@@ -199,9 +246,10 @@ struct larder_bytes name(const char *test, const char *format, ...) {
     return name_bytes(test, tail, (size_t)n);
 }
 
-/* The bytes at a multiple of 8 and what is left at the end. */
+/* The bytes at a multiple of 8 and what is left at the end.  Values of odd seeds repeat
+ * themselves, so that what compresses finds something to do. */
 static uint64_t word_of(uint64_t seed, size_t at) {
-    uint64_t state = seed * 1000003u + at;
+    uint64_t state = seed * 1000003u + (seed % 2 ? at % 64 : at);
     return random_next(&state);
 }
 
@@ -376,7 +424,19 @@ static bool load(const char *path) {
     return params != NULL;
 }
 
+static bool add_layer(const char *layer_name) {
+    for (size_t i = 0; i < N_ELEMENTS(known_layers) && n_layers < MAX_LAYERS; i++) {
+        if (strcmp(known_layers[i].name, layer_name) == 0) {
+            layers[n_layers++] = &known_layers[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool option(const char *arg, const char *value) {
+    if (value && strcmp(arg, "--layer") == 0)
+        return add_layer(value);
     if (value && strcmp(arg, "--readme") == 0) {
         drive.readme = value;
         return true;
@@ -410,7 +470,8 @@ bool drive_begin(int argc, char **argv) {
         }
     }
     if (at == argc) {
-        fprintf(stderr, "usage: test_driver [--keys N] [--inflight N] [--seed N] [--readme FILE] DRIVER "
+        fprintf(stderr, "usage: test_driver [--keys N] [--inflight N] [--seed N] [--readme FILE] [--layer "
+                        "NAME ...] DRIVER "
                         "[NAME=VALUE ...]\n");
         return false;
     }
@@ -429,7 +490,14 @@ bool drive_begin(int argc, char **argv) {
         fprintf(stderr, "%s\n", error.text);
         return false;
     }
-    drive.reactor = runtime_acquire();
+    if (n_layers > 0) {
+        struct reactor_clock clock = fake_clock_of(&clock_at);
+        clock_at.ns = 1;
+        drive.reactor = reactor_new(&clock);
+        backend_host_clock(drive.reactor);
+    } else {
+        drive.reactor = runtime_acquire();
+    }
     if (!drive.reactor)
         return false;
     drive.one = drive_open();
@@ -446,7 +514,10 @@ bool drive_end(void) {
     if (drive.reactor) {
         drive.one = drive_close(drive.one);
         drive.two = drive_close(drive.two);
-        runtime_release();
+        if (n_layers > 0)
+            reactor_free(drive.reactor);
+        else
+            runtime_release();
     }
     params = param_set_free(params);
     arena_done(&names);

@@ -27,7 +27,8 @@ struct drive {
 };
 extern struct drive drive;
 
-/* argv: [--keys N] [--inflight N] [--seed N] [--readme FILE] DRIVER [NAME=VALUE ...].  %t in a value is a fresh
+/* argv: [--keys N] [--inflight N] [--seed N] [--readme FILE] [--layer NAME ...] DRIVER
+ * [NAME=VALUE ...].   %t in a value is a fresh
  * folder, removed at the end.  False: said on stderr why. */
 bool drive_begin(int argc, char **argv);
 /* Closes everything; false: something was left behind. */
