@@ -211,6 +211,18 @@ static void a_counter_stops_before_the_number_that_means_something_else(void) {
     closed(b);
 }
 
+static void a_new_epoch_is_made_by_bump_alone(void) {
+    struct backend *b = opened("", 0);
+    struct larder_mark marks[2] = {{bytes_of("a"), 5, UNSET, UNSET},
+                                   {bytes_of("b"), UNSET, LARDER_NEW_EPOCH, UNSET}};
+    struct op_inputs in = {.marks = marks, .n_marks = 2};
+    CU_ASSERT_EQUAL(status_of(b, LARDER_OP_TAGS_WRITE, in), LARDER_INVALID);
+    struct op *op = call(b, LARDER_OP_TAGS_READ, in);
+    CU_ASSERT_EQUAL(op->n_marks, 0);
+    op_free(op);
+    closed(b);
+}
+
 /* ---- no memory ------------------------------------------------------------------------------ */
 
 /* What an observer can tell of marks a and b and counter c. */
@@ -240,6 +252,8 @@ static void ops_without_memory_change_nothing(void) {
             struct backend *b = opened("", 0);
             struct larder_mark marks[2] = {{bytes_of("a"), LARDER_NEW_EPOCH, UNSET, UNSET},
                                            {bytes_of("b"), LARDER_NEW_EPOCH, UNSET, UNSET}};
+            if (codes[i] == LARDER_OP_TAGS_WRITE)
+                marks[0].expired_epoch = marks[1].expired_epoch = 3;
             struct op_inputs in = {
                 .key = bytes_of("new"), .add = 1, .limit = 1, .marks = marks, .n_marks = 2};
             if (codes[i] == LARDER_OP_LIST || codes[i] == LARDER_OP_KEYS_OF) {
@@ -302,4 +316,5 @@ UNIT_MAIN("memory", UNIT(the_least_recently_used_entries_make_room),
           UNIT(stores_of_one_name_share_until_the_last_is_closed),
           UNIT(a_value_is_kept_and_given_by_reference),
           UNIT(a_counter_stops_before_the_number_that_means_something_else),
-          UNIT(ops_without_memory_change_nothing), UNIT(a_bump_without_memory_leaves_older_marks_alone))
+          UNIT(a_new_epoch_is_made_by_bump_alone), UNIT(ops_without_memory_change_nothing),
+          UNIT(a_bump_without_memory_leaves_older_marks_alone))
