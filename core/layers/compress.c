@@ -93,6 +93,10 @@ static void put(void *instance, struct larder_op *pub) {
         op_fail(pub, LARDER_TOO_BIG, "the value is larger than max-value");
         return;
     }
+    if (pub->value.len > layer->max_value) {
+        op_fail(pub, LARDER_TOO_BIG, "the value is over the limit of the setting max-value");
+        return;
+    }
     if (pub->value.len > COMPRESS_HERE && pub->value.len >= layer->min_bytes) {
         if (!offload(layer, pub, NULL, put_work, put_worked))
             op_fail(pub, LARDER_NOMEM, "out of memory");

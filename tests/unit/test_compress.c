@@ -329,6 +329,26 @@ static void what_fits_only_compressed_is_stored(void) {
     rig_done(&rig);
 }
 
+static void what_could_not_be_read_back_is_not_stored(void) {
+    struct rig rig = rig_new();
+    struct larder_slice largest = bytes_like_markup(MAX_VALUE), larger = bytes_like_markup(MAX_VALUE + 1),
+                        stored;
+    put(&rig, largest, &stored);
+    struct op *up = got(&rig, stored);
+    CU_ASSERT(equal(up->result.value, largest));
+    op_free(up);
+    slice_done(&stored);
+    start(&rig, LARDER_OP_PUT, larger, &up);
+    settle(rig.r);
+    CU_ASSERT_EQUAL(held_count(LARDER_OP_PUT), 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(up);
+    CU_ASSERT_EQUAL(up->result.status, LARDER_TOO_BIG);
+    op_free(up);
+    slice_done(&largest);
+    slice_done(&larger);
+    rig_done(&rig);
+}
+
 static void a_put_cancelled_while_it_is_compressed_never_goes_down(void) {
     struct rig rig = rig_new();
     struct larder_slice raw = bytes_like_markup(300000);
@@ -442,7 +462,7 @@ UNIT_MAIN("compress", UNIT(a_value_expands_to_what_it_was),
           UNIT(a_header_that_lies_is_corrupt_and_allocates_nothing_much),
           UNIT(a_value_comes_back_through_the_layer), UNIT(a_value_stored_without_the_layer_reads_with_it),
           UNIT(a_damaged_value_is_corrupt_short_or_long), UNIT(other_answers_pass),
-          UNIT(what_fits_only_compressed_is_stored),
+          UNIT(what_fits_only_compressed_is_stored), UNIT(what_could_not_be_read_back_is_not_stored),
           UNIT(a_put_cancelled_while_it_is_compressed_never_goes_down),
           UNIT(a_get_cancelled_while_it_is_expanded_ends_as_such),
           UNIT(without_memory_every_op_is_still_completed), UNIT(contexts_are_shared_by_threads))
