@@ -14,6 +14,7 @@ enum { MAX_ARGS = 32 };
 
 static struct {
     const char *program, *input, *output;
+    bool terminal;
     char folder[64];
     struct ran ran;
 } state;
@@ -45,6 +46,32 @@ void run_input(const char *path) {
 
 void run_output(const char *path) {
     state.output = path;
+}
+
+void run_on_terminal(void) {
+    state.terminal = true;
+}
+
+/* The terminal's other end; what is written there waits in it until it is read. */
+static int open_terminal(char name[64]) {
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 || ptsname_r(fd, name, 64) != 0) {
+        perror("a terminal");
+        abort();
+    }
+    return fd;
+}
+
+static char *read_terminal(int fd) {
+    enum { MOST = 4096 };
+    char *text = calloc(1, MOST);
+    if (text == NULL)
+        abort();
+    size_t len = 0;
+    for (ssize_t n; len < MOST - 1 && (n = read(fd, text + len, MOST - 1 - len)) > 0;)
+        len += (size_t)n;
+    close(fd);
+    return text;
 }
 
 static char *read_file(const char *path, size_t *ret_len) {
@@ -79,12 +106,15 @@ const struct ran *run_program(const char *const *args) {
     for (size_t n = 1; *args && n <= MAX_ARGS; args++)
         argv[n++] = *args;
 
+    char terminal[64];
+    int terminal_fd = state.terminal ? open_terminal(terminal) : -1;
     const char *out = state.output ? state.output : "stdout.txt";
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, state.input ? state.input : "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, state.terminal ? terminal : "stderr.txt",
+                                     O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600);
     pid_t pid;
     int status = -1;
     if (posix_spawn(&pid, state.program, &files, NULL, (char *const *)(void *)argv, environ) != 0 ||
@@ -99,7 +129,8 @@ const struct ran *run_program(const char *const *args) {
     state.ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     state.ran.out = state.output ? calloc(1, 1) : read_file(out, &state.ran.out_len);
     size_t err_len;
-    state.ran.err = read_file("stderr.txt", &err_len);
+    state.ran.err = state.terminal ? read_terminal(terminal_fd) : read_file("stderr.txt", &err_len);
     state.input = state.output = NULL;
+    state.terminal = false;
     return &state.ran;
 }

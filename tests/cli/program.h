@@ -24,6 +24,9 @@ void run_input(const char *path);
 /* stdout of the next run goes there, not into out. */
 void run_output(const char *path);
 
+/* stderr of the next run is a terminal. */
+void run_on_terminal(void);
+
 void write_file(const char *path, const void *bytes, size_t len);
 
 #endif

@@ -383,6 +383,16 @@ static void rm_takes_keys_a_prefix_or_everything(void) {
     CODE(run("rm", STORE, "--dry-run", "b"), 2);
 }
 
+static void progress_is_for_terminals(void) {
+    static const char clear_line[] = "\r\x1b[K";
+    fill();
+    run_on_terminal();
+    HAS(run("ls", STORE)->err, clear_line);
+    run_on_terminal();
+    HAS(run("rm", STORE, "--prefix=/blog/")->err, clear_line);
+    TEXT(run("rm", STORE, "--everything")->err, "");
+}
+
 static void prune_keeps_the_builds_it_is_told(void) {
     fill();
     put("page", "/a", "b3", "posts");
@@ -727,6 +737,7 @@ static const struct unit_test tests[] = {
     UNIT(a_list_is_narrowed_by_kind_build_and_prefix),
     UNIT(a_long_list_tells_verdicts),
     UNIT(rm_takes_keys_a_prefix_or_everything),
+    UNIT(progress_is_for_terminals),
     UNIT(prune_keeps_the_builds_it_is_told),
     UNIT(keys_under_a_hash_are_told_and_left),
     UNIT(a_revalidated_entry_is_gone),
