@@ -39,7 +39,6 @@ declare -A packages_of=(
     [clang]="clang"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"
-    [model]="python3"
     [lint]="clang-tidy-14 cppcheck shellcheck git"
 )
 
