@@ -235,8 +235,11 @@ static int32_t fill(const struct larder_config *config, const char *role, const 
         status = apply_settings(config, role, spec, driver, who, false, backend->params, error);
     if (status == LARDER_OK)
         status = param_set_env(backend->params, who, error);
-    if (status == LARDER_OK)
+    if (status == LARDER_OK) {
+        /* What is missing was written nowhere: say at least for whom. */
+        snprintf(who, sizeof who, "driver %s (%s)", driver->name, role);
         status = param_set_check(backend->params, who, error);
+    }
     return status;
 }
 

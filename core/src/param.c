@@ -488,15 +488,24 @@ int32_t param_set_env(struct param_set *set, const char *who, struct larder_erro
     return LARDER_OK;
 }
 
+/* "A|B" as "A or B" behind "; it is also read from "; "" where there are none. */
+static void say_env(const struct larder_param *param, char *out, size_t size) {
+    struct phrase phrase = phrase_begin(out, size);
+    for (const char *p = param->env; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+        phrase_add(&phrase, "%s%.*s", p == param->env ? "; it is also read from " : " or ",
+                   (int)strcspn(p, "|"), p);
+}
+
 int32_t param_set_check(const struct param_set *set, const char *who, struct larder_error *error) {
     for (size_t i = 0; i < set->n; i++) {
         const struct larder_param *param = &set->params[i];
         const char *text = set->slots[i].text;
         if (param->preset || (text && *text))
             continue;
-        return error_set(error, LARDER_INVALID, "%s needs the setting '%s' (%s)%s%s%s", who, param->name,
-                         param->help, text ? ": it is empty" : "",
-                         param->env ? "; it is also read from " : "", param->env ? param->env : "");
+        char env[2 * PARAM_SHOWN];
+        say_env(param, env, sizeof env);
+        return error_set(error, LARDER_INVALID, "%s needs the setting '%s' (%s)%s%s", who, param->name,
+                         param->help, text ? ": it is empty" : "", env);
     }
     return LARDER_OK;
 }

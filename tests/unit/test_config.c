@@ -357,7 +357,7 @@ static void a_wrong_value_names_setting_value_and_place(void) {
                            "unknown setting 'regoin' of driver s3 (LARDER_CACHE), did you mean 'region'?");
     config = new_config();
     set(config, "cache", "fs", "options");
-    CU_ASSERT_STRING_EQUAL(refused(config), "driver fs needs the setting 'url' (the folder)");
+    CU_ASSERT_STRING_EQUAL(refused(config), "driver fs (cache) needs the setting 'url' (the folder)");
 }
 
 static void a_namespace_is_one_plain_name(void) {

@@ -213,7 +213,7 @@ static void a_required_setting_that_is_missing_is_named(void) {
     CU_ASSERT_EQUAL(param_set_check(set, "driver s3", &error), LARDER_INVALID);
     CU_ASSERT_STRING_EQUAL(error.text,
                            "driver s3 needs the setting 'bucket' (name of the bucket); it is also read "
-                           "from TEST_BUCKET|TEST_BUCKET_OLD");
+                           "from TEST_BUCKET or TEST_BUCKET_OLD");
     CU_ASSERT_EQUAL(param_set_text(set, "driver s3", "larder.json", "bucket", "", NULL), LARDER_OK);
     CU_ASSERT_EQUAL(param_set_check(set, "driver s3", &error), LARDER_INVALID);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, ": it is empty"));
