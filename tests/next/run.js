@@ -14,7 +14,6 @@
  * Packages go to build/next/<version>; npm is used to install them and nothing else.
  */
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { run, Server, Origin, test, skip, group, filter, counts, png, assert } = require('./harness.js');
 const { pages } = require('./suite-pages.js');
@@ -101,6 +100,15 @@ function lay(dir, fixture, major) {
   fs.writeFileSync(path.join(dir, 'public/picture.png'), png(128));
 }
 
+/** The fixture without what bundlers do not matter for. */
+function layEdge(dir, major) {
+  lay(dir, 'fixture', major);
+  for (const name of ['big', 'data', 'flaky', 'go', 'gone', 'isr', 'short', 'api/item', 'api/draft']) {
+    fs.rmSync(path.join(dir, 'app', name), { recursive: true });
+  }
+  fs.rmSync(path.join(dir, 'pages'), { recursive: true });
+}
+
 async function build(dir, env, extra = []) {
   const next = path.join(dir, 'node_modules/next/dist/bin/next');
   const begin = performance.now();
@@ -164,11 +172,11 @@ async function version(text, tarball, opts) {
         assert.deepEqual(complaints(output), [], output);
         built = true;
       }, BUILD_MS);
-      if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, a, b, origin }));
+      if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
     }
     if (wants('webpack') && major >= 16 && !opts.quick) {
-      group(`Next.js ${text}, webpack`);
-      lay(dir, 'fixture', major);
+      group(`Next.js ${text}, bundlers`);
+      layEdge(dir, major);
       await test('next build --webpack, and its edge function, proxy and pages', async () => {
         await build(dir, env, ['--webpack']);
         await withTwo(dir, start, env, async (a, b) => {
@@ -178,13 +186,19 @@ async function version(text, tarball, opts) {
           assert.equal((await b.get('/post/webpack')).serial, first.serial);
         });
       }, BUILD_MS);
-      fs.rmSync(path.join(dir, '.next'), { recursive: true, force: true });
-      lay(dir, 'fixture', major);
-      fs.rmSync(path.join(dir, 'proxy.js'));
-      fs.copyFileSync(path.join(__dirname, 'fixture/middleware.js'), path.join(dir, 'middleware.js'));
       for (const bundler of ['--webpack', '--turbopack']) {
-        await test(`next build ${bundler} with middleware.js, which is an edge function`, async () => {
+        layEdge(dir, major);
+        fs.rmSync(path.join(dir, 'proxy.js'));
+        fs.copyFileSync(path.join(__dirname, 'fixture/middleware.js'), path.join(dir, 'middleware.js'));
+        await test(`middleware.js, which is an edge function: next build ${bundler}`, async () => {
           await build(dir, env, [bundler]);
+          const server = new Server(dir, start, env);
+          try {
+            await server.start();
+            assert.equal((await server.get('/api/bin')).headers['x-middleware'], 'yes');
+          } finally {
+            await server.stop();
+          }
         }, BUILD_MS);
       }
     }
@@ -201,7 +215,7 @@ async function version(text, tarball, opts) {
 
 /** An app with one page, cacheHandler in next.config.js, and nothing else. */
 async function empty(text, dir, tarball, env, opts) {
-  const app = path.join(dir, 'node_modules/.empty-app');
+  const app = path.join(BUILD, `${text}-empty`);
   fs.rmSync(app, { recursive: true, force: true });
   fs.mkdirSync(path.join(app, 'app'), { recursive: true });
   fs.writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
@@ -213,15 +227,10 @@ async function empty(text, dir, tarball, env, opts) {
   );
   const { code, output } = await npm(['install', '--offline', tarball], app);
   assert.equal(code, 0, output);
-  // Next.js and React from the folder above; Turbopack looks no further than its root.
-  for (const name of ['next', 'react', 'react-dom', '@swc', '@next', 'styled-jsx', 'client-only', 'caniuse-lite']) {
-    const from = path.join(dir, 'node_modules', name);
-    if (fs.existsSync(from)) fs.cpSync(from, path.join(app, 'node_modules', name), { recursive: true, mode: fs.constants.COPYFILE_FICLONE });
-  }
-  for (const name of fs.readdirSync(path.join(dir, 'node_modules'))) {
-    const to = path.join(app, 'node_modules', name);
-    if (!fs.existsSync(to) && !name.startsWith('.')) fs.symlinkSync(path.join(dir, 'node_modules', name), to);
-  }
+  // Next.js and React as links to the files that are there already.
+  const linked = await run('cp', ['-aln', ...fs.readdirSync(path.join(dir, 'node_modules')).filter((name) => name !== 'larder' && !name.startsWith('.'))
+    .map((name) => path.join(dir, 'node_modules', name)), path.join(app, 'node_modules')]);
+  assert.equal(linked.code, 0, linked.output);
   try {
     await build(app, env);
     const start = [path.join(app, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];

@@ -1,9 +1,11 @@
 'use strict';
 /* 'use cache' in two servers on one store: `larder/use-cache` behind "default" and "remote". */
+const fs = require('node:fs');
+const path = require('node:path');
 const { test, eventually, assert } = require('./harness.js');
 
-/** @param {{ major: number, a: any, b: any, origin: any }} world */
-async function useCache({ major, a, b, origin }) {
+/** @param {{ major: number, app: string, a: any, b: any, origin: any }} world */
+async function useCache({ major, app, a, b, origin }) {
   const revalidate = async (server, query) => {
     const r = await server.get(`/api/revalidate?${query}`);
     assert.equal(r.status, 200, r.body);
@@ -70,6 +72,46 @@ async function useCache({ major, a, b, origin }) {
     assert.ok(all.some((r) => r.serial === late.serial));
     assert.ok((origin.asked.get('uc-crowd') ?? 0) - before <= 6);
   });
+
+  await test('a page made of cached parts alone: prerendered, shared, revalidated', async () => {
+    const html = fs.readFileSync(path.join(app, '.next/server/app/whole/built.html'), 'utf8');
+    for (const server of [a, b]) {
+      const r = await server.get('/whole/built');
+      assert.equal(r.cache, 'HIT');
+      assert.equal(r.serial, html.match(/\[serial:([^\]]*)\]/)[1]);
+      assert.equal(r.headers['x-nextjs-postponed'], undefined);
+    }
+    const n = origin.bump('whole-built');
+    await revalidate(a, 'tag=whole-built');
+    const fresh = await b.get('/whole/built');
+    assert.equal(fresh.n, n);
+    assert.equal((await a.get('/whole/built')).serial, fresh.serial);
+    const made = await a.get('/whole/made');
+    assert.equal((await b.get('/whole/made')).serial, made.serial);
+  });
+
+  if (major >= 16) {
+    await test('partial prerendering: the shell is shared and revalidated, the rest is of each request', async () => {
+      const first = await a.get('/shell/built');
+      const second = await b.get('/shell/built');
+      assert.equal(first.headers['x-nextjs-postponed'], '1');
+      assert.equal(second.serial, first.serial);
+      assert.ok(first.field('dynamic') && second.field('dynamic'));
+      assert.notEqual(second.field('dynamic'), first.field('dynamic'));
+      const n = origin.bump('shell-built');
+      await revalidate(b, 'tag=shell-built');
+      for (const server of [a, b]) {
+        const r = await server.get('/shell/built');
+        assert.equal(r.n, n);
+        assert.ok(r.field('dynamic'));
+      }
+      // A navigation in the browser: the dynamic part is in it.
+      let rsc = await a.get('/shell/built', { RSC: '1' });
+      if (rsc.status === 307) rsc = await a.get(rsc.headers.location, { RSC: '1' });
+      assert.equal(rsc.status, 200);
+      assert.match(rsc.body, /\[dynamic:/);
+    });
+  }
 
   await test('an error in a cached function is not kept', async () => {
     const bad = `bad-${Date.now()}`;
