@@ -37,11 +37,11 @@ const ADDON = 'larder.node';
 let loaded;
 
 /** Where the module may be, in order.  `here` is this package, which a bundler may have moved. */
-function candidates(path, require) {
+function candidates(path, fromApp) {
   if (process.env.LARDER_NODE_ADDON) return [path.resolve(process.env.LARDER_NODE_ADDON)];
   const homes = [path.join(__dirname, '..')];
   try {
-    homes.push(path.dirname(require.resolve('larder/package.json')));
+    homes.push(path.dirname(fromApp.resolve('larder/package.json')));
   } catch {
     // Not a dependency of the application's folder: then only the place of this file is known.
   }
