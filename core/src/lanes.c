@@ -183,8 +183,7 @@ void lanes_submit_all(struct lanes *l, struct lane_job *first, struct lane_job *
     if (!l->on_reactor) {
         wake = n < l->n_idle ? n : l->n_idle;
         size_t unserved = l->n_queued > l->n_idle ? l->n_queued - l->n_idle : 0;
-        while (unserved-- > 0 && l->n_threads < l->n && !reactor_is_stepped(l->reactor) && lane_start(l)) {
-        }
+        while (unserved-- > 0 && l->n_threads < l->n && !reactor_is_stepped(l->reactor) && lane_start(l)) {}
         post = l->on_reactor = l->n_threads == 0;
     }
     pthread_mutex_unlock(&l->lock);

@@ -14,8 +14,8 @@
 #define HOLDS(condition, text) _Static_assert(condition, text)
 #endif
 
-#define AT(type, member, offset, bytes)                                                              \
-    HOLDS(offsetof(type, member) == (offset), #type "." #member " has moved");                       \
+#define AT(type, member, offset, bytes)                                        \
+    HOLDS(offsetof(type, member) == (offset), #type "." #member " has moved"); \
     HOLDS(sizeof(((type *)0)->member) == (bytes), #type "." #member " has another size")
 /* Members fill a struct without gaps, so a new one shows in its size. */
 #define END(type, bytes) HOLDS(sizeof(type) == (bytes), #type " has another size")
