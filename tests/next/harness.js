@@ -41,7 +41,9 @@ async function test(name, fn, limit = TEST_MS) {
     console.log(`ok      ${title} (${ms()})`);
   } catch (error) {
     counts.failed++;
-    console.log(`FAILED  ${title} (${ms()})\n        ${String(error?.stack ?? error).replaceAll('\n', '\n        ')}`);
+    console.log(
+      `FAILED  ${title} (${ms()})\n        ${String(error?.stack ?? error).replaceAll('\n', '\n        ')}`,
+    );
   } finally {
     clearTimeout(timer);
   }
@@ -142,7 +144,14 @@ class Server {
     const args = this.args.map((arg) => (arg === '{port}' ? String(this.port) : arg));
     this.child = spawn(process.execPath, args, {
       cwd: this.cwd,
-      env: { ...process.env, NODE_ENV: undefined, NEXT_TELEMETRY_DISABLED: '1', ...this.env, PORT: String(this.port), HOSTNAME: '127.0.0.1' },
+      env: {
+        ...process.env,
+        NODE_ENV: undefined,
+        NEXT_TELEMETRY_DISABLED: '1',
+        ...this.env,
+        PORT: String(this.port),
+        HOSTNAME: '127.0.0.1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(this.child);
@@ -197,7 +206,9 @@ class Server {
           });
         },
       );
-      request.once('timeout', () => request.destroy(new Error(`no answer to ${path} after ${REQUEST_MS} ms`)));
+      request.once('timeout', () =>
+        request.destroy(new Error(`no answer to ${path} after ${REQUEST_MS} ms`)),
+      );
       request.once('error', reject);
       request.end();
     });
@@ -256,4 +267,18 @@ function png(size) {
   ]);
 }
 
-module.exports = { test, skip, group, filter, counts, sleep, eventually, freePort, Origin, Server, run, png, assert };
+module.exports = {
+  test,
+  skip,
+  group,
+  filter,
+  counts,
+  sleep,
+  eventually,
+  freePort,
+  Origin,
+  Server,
+  run,
+  png,
+  assert,
+};

@@ -64,7 +64,11 @@ async function install(version, tarball, { installed }) {
   fs.mkdirSync(dir, { recursive: true });
   fs.writeFileSync(
     path.join(dir, 'package.json'),
-    JSON.stringify({ name: 'fixture', private: true, dependencies: { next: version, react, 'react-dom': react } }),
+    JSON.stringify({
+      name: 'fixture',
+      private: true,
+      dependencies: { next: version, react, 'react-dom': react },
+    }),
   );
   const there = fs.existsSync(manifest) && JSON.parse(fs.readFileSync(manifest, 'utf8')).version === version;
   if (!there && !installed) {
@@ -88,7 +92,8 @@ function lay(dir, fixture, major) {
     fs.renameSync(compiled, kept);
   }
   for (const entry of fs.readdirSync(dir)) {
-    if (entry !== 'node_modules' && !entry.startsWith('package')) fs.rmSync(path.join(dir, entry), { recursive: true, force: true });
+    if (entry !== 'node_modules' && !entry.startsWith('package'))
+      fs.rmSync(path.join(dir, entry), { recursive: true, force: true });
   }
   if (fs.existsSync(kept)) {
     fs.mkdirSync(path.dirname(compiled), { recursive: true });
@@ -114,7 +119,13 @@ async function build(dir, env, extra = []) {
   const begin = performance.now();
   const result = await run(process.execPath, [next, 'build', ...extra], {
     cwd: dir,
-    env: { ...process.env, NODE_ENV: undefined, NEXT_TELEMETRY_DISABLED: '1', NEXT_IGNORE_INCORRECT_LOCKFILE: '1', ...env },
+    env: {
+      ...process.env,
+      NODE_ENV: undefined,
+      NEXT_TELEMETRY_DISABLED: '1',
+      NEXT_IGNORE_INCORRECT_LOCKFILE: '1',
+      ...env,
+    },
   });
   assert.equal(result.code, 0, result.output);
   return { ...result, seconds: (performance.now() - begin) / 1000 };
@@ -140,7 +151,14 @@ async function version(text, tarball, opts) {
   const major = Number.parseInt(text, 10);
   const wants = (suite) => opts.suites.size === 0 || opts.suites.has(suite);
   const dir = await install(text, tarball, opts);
-  const start = [path.join(dir, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];
+  const start = [
+    path.join(dir, 'node_modules/next/dist/bin/next'),
+    'start',
+    '-p',
+    '{port}',
+    '-H',
+    '127.0.0.1',
+  ];
   const origin = new Origin();
   await origin.listen();
   const env = { ORIGIN: origin.url };
@@ -153,11 +171,16 @@ async function version(text, tarball, opts) {
       group(`Next.js ${text}`);
       let built = opts.built;
       if (!built) lay(dir, 'fixture', major);
-      if (!built) await test('next build', async () => {
-        const { output } = await build(dir, env);
-        assert.deepEqual(complaints(output), [], output);
-        built = true;
-      }, BUILD_MS);
+      if (!built)
+        await test(
+          'next build',
+          async () => {
+            const { output } = await build(dir, env);
+            assert.deepEqual(complaints(output), [], output);
+            built = true;
+          },
+          BUILD_MS,
+        );
       if (built && wants('pages')) {
         await withTwo(dir, start, env, (a, b) => pages({ major, app: dir, a, b, origin }));
       }
@@ -167,46 +190,63 @@ async function version(text, tarball, opts) {
       group(`Next.js ${text}, 'use cache'`);
       let built = opts.built;
       if (!built) lay(dir, 'use-cache', major);
-      if (!built) await test('next build', async () => {
-        const { output } = await build(dir, env);
-        assert.deepEqual(complaints(output), [], output);
-        built = true;
-      }, BUILD_MS);
+      if (!built)
+        await test(
+          'next build',
+          async () => {
+            const { output } = await build(dir, env);
+            assert.deepEqual(complaints(output), [], output);
+            built = true;
+          },
+          BUILD_MS,
+        );
       if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
     }
     if (wants('webpack') && major >= 16 && !opts.quick) {
       group(`Next.js ${text}, bundlers`);
       layEdge(dir, major);
-      await test('next build --webpack, and its edge function, proxy and pages', async () => {
-        await build(dir, env, ['--webpack']);
-        await withTwo(dir, start, env, async (a, b) => {
-          assert.equal((await a.get('/api/edge')).status, 200);
-          assert.equal((await a.get('/api/bin')).headers['x-middleware'], 'yes');
-          const first = await a.get('/post/webpack');
-          assert.equal((await b.get('/post/webpack')).serial, first.serial);
-        });
-      }, BUILD_MS);
+      await test(
+        'next build --webpack, and its edge function, proxy and pages',
+        async () => {
+          await build(dir, env, ['--webpack']);
+          await withTwo(dir, start, env, async (a, b) => {
+            assert.equal((await a.get('/api/edge')).status, 200);
+            assert.equal((await a.get('/api/bin')).headers['x-middleware'], 'yes');
+            const first = await a.get('/post/webpack');
+            assert.equal((await b.get('/post/webpack')).serial, first.serial);
+          });
+        },
+        BUILD_MS,
+      );
       for (const bundler of ['--webpack', '--turbopack']) {
         layEdge(dir, major);
         fs.rmSync(path.join(dir, 'proxy.js'));
         fs.copyFileSync(path.join(__dirname, 'fixture/middleware.js'), path.join(dir, 'middleware.js'));
-        await test(`middleware.js, which is an edge function: next build ${bundler}`, async () => {
-          await build(dir, env, [bundler]);
-          const server = new Server(dir, start, env);
-          try {
-            await server.start();
-            assert.equal((await server.get('/api/bin')).headers['x-middleware'], 'yes');
-          } finally {
-            await server.stop();
-          }
-        }, BUILD_MS);
+        await test(
+          `middleware.js, which is an edge function: next build ${bundler}`,
+          async () => {
+            await build(dir, env, [bundler]);
+            const server = new Server(dir, start, env);
+            try {
+              await server.start();
+              assert.equal((await server.get('/api/bin')).headers['x-middleware'], 'yes');
+            } finally {
+              await server.stop();
+            }
+          },
+          BUILD_MS,
+        );
       }
     }
     if (wants('pack')) {
       group(`Next.js ${text}, npm pack`);
-      await test('the tarball installs into an empty app, and two lines are enough', async () => {
-        await empty(text, dir, tarball, env, opts);
-      }, BUILD_MS);
+      await test(
+        'the tarball installs into an empty app, and two lines are enough',
+        async () => {
+          await empty(text, dir, tarball, env, opts);
+        },
+        BUILD_MS,
+      );
     }
   } finally {
     origin.close();
@@ -219,8 +259,14 @@ async function empty(text, dir, tarball, env, opts) {
   fs.rmSync(app, { recursive: true, force: true });
   fs.mkdirSync(path.join(app, 'app'), { recursive: true });
   fs.writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
-  fs.writeFileSync(path.join(app, 'next.config.js'), "module.exports = {\n  cacheHandler: require.resolve('larder/next'),\n};\n");
-  fs.writeFileSync(path.join(app, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>;\n');
+  fs.writeFileSync(
+    path.join(app, 'next.config.js'),
+    "module.exports = {\n  cacheHandler: require.resolve('larder/next'),\n};\n",
+  );
+  fs.writeFileSync(
+    path.join(app, 'app/layout.js'),
+    'export default ({ children }) => <html><body>{children}</body></html>;\n',
+  );
   fs.writeFileSync(
     path.join(app, 'app/page.js'),
     'export const revalidate = 600;\nexport default () => <p>{`[serial:${Math.random()}]`}</p>;\n',
@@ -228,13 +274,29 @@ async function empty(text, dir, tarball, env, opts) {
   const { code, output } = await npm(['install', '--offline', tarball], app);
   assert.equal(code, 0, output);
   // Next.js and React as links to the files that are there already.
-  const linked = await run('cp', ['-aln', ...fs.readdirSync(path.join(dir, 'node_modules')).filter((name) => name !== 'larder' && !name.startsWith('.'))
-    .map((name) => path.join(dir, 'node_modules', name)), path.join(app, 'node_modules')]);
+  const linked = await run('cp', [
+    '-aln',
+    ...fs
+      .readdirSync(path.join(dir, 'node_modules'))
+      .filter((name) => name !== 'larder' && !name.startsWith('.'))
+      .map((name) => path.join(dir, 'node_modules', name)),
+    path.join(app, 'node_modules'),
+  ]);
   assert.equal(linked.code, 0, linked.output);
   try {
     await build(app, env);
-    const start = [path.join(app, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];
-    const server = new Server(app, start, { ...env, ...(opts.fake ? { LARDER_FAKE_FILE: path.join(app, 'fake') } : {}) });
+    const start = [
+      path.join(app, 'node_modules/next/dist/bin/next'),
+      'start',
+      '-p',
+      '{port}',
+      '-H',
+      '127.0.0.1',
+    ];
+    const server = new Server(app, start, {
+      ...env,
+      ...(opts.fake ? { LARDER_FAKE_FILE: path.join(app, 'fake') } : {}),
+    });
     try {
       await server.start('/nothing');
       const html = fs.readFileSync(path.join(app, '.next/server/app/index.html'), 'utf8');

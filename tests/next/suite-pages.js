@@ -20,7 +20,12 @@ async function pages({ major, app, a, b, origin }) {
 
   await test('what was prerendered is a HIT on the first request, in each process', async () => {
     for (const server of [a, b]) {
-      for (const [url, file] of [['/', 'app/index.html'], ['/isr', 'app/isr.html'], ['/post/1', 'app/post/1.html'], ['/p/built', 'pages/p/built.html']]) {
+      for (const [url, file] of [
+        ['/', 'app/index.html'],
+        ['/isr', 'app/isr.html'],
+        ['/post/1', 'app/post/1.html'],
+        ['/p/built', 'pages/p/built.html'],
+      ]) {
         const r = await server.get(url);
         assert.equal(r.status, 200);
         assert.equal(r.cache, 'HIT', url);
@@ -349,7 +354,20 @@ async function pages({ major, app, a, b, origin }) {
   await test('after quiet every page is a HIT by its second request, in both', async () => {
     await revalidate(a, 'tag=posts&tag=isr&tag=items&tag=flaky-x');
     await revalidate(a, 'path=/&type=layout');
-    const urls = ['/', '/isr', '/post/1', '/post/shared', '/post/max', '/p/x', '/p/built', '/api/bin', '/api/item/x', '/big/x', '/go', '/gone/x'];
+    const urls = [
+      '/',
+      '/isr',
+      '/post/1',
+      '/post/shared',
+      '/post/max',
+      '/p/x',
+      '/p/built',
+      '/api/bin',
+      '/api/item/x',
+      '/big/x',
+      '/go',
+      '/gone/x',
+    ];
     for (const url of urls) {
       await a.get(url);
       await eventually(async () => assert.equal((await a.get(url)).cache, 'HIT', `${url} in A`), 1500);

@@ -73,10 +73,15 @@ async function world({ major, app, start, env, origin, fake }) {
     });
 
     await test('a setting that does not exist is named', async () => {
-      await withServer(app, start, { LARDER_CACHE_BUKCET: 'x', LARDER_CACHE: `fs:${scratch}/x?nonsense=1` }, async (server) => {
-        assert.equal((await server.get('/')).status, 200);
-        assert.match(server.complaints().join('\n'), /nonsense/);
-      });
+      await withServer(
+        app,
+        start,
+        { LARDER_CACHE_BUKCET: 'x', LARDER_CACHE: `fs:${scratch}/x?nonsense=1` },
+        async (server) => {
+          assert.equal((await server.get('/')).status, 200);
+          assert.match(server.complaints().join('\n'), /nonsense/);
+        },
+      );
     });
   }
 
@@ -102,7 +107,9 @@ async function world({ major, app, start, env, origin, fake }) {
   });
 
   await test('a second start has what the first one cached', async () => {
-    const extra = fake ? { LARDER_FAKE_FILE: path.join(scratch, 'restart') } : { LARDER_CACHE: `fs:${scratch}/restart` };
+    const extra = fake
+      ? { LARDER_FAKE_FILE: path.join(scratch, 'restart') }
+      : { LARDER_CACHE: `fs:${scratch}/restart` };
     const first = await withServer(app, start, extra, async (server) => {
       await server.get('/post/restart');
       return server.get('/post/restart');
@@ -116,7 +123,11 @@ async function world({ major, app, start, env, origin, fake }) {
 
   await test('next dev works', async () => {
     const copy = path.join(app, '.next-dev');
-    const server = new Server(app, [start[0], 'dev', '-p', '{port}', '-H', '127.0.0.1'], { ...env, NODE_ENV: 'development', FIXTURE_DIST: '.next-dev' });
+    const server = new Server(app, [start[0], 'dev', '-p', '{port}', '-H', '127.0.0.1'], {
+      ...env,
+      NODE_ENV: 'development',
+      FIXTURE_DIST: '.next-dev',
+    });
     try {
       await server.start('/post/ready');
       const one = await server.get('/post/dev');

@@ -52,7 +52,8 @@ function prime(next, key, control) {
   if (next.controls) {
     for (const k of keys) {
       const row = next.controls.get(k);
-      if (!row || row.revalidate !== control.revalidate || row.expire !== control.expire) next.controls.set(k, control);
+      if (!row || row.revalidate !== control.revalidate || row.expire !== control.expire)
+        next.controls.set(k, control);
     }
     known = true;
   }
@@ -112,7 +113,8 @@ function page(next, key, value, got) {
     return answer;
   }
   // Past `expire` Next.js renders before it answers (16.3 on), whatever else holds.
-  if (control?.expire !== undefined && got.modified + control.expire * 1000 < now && next.atLeast(16, 3)) return answer;
+  if (control?.expire !== undefined && got.modified + control.expire * 1000 < now && next.atLeast(16, 3))
+    return answer;
 
   const tags = headerTags(value);
   const times = manifestTimes(next.tagsManifest, tags, now);
@@ -126,7 +128,8 @@ function page(next, key, value, got) {
     }
     // No tags to do it by (pages router): an entry that is just due.
     const revalidate = typeof control?.revalidate === 'number' ? control.revalidate : 1;
-    const expire = control?.expire !== undefined && control.expire > revalidate + 1 ? control.expire : undefined;
+    const expire =
+      control?.expire !== undefined && control.expire > revalidate + 1 ? control.expire : undefined;
     answer.cacheControl = { revalidate, expire };
     answer.lastModified = Math.min(got.modified, now - revalidate * 1000 - 1);
     prime(next, key, answer.cacheControl);
@@ -154,7 +157,9 @@ function fetched(next, value, got, ctx, tags) {
     return { lastModified: got.modified <= floor ? floor + 1 : got.modified, value };
   }
   let lastModified = Math.min(
-    got.modified, Number.isFinite(revalidate) ? now - revalidate * 1000 - 1000 : Number.MIN_SAFE_INTEGER);
+    got.modified,
+    Number.isFinite(revalidate) ? now - revalidate * 1000 - 1000 : Number.MIN_SAFE_INTEGER,
+  );
   if (times.expired > lastModified) {
     // Older than that it would be expired, and this young it may not be stale by its age.
     lastModified = times.expired;
@@ -168,4 +173,15 @@ function image(value, got) {
   return { lastModified: got.verdict === STALE ? 1 : got.modified, value };
 }
 
-module.exports = { page, fetched, image, headerTags, cacheControl, toRoute, TAGS_HEADER, IMPLICIT, FRESH, STALE };
+module.exports = {
+  page,
+  fetched,
+  image,
+  headerTags,
+  cacheControl,
+  toRoute,
+  TAGS_HEADER,
+  IMPLICIT,
+  FRESH,
+  STALE,
+};

@@ -62,7 +62,9 @@ function record(distDir, first) {
     process.env[RECORDED] = distDir;
     if (opened && epoch === 0) {
       process.env[OFFLINE] = '1';
-      sayOnce('the store does not answer; this build does without it, and what it prerenders may be rendered once more');
+      sayOnce(
+        'the store does not answer; this build does without it, and what it prerenders may be rendered once more',
+      );
     }
   }
 }
@@ -86,7 +88,11 @@ function recorded(distDir) {
   if (found) return found;
   found = { epoch: 0, at: 0 };
   try {
-    const lines = fs.readFileSync(path.join(distDir, FILE), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const lines = fs
+      .readFileSync(path.join(distDir, FILE), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     const last = lines[lines.length - 1];
     const mine = lines.filter((line) => line.build === last.build);
     const epoch = Math.min(...mine.map((line) => line.epoch));

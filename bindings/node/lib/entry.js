@@ -54,7 +54,8 @@ function encode(value) {
       default:
         return undefined;
     }
-    if (depth > MAX_DEPTH) throw new TypeError(`a value nested deeper than ${MAX_DEPTH} levels cannot be cached`);
+    if (depth > MAX_DEPTH)
+      throw new TypeError(`a value nested deeper than ${MAX_DEPTH} levels cannot be cached`);
     if (ArrayBuffer.isView(v)) {
       let at = seen.get(v);
       if (at === undefined) {
@@ -66,7 +67,9 @@ function encode(value) {
     if (v instanceof ArrayBuffer) return { $u: part(new Uint8Array(v), name) };
     if (Array.isArray(v)) return v.map((x, i) => walk(x, `${name}[${i}]`, depth + 1) ?? null);
     if (v instanceof Map) {
-      return { $m: [...v].map(([k, x]) => [walk(k, name, depth + 1) ?? null, walk(x, `${name}:${k}`, depth + 1)]) };
+      return {
+        $m: [...v].map(([k, x]) => [walk(k, name, depth + 1) ?? null, walk(x, `${name}:${k}`, depth + 1)]),
+      };
     }
     if (v instanceof Set) return { $s: [...v].map((x) => walk(x, name, depth + 1) ?? null) };
     if (v instanceof Date) return { $d: v.getTime() };
@@ -132,7 +135,12 @@ function decode(meta, parts) {
         case '$o': {
           const object = {};
           for (const [k, y] of x) {
-            Object.defineProperty(object, k, { value: walk(y), enumerable: true, writable: true, configurable: true });
+            Object.defineProperty(object, k, {
+              value: walk(y),
+              enumerable: true,
+              writable: true,
+              configurable: true,
+            });
           }
           return object;
         }

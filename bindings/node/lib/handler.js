@@ -41,7 +41,8 @@ function strings(list) {
 function tagsOf(value, key, ctx) {
   const tags = new Set([...answer.headerTags(value), ...strings(ctx?.tags), ...strings(value?.tags)]);
   const kind = value?.kind;
-  const appRouter = kind === 'APP_PAGE' || kind === 'APP_ROUTE' || kind === 'ROUTE' || kind === 'FETCH' || kind === 'IMAGE';
+  const appRouter =
+    kind === 'APP_PAGE' || kind === 'APP_ROUTE' || kind === 'ROUTE' || kind === 'FETCH' || kind === 'IMAGE';
   if (!appRouter && ![...tags].some((tag) => tag.startsWith(answer.IMPLICIT))) {
     const route = routeOf(pathOf(key) ?? key);
     tags.add(answer.IMPLICIT + route);
@@ -82,7 +83,9 @@ function buildId(serverDistDir, dev) {
  * as well, and Next.js would send it as if it were all; its own handler gives none from disk.
  */
 function isShell(value, ctx) {
-  return Boolean(ctx.isFallback || (ctx.isRoutePPREnabled && value.postponed !== undefined && value.postponed !== null));
+  return Boolean(
+    ctx.isFallback || (ctx.isRoutePPREnabled && value.postponed !== undefined && value.postponed !== null),
+  );
 }
 
 class LarderHandler {
@@ -153,7 +156,13 @@ class LarderHandler {
     const s = this.#store();
     if (!s) return null;
     const tags = [...strings(ctx.tags), ...strings(ctx.softTags)];
-    const got = await s.get(kind, buildId(this.serverDistDir, this.dev), key, tags.length ? tags : null, RENDER);
+    const got = await s.get(
+      kind,
+      buildId(this.serverDistDir, this.dev),
+      key,
+      tags.length ? tags : null,
+      RENDER,
+    );
     this.#note(kind, key, got.known);
     if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
     else recovered('reading');
@@ -162,12 +171,14 @@ class LarderHandler {
       const value = decode(got.meta, got.parts);
       return this.#answer(kind, key, ctx, tags, value, got);
     }
-    if (kind === KIND.PAGE && !this.dev && (got.verdict === MISS || got.verdict < 0)) return this.#seed(s, key, ctx);
+    if (kind === KIND.PAGE && !this.dev && (got.verdict === MISS || got.verdict < 0))
+      return this.#seed(s, key, ctx);
     return null;
   }
 
   #answer(kind, key, ctx, tags, value, got) {
-    if (value?.kind === 'APP_PAGE' && value.rscData !== undefined && isShell(value, ctx)) value.rscData = undefined;
+    if (value?.kind === 'APP_PAGE' && value.rscData !== undefined && isShell(value, ctx))
+      value.rscData = undefined;
     if (value === null) {
       // Stored again it would keep its epoch, and so be stale for ever; so it is rendered first.
       if (got.verdict === STALE || kind !== KIND.PAGE) return null;
@@ -202,7 +213,14 @@ class LarderHandler {
       revalidate: lifeMs(found.revalidate),
       expire: lifeMs(found.expire),
     };
-    this.#put(s, { kind: KIND.PAGE, key, value: found.value, tags: found.tags, ...got, ifAbsent: true }).catch(() => {});
+    this.#put(s, {
+      kind: KIND.PAGE,
+      key,
+      value: found.value,
+      tags: found.tags,
+      ...got,
+      ifAbsent: true,
+    }).catch(() => {});
     return this.#answer(KIND.PAGE, key, ctx, [], found.value, got);
   }
 
@@ -240,8 +258,18 @@ class LarderHandler {
   #put(s, { kind, key, value, tags, epoch, modified, revalidate: revalidateMs, expire, ifAbsent }) {
     const { meta, parts, names } = encode(value);
     return s.put({
-      key, build: buildId(this.serverDistDir, this.dev), kind, epoch, modified, revalidate: revalidateMs, expire, tags,
-      meta, parts, names, ifAbsent,
+      key,
+      build: buildId(this.serverDistDir, this.dev),
+      kind,
+      epoch,
+      modified,
+      revalidate: revalidateMs,
+      expire,
+      tags,
+      meta,
+      parts,
+      names,
+      ifAbsent,
     });
   }
 

@@ -17,7 +17,9 @@ const BUILD = 'phase-production-build';
 function nextVersion(dir) {
   for (const base of [dir, path.dirname(process.argv[1] ?? dir)]) {
     try {
-      const [major, minor] = createRequire(path.join(base, 'noop.js'))('next/package.json').version.split('.');
+      const [major, minor] = createRequire(path.join(base, 'noop.js'))('next/package.json').version.split(
+        '.',
+      );
       return [Number(major), Number(minor)];
     } catch {}
   }
@@ -64,7 +66,7 @@ function apply(config, options, phase) {
   } else {
     out.cacheHandler = require.resolve('./next.js');
   }
-  if (major >= 16 && minor >= 2 || major > 16) {
+  if ((major >= 16 && minor >= 2) || major > 16) {
     if (options.images !== false) out.images = { customCacheHandler: true, ...config.images };
   }
 
@@ -79,7 +81,7 @@ function apply(config, options, phase) {
   }
   // What Next.js keeps in memory: nothing, once this handler is set, but entries of 'use cache'
   // that have no handler.  So it is turned off only where they have one.
-  if (major < 16 && names.length === 0 || names.includes('default')) out.cacheMaxMemorySize ??= 0;
+  if ((major < 16 && names.length === 0) || names.includes('default')) out.cacheMaxMemorySize ??= 0;
 
   // Files that the handler opens by paths that no bundler sees.
   const files = [`${traced(dir, path.join(__dirname, '..', 'prebuilds'))}/**/*`];
@@ -134,7 +136,9 @@ function carry(dir, distDir, parts) {
       return;
     }
   } catch (error) {
-    console.warn(`larder: the standalone output lacks the build's epoch (${error.message}): its pages are rendered again`);
+    console.warn(
+      `larder: the standalone output lacks the build's epoch (${error.message}): its pages are rendered again`,
+    );
   }
 }
 

@@ -45,7 +45,11 @@ function make(version, tables) {
  */
 /** @param {string | undefined} serverDistDir @returns {Internals} */
 function load(serverDistDir) {
-  const bases = [serverDistDir && path.dirname(serverDistDir), process.cwd(), process.argv[1] && path.dirname(process.argv[1])];
+  const bases = [
+    serverDistDir && path.dirname(serverDistDir),
+    process.cwd(),
+    process.argv[1] && path.dirname(process.argv[1]),
+  ];
   for (const base of bases) {
     if (!base) continue;
     try {

@@ -49,7 +49,9 @@ function parse(text) {
       const found = /^(?:\/[/*]|"[^"\n]*"?|'[^'\n]*'?|[^\s,:{}[\]]+)/.exec(text.slice(at));
       const shown = (found ? found[0] : text[at]).slice(0, 30);
       throw new JsonError(
-        shown.startsWith('/') ? 'comments are not allowed in JSON' : `${shown} is not JSON`, lineAt(at));
+        shown.startsWith('/') ? 'comments are not allowed in JSON' : `${shown} is not JSON`,
+        lineAt(at),
+      );
     }
     kind = m[1] ? 1 : m[2] ? 2 : m[3] ? 3 : 4;
     token = m[kind];
@@ -58,7 +60,10 @@ function parse(text) {
   }
 
   function expected(what) {
-    throw new JsonError(`${what} expected, not ${token === '' ? 'the end of the file' : token.slice(0, 30)}`, line);
+    throw new JsonError(
+      `${what} expected, not ${token === '' ? 'the end of the file' : token.slice(0, 30)}`,
+      line,
+    );
   }
 
   function value(depth) {

@@ -30,7 +30,8 @@ declare namespace LarderHandler {
 
   /** A value of Next.js: passed through as it is, whatever its members are. */
   interface Value {
-    kind: 'APP_PAGE' | 'APP_ROUTE' | 'PAGES' | 'FETCH' | 'IMAGE' | 'REDIRECT' | 'PAGE' | 'ROUTE' | (string & {});
+    kind:
+      'APP_PAGE' | 'APP_ROUTE' | 'PAGES' | 'FETCH' | 'IMAGE' | 'REDIRECT' | 'PAGE' | 'ROUTE' | (string & {});
     [member: string]: any;
   }
 

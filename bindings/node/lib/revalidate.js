@@ -46,7 +46,11 @@ async function attempt(tags, expire) {
       recovered('revalidating');
       return 0;
     }
-    outage('revalidating', detail || `error ${status}`, 'it is tried again, until then old entries may be served');
+    outage(
+      'revalidating',
+      detail || `error ${status}`,
+      'it is tried again, until then old entries may be served',
+    );
     return status;
   } catch (error) {
     outage('revalidating', error?.message ?? String(error), 'it is not tried again');
@@ -71,11 +75,14 @@ function retryLater(key, call, tries) {
   retries.set(key, call);
   const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 16));
   // unref: not a reason for a process to stay alive.
-  setTimeout(async () => {
-    const status = await attempt(call.tags, remaining(call));
-    if (status === 0 || HOPELESS.has(status)) retries.delete(key);
-    else retryLater(key, call, tries + 1);
-  }, wait * (0.5 + Math.random() / 2)).unref();
+  setTimeout(
+    async () => {
+      const status = await attempt(call.tags, remaining(call));
+      if (status === 0 || HOPELESS.has(status)) retries.delete(key);
+      else retryLater(key, call, tries + 1);
+    },
+    wait * (0.5 + Math.random() / 2),
+  ).unref();
 }
 
 /*

@@ -104,10 +104,16 @@ async function route(base, meta, kind) {
 
 async function appPage(base, meta, ctx) {
   const html = await readFile(`${base}.html`, 'utf8');
-  const shell = ctx.isFallback || (ctx.isRoutePPREnabled && meta.postponed !== undefined && meta.postponed !== null);
+  const shell =
+    ctx.isFallback || (ctx.isRoutePPREnabled && meta.postponed !== undefined && meta.postponed !== null);
   const rscData = shell ? undefined : await readFile(`${base}.rsc`);
   return {
-    kind: 'APP_PAGE', html, rscData, postponed: meta.postponed, headers: meta.headers, status: meta.status,
+    kind: 'APP_PAGE',
+    html,
+    rscData,
+    postponed: meta.postponed,
+    headers: meta.headers,
+    status: meta.status,
     segmentData: await segments(base, meta, rscData),
   };
 }
@@ -115,7 +121,13 @@ async function appPage(base, meta, ctx) {
 async function page(base, meta, ctx, kind) {
   const html = await readFile(`${base}.html`, 'utf8');
   const pageData = ctx.isFallback ? {} : JSON.parse(await readFile(`${base}.json`, 'utf8'));
-  return { kind, html, pageData, headers: meta?.headers ?? (kind === 'PAGE' ? {} : undefined), status: meta?.status };
+  return {
+    kind,
+    html,
+    pageData,
+    headers: meta?.headers ?? (kind === 'PAGE' ? {} : undefined),
+    status: meta?.status,
+  };
 }
 
 /** Next.js 14: the kinds PAGE and ROUTE, and RSC as text. */
@@ -123,20 +135,29 @@ async function page14(serverDistDir, file, ctx, ppr) {
   if (ctx.kindHint !== 'pages') {
     const base = inside(path.join(serverDistDir, 'app'), file);
     const meta = base && (await readMeta(base));
-    if (meta && fs.existsSync(`${base}.body`)) return [base + '.body', await route(base, meta, 'ROUTE'), meta];
+    if (meta && fs.existsSync(`${base}.body`))
+      return [base + '.body', await route(base, meta, 'ROUTE'), meta];
     if (base && fs.existsSync(`${base}.html`)) {
       const html = await readFile(`${base}.html`, 'utf8');
       const pageData = await readFile(`${base}${ppr ? '.prefetch.rsc' : '.rsc'}`, 'utf8');
       return [
         base + '.html',
-        { kind: 'PAGE', html, pageData, postponed: meta?.postponed, headers: meta?.headers ?? {}, status: meta?.status },
+        {
+          kind: 'PAGE',
+          html,
+          pageData,
+          postponed: meta?.postponed,
+          headers: meta?.headers ?? {},
+          status: meta?.status,
+        },
         meta,
       ];
     }
   }
   if (ctx.kindHint !== 'app') {
     const base = inside(path.join(serverDistDir, 'pages'), file);
-    if (base && fs.existsSync(`${base}.html`)) return [base + '.html', await page(base, undefined, ctx, 'PAGE'), undefined];
+    if (base && fs.existsSync(`${base}.html`))
+      return [base + '.html', await page(base, undefined, ctx, 'PAGE'), undefined];
   }
   return undefined;
 }
@@ -150,7 +171,8 @@ async function page15(serverDistDir, key, file, ctx) {
   if (key.startsWith(SCOPED)) {
     // The file of this path may be another route's: the key in it decides.
     if (!meta || meta.routeCache?.key !== key) return undefined;
-    const shell = kind === 'APP_PAGE' && ctx.isRoutePPREnabled && meta.postponed !== undefined && meta.postponed !== null;
+    const shell =
+      kind === 'APP_PAGE' && ctx.isRoutePPREnabled && meta.postponed !== undefined && meta.postponed !== null;
     if (Boolean(meta.routeCache.isFallback) !== Boolean(ctx.isFallback) && !shell) return undefined;
   }
   switch (kind) {
@@ -181,10 +203,16 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
     const distDir = path.dirname(serverDistDir);
     const { routes, dynamicRoutes } = manifest(distDir);
     const name = routeOf(file);
-    const listed = Object.hasOwn(routes, name) ? routes[name] : Object.hasOwn(routes, file) ? routes[file] : undefined;
+    const listed = Object.hasOwn(routes, name)
+      ? routes[name]
+      : Object.hasOwn(routes, file)
+        ? routes[file]
+        : undefined;
     const shell = listed ? undefined : Object.hasOwn(dynamicRoutes, name) ? dynamicRoutes[name] : undefined;
     if (!listed && !(shell && (ctx.isFallback || ctx.isRoutePPREnabled))) return undefined;
-    const found = ctx.kind ? await page15(serverDistDir, key, file, ctx) : await page14(serverDistDir, file, ctx, ppr);
+    const found = ctx.kind
+      ? await page15(serverDistDir, key, file, ctx)
+      : await page14(serverDistDir, file, ctx, ppr);
     if (!found) return undefined;
     const [main, value, meta] = found;
     const modified = (await stat(main)).mtimeMs;
@@ -194,7 +222,8 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
       modified,
       // A record that is younger than the file is another build's.
       epoch: build.at <= modified ? build.epoch : 0,
-      revalidate: meta?.cacheControl?.revalidate ?? listed?.initialRevalidateSeconds ?? shell?.fallbackRevalidate,
+      revalidate:
+        meta?.cacheControl?.revalidate ?? listed?.initialRevalidateSeconds ?? shell?.fallbackRevalidate,
       expire: meta?.cacheControl?.expire ?? listed?.initialExpireSeconds ?? shell?.fallbackExpire,
       tags: tagsOf(value, key),
     };

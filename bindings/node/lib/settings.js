@@ -97,7 +97,8 @@ function appDir(distDir) {
   if (distDir) {
     let dir = path.dirname(distDir);
     for (let i = 0; i < 6; i++) {
-      if (fs.existsSync(path.join(dir, 'larder.json')) || fs.existsSync(path.join(dir, 'package.json'))) return dir;
+      if (fs.existsSync(path.join(dir, 'larder.json')) || fs.existsSync(path.join(dir, 'package.json')))
+        return dir;
       const up = path.dirname(dir);
       if (up === dir) break;
       dir = up;
@@ -109,7 +110,8 @@ function appDir(distDir) {
 /** @param {string | undefined} distDir @returns {Record<string, any>} */
 function passedOptions(distDir) {
   try {
-    const text = process.env[OPTIONS_VARIABLE] ?? (distDir && fs.readFileSync(path.join(distDir, OPTIONS_FILE), 'utf8'));
+    const text =
+      process.env[OPTIONS_VARIABLE] ?? (distDir && fs.readFileSync(path.join(distDir, OPTIONS_FILE), 'utf8'));
     const options = text ? JSON.parse(text) : {};
     return options && typeof options === 'object' ? options : {};
   } catch {
@@ -157,7 +159,20 @@ function settings(distDir) {
 
 /** Whether anything says which store it is.  @param {Array<[string, string, string]>} fromFile @param {object} options */
 function namesCache(fromFile, options) {
-  return [...fromFile, ...fromOptions(options)].some(([name]) => name === 'cache') || Boolean(process.env.LARDER_CACHE);
+  return (
+    [...fromFile, ...fromOptions(options)].some(([name]) => name === 'cache') ||
+    Boolean(process.env.LARDER_CACHE)
+  );
 }
 
-module.exports = { settings, fromText, fromOptions, appDir, configFile, readConfig, namesCache, OPTIONS_VARIABLE, OPTIONS_FILE };
+module.exports = {
+  settings,
+  fromText,
+  fromOptions,
+  appDir,
+  configFile,
+  readConfig,
+  namesCache,
+  OPTIONS_VARIABLE,
+  OPTIONS_FILE,
+};

@@ -81,7 +81,9 @@ const OFFLINE = '__LARDER_OFFLINE';
 /** A build does not wait for a store that is not there. */
 function offline() {
   const { offlineUntil } = state();
-  return (offlineUntil > 0 && offlineUntil > performance.now()) || (building() && process.env[OFFLINE] === '1');
+  return (
+    (offlineUntil > 0 && offlineUntil > performance.now()) || (building() && process.env[OFFLINE] === '1')
+  );
 }
 
 /** Pending writes may end within this after the process was told to exit. */
@@ -123,4 +125,16 @@ function known() {
   return s ? s.known() : 0;
 }
 
-module.exports = { state, reset, sayOnce, outage, recovered, building, offline, store, known, SYMBOL, OFFLINE };
+module.exports = {
+  state,
+  reset,
+  sayOnce,
+  outage,
+  recovered,
+  building,
+  offline,
+  store,
+  known,
+  SYMBOL,
+  OFFLINE,
+};

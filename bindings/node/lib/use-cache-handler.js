@@ -123,7 +123,13 @@ async function keep(key, pendingEntry) {
       revalidate: lifeMs(revalidateS),
       expire: lifeMs(expire),
       tags: [...new Set(tags)],
-      meta: JSON.stringify({ tags, stale: finite(stale), timestamp, expire: finite(expire), revalidate: finite(revalidateS) }),
+      meta: JSON.stringify({
+        tags,
+        stale: finite(stale),
+        timestamp,
+        expire: finite(expire),
+        revalidate: finite(revalidateS),
+      }),
       parts: [bytes],
       names: ['value'],
     });
@@ -157,7 +163,14 @@ async function get(cacheKey, softTags) {
     if (!internals(distDir && path.join(distDir, 'server')).atLeast(16)) return undefined;
     due = -1;
   }
-  return { value: streamOf(/** @type {Buffer} */ (got.parts[0])), tags, stale, timestamp, expire, revalidate: due };
+  return {
+    value: streamOf(/** @type {Buffer} */ (got.parts[0])),
+    tags,
+    stale,
+    timestamp,
+    expire,
+    revalidate: due,
+  };
 }
 
 const useCache = {

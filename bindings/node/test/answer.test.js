@@ -29,20 +29,23 @@ function got(verdict, ageS, revalidate = 600 * SECOND, expire = NaN) {
 /** What IncrementalCache of that version decides for a page: undefined, true, or -1. */
 function judged(n, key, data) {
   const now = performance.timeOrigin + performance.now();
-  let control = n.controls?.get(key) ?? (n.timings?.has(key) ? { revalidate: n.timings.get(key) } : undefined);
+  let control =
+    n.controls?.get(key) ?? (n.timings?.has(key) ? { revalidate: n.timings.get(key) } : undefined);
   if (n.atLeast(16, 4) && data.cacheControl) control = data.cacheControl;
   if (data.lastModified === -1) return -1;
   const lastModified = data.lastModified || now;
   const revalidate = control ? control.revalidate : 1;
   const after = typeof revalidate === 'number' ? revalidate * 1000 + lastModified : false;
-  if (n.atLeast(16, 3) && typeof control?.expire === 'number' && lastModified + control.expire * 1000 < now) return -1;
+  if (n.atLeast(16, 3) && typeof control?.expire === 'number' && lastModified + control.expire * 1000 < now)
+    return -1;
   if (after !== false && after < now) return true;
   if (n.atLeast(16)) {
     for (const tag of answer.headerTags(data.value)) {
       const times = n.tagsManifest.get(tag);
       if (times?.expired <= now && times.expired > lastModified) return -1;
     }
-    for (const tag of answer.headerTags(data.value)) if (n.tagsManifest.get(tag)?.stale > lastModified) return true;
+    for (const tag of answer.headerTags(data.value))
+      if (n.tagsManifest.get(tag)?.stale > lastModified) return true;
   }
   return undefined;
 }
@@ -61,12 +64,20 @@ for (const version of VERSIONS) {
   });
 
   test(`${version}: a stale page is served and refreshed`, () => {
-    for (const value of [page(), page([]), { kind: 'PAGES', html: '', headers: {} }, { kind: 'REDIRECT', props: {} }]) {
+    for (const value of [
+      page(),
+      page([]),
+      { kind: 'PAGES', html: '', headers: {} },
+      { kind: 'REDIRECT', props: {} },
+    ]) {
       for (const revalidate of [600 * SECOND, Infinity, NaN]) {
         for (const expire of [NaN, 86400 * SECOND, 601 * SECOND]) {
           const n = next(version);
           const data = answer.page(n, '/x', value, got(STALE, 30, revalidate, expire));
-          assert.ok(stale(n).includes(judged(n, '/x', data)), `${value.kind} ${revalidate} ${expire}: ${judged(n, '/x', data)}`);
+          assert.ok(
+            stale(n).includes(judged(n, '/x', data)),
+            `${value.kind} ${revalidate} ${expire}: ${judged(n, '/x', data)}`,
+          );
         }
       }
     }
@@ -85,7 +96,12 @@ for (const version of VERSIONS) {
 
   test(`${version}: the times of this process's own table do not make a fresh page stale or gone`, () => {
     const now = Date.now();
-    for (const times of [{ expired: now }, { stale: now }, { stale: now, expired: now - 5 }, { expired: now + 50_000, stale: now }]) {
+    for (const times of [
+      { expired: now },
+      { stale: now },
+      { stale: now, expired: now - 5 },
+      { expired: now + 50_000, stale: now },
+    ]) {
       const n = next(version);
       n.tagsManifest?.set('t', times);
       const data = answer.page(n, '/x', page(), got(FRESH, 20));
@@ -130,7 +146,10 @@ for (const version of VERSIONS) {
         let isStale = age > value.revalidate;
         if (n.atLeast(16)) {
           const times = n.tagsManifest.get('t');
-          assert.ok(!(times?.expired <= Date.now() && times.expired > data.lastModified), 'it would be dropped');
+          assert.ok(
+            !(times?.expired <= Date.now() && times.expired > data.lastModified),
+            'it would be dropped',
+          );
           if (times?.stale > data.lastModified) isStale = true;
         }
         assert.equal(isStale, expected, `${JSON.stringify(own)} ${revalidate} verdict ${g.verdict}`);

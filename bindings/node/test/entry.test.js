@@ -6,7 +6,10 @@ const { encode, decode } = require('../lib/entry.js');
 /** As the store would: parts are other objects, and equal. */
 function through(value) {
   const { meta, parts } = encode(value);
-  return decode(meta, parts.map((p) => (typeof p === 'string' ? p : Buffer.from(p))));
+  return decode(
+    meta,
+    parts.map((p) => (typeof p === 'string' ? p : Buffer.from(p))),
+  );
 }
 
 function same(value) {
@@ -16,8 +19,15 @@ function same(value) {
 test('a page of 16: html, rscData and segments', () => {
   const rscData = Buffer.from('rsc');
   same({
-    kind: 'APP_PAGE', html: '<html>', rscData, headers: { 'x-next-cache-tags': 'a,b', 'set-cookie': ['a', 'b'] }, status: 200,
-    segmentData: new Map([['/_tree', Buffer.from([0, 255])], ['/_full', rscData]]),
+    kind: 'APP_PAGE',
+    html: '<html>',
+    rscData,
+    headers: { 'x-next-cache-tags': 'a,b', 'set-cookie': ['a', 'b'] },
+    status: 200,
+    segmentData: new Map([
+      ['/_tree', Buffer.from([0, 255])],
+      ['/_full', rscData],
+    ]),
   });
 });
 
@@ -69,8 +79,14 @@ test('pageData is one text where it is large', () => {
 
 test('what a later version of Next.js may add comes back', () => {
   same({
-    kind: 'SOMETHING_NEW', list: [1, 'a', null, Buffer.from('b'), new Map([[1, new Map([['k', new Uint8Array([1])]])]])],
-    set: new Set(['a', 2]), date: new Date(5), big: 12345678901234567890n, inf: Infinity, nan: NaN, minus: -Infinity,
+    kind: 'SOMETHING_NEW',
+    list: [1, 'a', null, Buffer.from('b'), new Map([[1, new Map([['k', new Uint8Array([1])]])]])],
+    set: new Set(['a', 2]),
+    date: new Date(5),
+    big: 12345678901234567890n,
+    inf: Infinity,
+    nan: NaN,
+    minus: -Infinity,
     floats: 0.1,
   });
   assert.ok(through({ a: new Uint8Array([1, 2]) }).a.constructor === Uint8Array);
@@ -92,7 +108,11 @@ test('__proto__ is a member like any other', () => {
 });
 
 test('the value is not changed', () => {
-  const value = { html: 'x'.repeat(600), segmentData: new Map([['/_tree', Buffer.from('t')]]), headers: Object.freeze({ a: '1' }) };
+  const value = {
+    html: 'x'.repeat(600),
+    segmentData: new Map([['/_tree', Buffer.from('t')]]),
+    headers: Object.freeze({ a: '1' }),
+  };
   const { segmentData } = value;
   Object.freeze(value);
   encode(value);

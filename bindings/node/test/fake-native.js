@@ -121,8 +121,13 @@ class FakeStore {
       const known = this.epochKnown;
       if (verdict === GONE) return { verdict, known };
       return {
-        verdict, known, epoch: entry.epoch, modified: entry.modified,
-        revalidate: entry.revalidate, expire: entry.expire, meta: entry.meta,
+        verdict,
+        known,
+        epoch: entry.epoch,
+        modified: entry.modified,
+        revalidate: entry.revalidate,
+        expire: entry.expire,
+        meta: entry.meta,
         parts: entry.parts.map((p) => (typeof p === 'string' ? p : Buffer.from(p))),
       };
     });
@@ -164,7 +169,8 @@ class FakeStore {
             mark.expireAt = undefined;
           }
           mark.stale = epoch;
-          if (expireInMs !== Infinity) mark.expireAt = Math.min(mark.expireAt ?? Infinity, this.now() + expireInMs);
+          if (expireInMs !== Infinity)
+            mark.expireAt = Math.min(mark.expireAt ?? Infinity, this.now() + expireInMs);
         }
         data.marks.set(tag, mark);
       }
@@ -206,7 +212,16 @@ class FakeStore {
 
 /** @param {FakeStore} store */
 function fakeNative(store) {
-  return { load: () => ({ version: 'fake' }), open: (settings) => ((store.settings = settings), store), KIND, FLAG, FRESH, STALE, GONE, MISS };
+  return {
+    load: () => ({ version: 'fake' }),
+    open: (settings) => ((store.settings = settings), store),
+    KIND,
+    FLAG,
+    FRESH,
+    STALE,
+    GONE,
+    MISS,
+  };
 }
 
 module.exports = { FakeStore, Table, FileTable, fakeNative, KIND, FLAG, FRESH, STALE, GONE, MISS };

@@ -31,7 +31,13 @@ function dist(t) {
 
 const PAGE = { kind: 'APP_PAGE', isRoutePPREnabled: false, isFallback: false };
 const SET = { cacheControl: { revalidate: 60, expire: 3600 }, isRoutePPREnabled: false, isFallback: false };
-const page = (html, tags = 't') => ({ kind: 'APP_PAGE', html, rscData: Buffer.from('r'), headers: { 'x-next-cache-tags': tags }, status: 200 });
+const page = (html, tags = 't') => ({
+  kind: 'APP_PAGE',
+  html,
+  rscData: Buffer.from('r'),
+  headers: { 'x-next-cache-tags': tags },
+  status: 200,
+});
 
 test('the constructor opens nothing', (t) => {
   const { store } = setup(t);
@@ -178,7 +184,10 @@ test('tags: of the header, of ctx, of the value; and the path of a pages-router 
   assert.deepEqual(tagsOf({ kind: 'PAGES' }, '/index/index'), ['_N_T_/index', '_N_T_/']);
   assert.deepEqual(tagsOf({ kind: 'REDIRECT' }, '/m'), ['_N_T_/m']);
   assert.deepEqual(tagsOf({ kind: 'PAGE', headers: {} }, '/en/m'), ['_N_T_/en/m']);
-  assert.deepEqual(tagsOf({ kind: 'PAGE', headers: { 'x-next-cache-tags': 'a,_N_T_/layout' } }, '/m'), ['a', '_N_T_/layout']);
+  assert.deepEqual(tagsOf({ kind: 'PAGE', headers: { 'x-next-cache-tags': 'a,_N_T_/layout' } }, '/m'), [
+    'a',
+    '_N_T_/layout',
+  ]);
   assert.deepEqual(tagsOf({ kind: 'APP_ROUTE', headers: {} }, '/m'), []);
 });
 
@@ -200,8 +209,15 @@ test('the names that 14 uses', async (t) => {
   await h.get('k', { kindHint: 'fetch', tags: [] });
   await h.get('/x', { kindHint: 'app' });
   await h.get('/p', { kindHint: 'pages' });
-  assert.deepEqual(store.calls.map(([, kind]) => kind), [KIND.FETCH, KIND.PAGE, KIND.PAGE]);
-  await h.set('/x', { kind: 'ROUTE', body: Buffer.from('b'), status: 200, headers: {} }, { revalidate: false });
+  assert.deepEqual(
+    store.calls.map(([, kind]) => kind),
+    [KIND.FETCH, KIND.PAGE, KIND.PAGE],
+  );
+  await h.set(
+    '/x',
+    { kind: 'ROUTE', body: Buffer.from('b'), status: 200, headers: {} },
+    { revalidate: false },
+  );
   const put = store.calls.at(-1)[1];
   assert.equal(put.revalidate, Infinity);
   assert.ok(Number.isNaN(put.expire));
@@ -210,7 +226,14 @@ test('the names that 14 uses', async (t) => {
 test('images: their own kind, and one note', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t), revalidatedTags: [], _requestHeaders: {} });
-  const value = { kind: 'IMAGE', buffer: Buffer.from([1, 2]), etag: 'e', upstreamEtag: 'u', extension: 'webp', revalidate: 60 };
+  const value = {
+    kind: 'IMAGE',
+    buffer: Buffer.from([1, 2]),
+    etag: 'e',
+    upstreamEtag: 'u',
+    extension: 'webp',
+    revalidate: 60,
+  };
   assert.equal(await h.get('hash', { kind: 'IMAGE', isFallback: false }), null);
   await h.set('hash', value, { kind: 'IMAGE', cacheControl: { revalidate: 60, expire: undefined } });
   for (let i = 0; i < 3; i++) assert.deepEqual((await h.get('hash', { kind: 'IMAGE' })).value, value);
@@ -230,7 +253,8 @@ test('a value of another kind than was asked for is a miss: Next.js would throw'
   await h.set('p', page('p'), SET);
   const { store } = state();
   const real = store.get.bind(store);
-  store.get = (kind, build, key, ...rest) => real(kind === KIND.FETCH ? KIND.PAGE : KIND.FETCH, build, key, ...rest);
+  store.get = (kind, build, key, ...rest) =>
+    real(kind === KIND.FETCH ? KIND.PAGE : KIND.FETCH, build, key, ...rest);
   assert.equal(await h.get('k', PAGE), null);
   assert.equal(await h.get('p', { kind: 'FETCH', tags: [] }), null);
 });
@@ -270,14 +294,33 @@ test('whatever is thrown below, get answers and set ends', async (t) => {
   store.put = () => Promise.reject(new Error('broken'));
   assert.equal(await h.get('/x', PAGE), null);
   await h.set('/x', page('p'), SET);
-  await h.set('/x', { get kind() { throw new Error('odd'); } }, SET);
+  await h.set(
+    '/x',
+    {
+      get kind() {
+        throw new Error('odd');
+      },
+    },
+    SET,
+  );
   assert.ok(warned.length >= 1);
 });
 
 test('an entry that cannot be read back is a miss', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t), dev: true });
-  await store.put({ key: '/x', build: 'development', kind: 1, epoch: 1, modified: 1, revalidate: NaN, expire: NaN, tags: [], meta: '{"html":{"$p":7}}', parts: [] });
+  await store.put({
+    key: '/x',
+    build: 'development',
+    kind: 1,
+    epoch: 1,
+    modified: 1,
+    revalidate: NaN,
+    expire: NaN,
+    tags: [],
+    meta: '{"html":{"$p":7}}',
+    parts: [],
+  });
   assert.equal(await h.get('/x', PAGE), null);
 });
 
@@ -298,7 +341,12 @@ test('no native module: misses, said once, nothing else', async (t) => {
 
 test('a wrong configuration: said once, then misses', async (t) => {
   const { warned } = setup(t);
-  state().native = { load: () => ({}), open: () => { throw new Error("unknown setting 'bukcet'"); } };
+  state().native = {
+    load: () => ({}),
+    open: () => {
+      throw new Error("unknown setting 'bukcet'");
+    },
+  };
   const h = new LarderHandler({ serverDistDir: dist(t) });
   await h.get('/x', PAGE);
   await h.get('/x', PAGE);
@@ -356,7 +404,11 @@ test('revalidateTag of nothing does nothing; it never rejects', async (t) => {
 test('equal calls of one turn are one; a later one is its own', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({});
-  await Promise.all([h.revalidateTag(['a', 'b']), h.revalidateTag(['b', 'a']), h.revalidateTag(['a', 'b'], { expire: 5 })]);
+  await Promise.all([
+    h.revalidateTag(['a', 'b']),
+    h.revalidateTag(['b', 'a']),
+    h.revalidateTag(['a', 'b'], { expire: 5 }),
+  ]);
   assert.equal(store.calls.length, 2);
   await h.revalidateTag(['a', 'b']);
   assert.equal(store.calls.length, 3);
@@ -399,7 +451,10 @@ test('a revalidation that failed is tried again until it succeeds, with what is 
   await tick(60_000);
   assert.equal(store.calls.length, 3);
   assert.equal(state().retries.size, 0);
-  assert.deepEqual(warned.map((line) => line.slice(0, 20)), ['larder: revalidating', 'larder: revalidating']);
+  assert.deepEqual(
+    warned.map((line) => line.slice(0, 20)),
+    ['larder: revalidating', 'larder: revalidating'],
+  );
 });
 
 test('what can never succeed is not tried again', async (t) => {

@@ -27,7 +27,10 @@ test('with two gets under way a set takes the smallest epoch and removes the lar
 test('no order of sets stores more than the smallest epoch under way', () => {
   const { notes } = clock();
   for (const epoch of [9, 7, 8]) notes.add('k', epoch, epoch);
-  assert.deepEqual([1, 2, 3].map(() => notes.take('k').epoch), [7, 7, 7]);
+  assert.deepEqual(
+    [1, 2, 3].map(() => notes.take('k').epoch),
+    [7, 7, 7],
+  );
 });
 
 test('the time of an entry is the latest get, not the oldest', () => {

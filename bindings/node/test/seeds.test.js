@@ -33,7 +33,12 @@ function build(t, { files, routes = {}, dynamicRoutes = {}, epoch = 1, at = BEGA
   const table = new Table();
   const store = new FakeStore({ table });
   state().native = fakeNative(store);
-  return { dist, store, table, handler: () => new LarderHandler({ serverDistDir: path.join(dist, 'server') }) };
+  return {
+    dist,
+    store,
+    table,
+    handler: () => new LarderHandler({ serverDistDir: path.join(dist, 'server') }),
+  };
 }
 
 const HEADERS = { 'x-next-cache-tags': 't,_N_T_/isr' };
@@ -41,7 +46,10 @@ const app16 = (key) => ({
   'server/app/isr.html': '<html>é',
   'server/app/isr.rsc': 'rsc',
   'server/app/isr.meta': {
-    headers: HEADERS, status: 200, segmentPaths: ['/_tree', '/_full', '/gone'], routeCache: { key, isFallback: false },
+    headers: HEADERS,
+    status: 200,
+    segmentPaths: ['/_tree', '/_full', '/gone'],
+    routeCache: { key, isFallback: false },
   },
   'server/app/isr.segments/_tree.segment.rsc': 'tree',
   'server/app/isr.segments/_full.segment.rsc': 'rsc',
@@ -73,7 +81,11 @@ test('it is put into the store, only where nothing is, with the epoch of the bui
   assert.deepEqual(put.tags, ['t', '_N_T_/isr']);
   const n = store.calls.length;
   await handler().get(KEY, APP);
-  assert.deepEqual(store.calls.slice(n).map(([m]) => m), ['get'], 'the next one is a hit');
+  assert.deepEqual(
+    store.calls.slice(n).map(([m]) => m),
+    ['get'],
+    'the next one is a hit',
+  );
 });
 
 test('a revalidation since the build makes it useless', async (t) => {
@@ -96,7 +108,18 @@ test('newer content in the store is never rolled back', async (t) => {
     // Another process stores while this one reads its files.
     if (method !== 'check') return;
     store.before = null;
-    await store.put({ key: KEY, build: 'b', kind: 1, epoch: 1, modified: 5, revalidate: NaN, expire: NaN, tags: [], meta: '{"html":"new"}', parts: [] });
+    await store.put({
+      key: KEY,
+      build: 'b',
+      kind: 1,
+      epoch: 1,
+      modified: 5,
+      revalidate: NaN,
+      expire: NaN,
+      tags: [],
+      meta: '{"html":"new"}',
+      parts: [],
+    });
   };
   await h.get(KEY, APP);
   await null;
@@ -111,28 +134,44 @@ test('a gone entry is not answered with a seed', async (t) => {
 });
 
 test('an output older than its record was rendered by another build: epoch 0', async (t) => {
-  const { handler, store } = build(t, { files: app16(KEY), routes: ROUTES, epoch: 7, at: Date.now() + 60_000 });
+  const { handler, store } = build(t, {
+    files: app16(KEY),
+    routes: ROUTES,
+    epoch: 7,
+    at: Date.now() + 60_000,
+  });
   await handler().get(KEY, APP);
   assert.deepEqual(store.calls.find(([m]) => m === 'check').slice(1), [['t', '_N_T_/isr'], 0]);
 });
 
 test('of several processes of one build the smallest epoch counts, of an earlier build none', async (t) => {
-  const lines = [{ build: 1, epoch: 1, at: 1 }, { build: 2, epoch: 9, at: 2 }, { build: 2, epoch: 8, at: 3 }];
+  const lines = [
+    { build: 1, epoch: 1, at: 1 },
+    { build: 2, epoch: 9, at: 2 },
+    { build: 2, epoch: 8, at: 3 },
+  ];
   const { handler, store } = build(t, {
-    files: { ...app16(KEY), 'cache/larder-build.json': lines.map((l) => JSON.stringify(l)).join('\n') }, routes: ROUTES,
+    files: { ...app16(KEY), 'cache/larder-build.json': lines.map((l) => JSON.stringify(l)).join('\n') },
+    routes: ROUTES,
   });
   await handler().get(KEY, APP);
   assert.equal(store.calls.find(([m]) => m === 'check')[2], 8);
 });
 
 test('no record: epoch 0', async (t) => {
-  const { handler, store } = build(t, { files: { ...app16(KEY), 'cache/larder-build.json': 'not JSON' }, routes: ROUTES });
+  const { handler, store } = build(t, {
+    files: { ...app16(KEY), 'cache/larder-build.json': 'not JSON' },
+    routes: ROUTES,
+  });
   await handler().get(KEY, APP);
   assert.equal(store.calls.find(([m]) => m === 'check')[2], 0);
 });
 
 test('the file of a path may be another route: its key decides', async (t) => {
-  const { handler } = build(t, { files: app16(`/route-cache/APP_PAGE/${'b'.repeat(64)}/$/isr`), routes: ROUTES });
+  const { handler } = build(t, {
+    files: app16(`/route-cache/APP_PAGE/${'b'.repeat(64)}/$/isr`),
+    routes: ROUTES,
+  });
   assert.equal(await handler().get(KEY, APP), null);
   assert.equal(await handler().get(`/route-cache/PAGES/${SHA}/$/isr`, APP), null);
 });
@@ -140,24 +179,45 @@ test('the file of a path may be another route: its key decides', async (t) => {
 test('what was not prerendered is not looked for', async (t) => {
   const { handler, store } = build(t, { files: app16(KEY), routes: {} });
   assert.equal(await handler().get(KEY, APP), null);
-  assert.deepEqual(store.calls.map(([m]) => m), ['get']);
+  assert.deepEqual(
+    store.calls.map(([m]) => m),
+    ['get'],
+  );
 });
 
 test('keys that would lead out of the output find nothing', async (t) => {
-  const names = ['/../../secret', '/a/../../../secret', '/..', '/\0', '//../../secret', '/constructor', '/__proto__'];
+  const names = [
+    '/../../secret',
+    '/a/../../../secret',
+    '/..',
+    '/\0',
+    '//../../secret',
+    '/constructor',
+    '/__proto__',
+  ];
   const routes = Object.fromEntries(names.map((name) => [name, { initialRevalidateSeconds: false }]));
   const { dist, handler } = build(t, { files: {}, routes });
   for (const ext of ['html', 'rsc', 'body', 'json']) fs.writeFileSync(path.join(dist, `secret.${ext}`), '{}');
   fs.writeFileSync(path.join(dist, 'secret.meta'), '{}');
   for (const name of names) {
-    for (const ctx of [APP, { kind: 'PAGES' }, { kind: 'APP_ROUTE' }, { kindHint: 'app' }, { kindHint: 'pages' }]) {
+    for (const ctx of [
+      APP,
+      { kind: 'PAGES' },
+      { kind: 'APP_ROUTE' },
+      { kindHint: 'app' },
+      { kindHint: 'pages' },
+    ]) {
       assert.equal(await handler().get(name, ctx), null, `${name} ${JSON.stringify(ctx)}`);
     }
   }
 });
 
 test('15 before scoped keys: plain paths, root as /index', async (t) => {
-  const files = { 'server/app/index.html': 'home', 'server/app/index.rsc': 'r', 'server/app/index.meta': { headers: HEADERS } };
+  const files = {
+    'server/app/index.html': 'home',
+    'server/app/index.rsc': 'r',
+    'server/app/index.meta': { headers: HEADERS },
+  };
   const { handler } = build(t, { files, routes: { '/': { initialRevalidateSeconds: false } } });
   const { value, cacheControl } = await handler().get('/index', APP);
   assert.equal(value.html, 'home');
@@ -168,7 +228,10 @@ test('15 before scoped keys: plain paths, root as /index', async (t) => {
 test('a route handler: bytes', async (t) => {
   const body = Buffer.from([0, 255, 10]);
   const key = `/route-cache/APP_ROUTE/${SHA}/$/api`;
-  const files = { 'server/app/api.body': body, 'server/app/api.meta': { headers: HEADERS, status: 200, routeCache: { key } } };
+  const files = {
+    'server/app/api.body': body,
+    'server/app/api.meta': { headers: HEADERS, status: 200, routeCache: { key } },
+  };
   const { handler } = build(t, { files, routes: { '/api': { initialRevalidateSeconds: 60 } } });
   const { value } = await handler().get(key, { kind: 'APP_ROUTE', isFallback: false });
   assert.deepEqual(value, { kind: 'APP_ROUTE', body, headers: HEADERS, status: 200 });
@@ -176,7 +239,11 @@ test('a route handler: bytes', async (t) => {
 
 test('a page of the pages router', async (t) => {
   const key = `/route-cache/PAGES/${SHA}/$/p`;
-  const files = { 'server/pages/p.html': 'h', 'server/pages/p.json': { pageProps: { a: 1 } }, 'server/pages/p.meta': { routeCache: { key } } };
+  const files = {
+    'server/pages/p.html': 'h',
+    'server/pages/p.json': { pageProps: { a: 1 } },
+    'server/pages/p.meta': { routeCache: { key } },
+  };
   const { handler, store } = build(t, { files, routes: { '/p': { initialRevalidateSeconds: 60 } } });
   const { value } = await handler().get(key, { kind: 'PAGES', isFallback: false });
   assert.deepEqual(value.pageData, { pageProps: { a: 1 } });
@@ -191,7 +258,10 @@ test('the shell of a partially prerendered route: no rscData, under its pattern'
     'server/app/post/[id].html': 'shell',
     'server/app/post/[id].meta': { headers: {}, postponed: 'state', routeCache: { key, isFallback: true } },
   };
-  const { handler } = build(t, { files, dynamicRoutes: { '/post/[id]': { fallbackRevalidate: 900, fallbackExpire: 9000 } } });
+  const { handler } = build(t, {
+    files,
+    dynamicRoutes: { '/post/[id]': { fallbackRevalidate: 900, fallbackExpire: 9000 } },
+  });
   const shell = await handler().get(key, { kind: 'APP_PAGE', isRoutePPREnabled: true, isFallback: true });
   assert.equal(shell.value.postponed, 'state');
   assert.equal(shell.value.rscData, undefined);
@@ -200,11 +270,19 @@ test('the shell of a partially prerendered route: no rscData, under its pattern'
 
 test('14: app and pages, text for RSC, "ROUTE" and "PAGE"', async (t) => {
   const files = {
-    'server/app/isr.html': 'h', 'server/app/isr.rsc': 'rsc', 'server/app/isr.meta': { headers: HEADERS },
-    'server/app/api.body': 'b', 'server/app/api.meta': { headers: HEADERS, status: 200 },
-    'server/pages/p.html': 'p', 'server/pages/p.json': { pageProps: {} },
+    'server/app/isr.html': 'h',
+    'server/app/isr.rsc': 'rsc',
+    'server/app/isr.meta': { headers: HEADERS },
+    'server/app/api.body': 'b',
+    'server/app/api.meta': { headers: HEADERS, status: 200 },
+    'server/pages/p.html': 'p',
+    'server/pages/p.json': { pageProps: {} },
   };
-  const routes = { '/isr': { initialRevalidateSeconds: 60 }, '/api': { initialRevalidateSeconds: 60 }, '/p': { initialRevalidateSeconds: 60 } };
+  const routes = {
+    '/isr': { initialRevalidateSeconds: 60 },
+    '/api': { initialRevalidateSeconds: 60 },
+    '/p': { initialRevalidateSeconds: 60 },
+  };
   const { handler } = build(t, { files, routes });
   const app = (await handler().get('/isr', { kindHint: 'app' })).value;
   assert.deepEqual([app.kind, app.html, app.pageData], ['PAGE', 'h', 'rsc']);

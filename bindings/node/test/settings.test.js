@@ -28,7 +28,14 @@ test('JSON that is right is what JSON.parse makes of it', () => {
     if (value instanceof Map) return Object.fromEntries([...value].map(([k, v]) => [k, plain(v)]));
     return Array.isArray(value) ? value.map(plain) : value;
   };
-  for (const text of ['{}', '[]', ' {"a" : [1, -2.5e3, true, null, "x\\n\\u00e9\\ud83d\\ude00"], "b":{"c":{}}}\n', '\ufeff{"a":1}', '"a"', '0']) {
+  for (const text of [
+    '{}',
+    '[]',
+    ' {"a" : [1, -2.5e3, true, null, "x\\n\\u00e9\\ud83d\\ude00"], "b":{"c":{}}}\n',
+    '\ufeff{"a":1}',
+    '"a"',
+    '0',
+  ]) {
     assert.deepEqual(plain(parse(text)), JSON.parse(text.replace(/^\ufeff/, '')), text);
   }
 });
@@ -49,16 +56,20 @@ test('JSON that is wrong is refused, with the line', () => {
     ['{"a":"\n"}', 1, /is not JSON/],
     ['['.repeat(200), 1, /too deep/],
   ]) {
-    assert.throws(() => parse(text), (error) => {
-      assert.equal(error.line, line, text);
-      assert.match(error.message, message);
-      return true;
-    });
+    assert.throws(
+      () => parse(text),
+      (error) => {
+        assert.equal(error.line, line, text);
+        assert.match(error.message, message);
+        return true;
+      },
+    );
   }
 });
 
 test('larder.json becomes settings, each with its line', () => {
-  const text = '{\n  "namespace": "shop",\n  "cache": {\n    "driver": "s3",\n    "bucket": "b",\n    "path-style": true\n  },\n  "tags": "redis://host",\n  "nodes": ["a", "b"],\n  "none": null\n}\n';
+  const text =
+    '{\n  "namespace": "shop",\n  "cache": {\n    "driver": "s3",\n    "bucket": "b",\n    "path-style": true\n  },\n  "tags": "redis://host",\n  "nodes": ["a", "b"],\n  "none": null\n}\n';
   assert.deepEqual(fromText(text, 'larder.json'), [
     ['namespace', 'shop', 'larder.json:2'],
     ['cache', 's3', 'larder.json:4'],
@@ -71,24 +82,33 @@ test('larder.json becomes settings, each with its line', () => {
 
 test('mistakes in larder.json name file and line', () => {
   assert.throws(() => fromText('{\n"a": }', 'larder.json'), /^Error: larder\.json:2: a value expected/);
-  assert.throws(() => fromText('{\n"cache": {"bucket": 1}}', 'larder.json'), /larder\.json:2: "cache" needs "driver"/);
+  assert.throws(
+    () => fromText('{\n"cache": {"bucket": 1}}', 'larder.json'),
+    /larder\.json:2: "cache" needs "driver"/,
+  );
   assert.throws(() => fromText('{"x": {}}', 'larder.json'), /larder\.json:1: "x" takes no object/);
   assert.throws(() => fromText('[]', 'larder.json'), /an object was expected/);
 });
 
 test('options of withLarder() that are its own are no settings', () => {
-  assert.deepEqual(fromOptions({ cache: 'memory:', useCache: true, images: false, config: 'x', 'get-deadline': '1s' }), [
-    ['cache', 'memory:', 'withLarder()'],
-    ['get-deadline', '1s', 'withLarder()'],
-  ]);
+  assert.deepEqual(
+    fromOptions({ cache: 'memory:', useCache: true, images: false, config: 'x', 'get-deadline': '1s' }),
+    [
+      ['cache', 'memory:', 'withLarder()'],
+      ['get-deadline', '1s', 'withLarder()'],
+    ],
+  );
 });
 
 test('nothing configured: files in .next/cache/larder, by absolute path', (t) => {
   const dir = app(t);
-  assert.deepEqual(settings(path.join(dir, '.next')).map(([name, value]) => [name, value]), [
-    ['cache', 'fs'],
-    ['cache.url', path.join(dir, '.next/cache/larder')],
-  ]);
+  assert.deepEqual(
+    settings(path.join(dir, '.next')).map(([name, value]) => [name, value]),
+    [
+      ['cache', 'fs'],
+      ['cache.url', path.join(dir, '.next/cache/larder')],
+    ],
+  );
 });
 
 test('larder.json comes before the options, which win', (t) => {

@@ -30,11 +30,17 @@ function entry(text, options = {}) {
   return {
     value: new ReadableStream({
       start(controller) {
-        for (const chunk of chunks) controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
+        for (const chunk of chunks)
+          controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
         controller.close();
       },
     }),
-    tags: ['t'], stale: 30, timestamp: now(), expire: 3600, revalidate: 60, ...options,
+    tags: ['t'],
+    stale: 30,
+    timestamp: now(),
+    expire: 3600,
+    revalidate: 60,
+    ...options,
   };
 }
 
@@ -175,13 +181,18 @@ test('but not for ever', async (t) => {
 test('a rendering that fails, at once or half-way, stores nothing and throws nothing', async (t) => {
   const store = setup(t);
   await useCache.set('a', Promise.reject(new Error('failed')));
-  await useCache.set('b', Promise.resolve(entry('x', {
-    value: new ReadableStream({
-      pull(controller) {
-        controller.error(new Error('half-way'));
-      },
-    }),
-  })));
+  await useCache.set(
+    'b',
+    Promise.resolve(
+      entry('x', {
+        value: new ReadableStream({
+          pull(controller) {
+            controller.error(new Error('half-way'));
+          },
+        }),
+      }),
+    ),
+  );
   assert.ok(!store.calls.some(([m]) => m === 'put'));
   assert.equal(await useCache.get('a', []), undefined);
 });

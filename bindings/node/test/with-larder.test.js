@@ -13,7 +13,11 @@ const HOME = path.join(__dirname, '..');
 function inApp(t, version, code, { files = {}, args = ['start'], env = {} } = {}) {
   const dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'larder-config-')));
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  const all = { 'package.json': '{}', 'node_modules/next/package.json': JSON.stringify({ version }), ...files };
+  const all = {
+    'package.json': '{}',
+    'node_modules/next/package.json': JSON.stringify({ version }),
+    ...files,
+  };
   for (const [name, text] of Object.entries(all)) {
     fs.mkdirSync(path.dirname(path.join(dir, name)), { recursive: true });
     fs.writeFileSync(path.join(dir, name), text);
@@ -29,8 +33,13 @@ function inApp(t, version, code, { files = {}, args = ['start'], env = {} } = {}
       .catch((error) => { process.stdout.write(JSON.stringify({ threw: error.message })); });`;
   fs.writeFileSync(path.join(dir, 'program.js'), program);
   const clean = { ...process.env, ...env };
-  for (const name of Object.keys(clean)) if (/^(__)?LARDER_/.test(name) || name === 'NEXT_PHASE') delete clean[name];
-  const out = execFileSync(process.execPath, ['program.js', ...args], { cwd: dir, env: { ...clean, ...env }, encoding: 'utf8' });
+  for (const name of Object.keys(clean))
+    if (/^(__)?LARDER_/.test(name) || name === 'NEXT_PHASE') delete clean[name];
+  const out = execFileSync(process.execPath, ['program.js', ...args], {
+    cwd: dir,
+    env: { ...clean, ...env },
+    encoding: 'utf8',
+  });
   return { dir, out: JSON.parse(out) };
 }
 
@@ -38,7 +47,11 @@ const NEXT = path.join(HOME, 'lib/next.js');
 const USE = path.join(HOME, 'lib/use-cache.js');
 
 test('16: the handler, images, traced files; the rest as it was', (t) => {
-  const { out } = inApp(t, '16.4.6', 'return withLarder({ reactStrictMode: true, images: { formats: ["image/webp"] } })');
+  const { out } = inApp(
+    t,
+    '16.4.6',
+    'return withLarder({ reactStrictMode: true, images: { formats: ["image/webp"] } })',
+  );
   assert.equal(out.cacheHandler, NEXT);
   assert.equal(out.reactStrictMode, true);
   assert.deepEqual(out.images, { customCacheHandler: true, formats: ['image/webp'] });
@@ -52,24 +65,39 @@ test('16 with use cache', (t) => {
   const { out } = inApp(t, '16.4.6', 'return withLarder({ cacheComponents: true }, { useCache: true })');
   assert.deepEqual(out.cacheHandlers, { default: USE, remote: USE });
   assert.equal(out.cacheMaxMemorySize, 0);
-  const some = inApp(t, '16.4.6', 'return withLarder({ cacheHandlers: { default: "/own.js" } }, { useCache: ["default", "sessions"] })').out;
+  const some = inApp(
+    t,
+    '16.4.6',
+    'return withLarder({ cacheHandlers: { default: "/own.js" } }, { useCache: ["default", "sessions"] })',
+  ).out;
   assert.deepEqual(some.cacheHandlers, { default: '/own.js', sessions: USE }, 'what is set wins');
 });
 
 test('16.1 and images: false: no image handler', (t) => {
   assert.equal(inApp(t, '16.1.7', 'return withLarder({})').out.images, undefined);
   assert.equal(inApp(t, '16.4.6', 'return withLarder({}, { images: false })').out.images, undefined);
-  assert.deepEqual(inApp(t, '16.4.6', 'return withLarder({ images: { customCacheHandler: false } })').out.images, { customCacheHandler: false });
+  assert.deepEqual(
+    inApp(t, '16.4.6', 'return withLarder({ images: { customCacheHandler: false } })').out.images,
+    { customCacheHandler: false },
+  );
 });
 
 test('15.5: cacheHandlers are experimental', (t) => {
-  const { out } = inApp(t, '15.5.29', 'return withLarder({ experimental: { useCache: true } }, { useCache: "default" })');
+  const { out } = inApp(
+    t,
+    '15.5.29',
+    'return withLarder({ experimental: { useCache: true } }, { useCache: "default" })',
+  );
   assert.deepEqual(out.experimental, { useCache: true, cacheHandlers: { default: USE } });
   assert.ok(out.outputFileTracingIncludes['/*'].length > 0);
 });
 
 test('14: tracing is experimental, and there is no use cache', (t) => {
-  const { out } = inApp(t, '14.2.35', 'return withLarder({ experimental: { outputFileTracingIncludes: { "/*": ["a"], "/x": ["b"] } } }, { useCache: true })');
+  const { out } = inApp(
+    t,
+    '14.2.35',
+    'return withLarder({ experimental: { outputFileTracingIncludes: { "/*": ["a"], "/x": ["b"] } } }, { useCache: true })',
+  );
   const includes = out.experimental.outputFileTracingIncludes;
   assert.equal(includes['/*'][0], 'a');
   assert.deepEqual(includes['/x'], ['b']);
@@ -85,44 +113,70 @@ test('14.0: under its old name', (t) => {
 });
 
 test('import { withLarder } works', (t) => {
-  const { out } = inApp(t, '16.4.6', `const m = await import(${JSON.stringify(path.join(HOME, 'lib/index.js'))}); return Object.keys(m).sort()`);
+  const { out } = inApp(
+    t,
+    '16.4.6',
+    `const m = await import(${JSON.stringify(path.join(HOME, 'lib/index.js'))}); return Object.keys(m).sort()`,
+  );
   for (const name of ['openStore', 'revalidateTag', 'withLarder']) assert.ok(out.includes(name), name);
 });
 
 test('a config that is a function stays one', (t) => {
-  const { out } = inApp(t, '16.4.6', `
+  const { out } = inApp(
+    t,
+    '16.4.6',
+    `
     const config = withLarder(async (phase, { defaultConfig }) => ({ env: { phase, d: defaultConfig } }));
-    return config('phase-production-server', { defaultConfig: 'default' });`);
+    return config('phase-production-server', { defaultConfig: 'default' });`,
+  );
   assert.deepEqual(out.env, { phase: 'phase-production-server', d: 'default' });
   assert.equal(out.cacheHandler, NEXT);
 });
 
 test('what was given is not changed', (t) => {
-  const { out } = inApp(t, '14.2.35', 'const c = { experimental: {}, images: {} }; withLarder(c, { useCache: true }); return c');
+  const { out } = inApp(
+    t,
+    '14.2.35',
+    'const c = { experimental: {}, images: {} }; withLarder(c, { useCache: true }); return c',
+  );
   assert.deepEqual(out, { experimental: {}, images: {} });
 });
 
 test('a mistake in larder.json stops the build, with file and line', (t) => {
   const files = { 'larder.json': '{\n  "cache": fs\n}' };
-  assert.match(inApp(t, '16.4.6', 'return withLarder({})', { files }).out.threw, /^larder\.json:2: fs is not JSON$/);
+  assert.match(
+    inApp(t, '16.4.6', 'return withLarder({})', { files }).out.threw,
+    /^larder\.json:2: fs is not JSON$/,
+  );
 });
 
 test('larder.json is traced', (t) => {
-  const { out } = inApp(t, '16.4.6', 'return withLarder({})', { files: { 'larder.json': '{"cache":"memory:"}' } });
+  const { out } = inApp(t, '16.4.6', 'return withLarder({})', {
+    files: { 'larder.json': '{"cache":"memory:"}' },
+  });
   assert.ok(out.outputFileTracingIncludes['/*'].includes('./larder.json'));
 });
 
 test('a build records the epoch and its options before anything is rendered', (t) => {
   const begin = Date.now();
-  const { dir } = inApp(t, '16.4.6', 'store.table.data.epoch = 42; withLarder({ distDir: "out" }, { namespace: "shop" })', { args: ['build'] });
+  const { dir } = inApp(
+    t,
+    '16.4.6',
+    'store.table.data.epoch = 42; withLarder({ distDir: "out" }, { namespace: "shop" })',
+    { args: ['build'] },
+  );
   const record = JSON.parse(fs.readFileSync(path.join(dir, 'out/cache/larder-build.json'), 'utf8'));
   assert.equal(record.epoch, 42);
   assert.ok(record.at >= begin && record.at <= Date.now());
-  assert.deepEqual(JSON.parse(fs.readFileSync(path.join(dir, 'out/cache/larder-options.json'), 'utf8')), { namespace: 'shop' });
+  assert.deepEqual(JSON.parse(fs.readFileSync(path.join(dir, 'out/cache/larder-options.json'), 'utf8')), {
+    namespace: 'shop',
+  });
 });
 
 test('a function is told that it is a build', (t) => {
-  const { dir } = inApp(t, '16.4.6', 'await withLarder(() => ({}))("phase-production-build", {})', { args: [] });
+  const { dir } = inApp(t, '16.4.6', 'await withLarder(() => ({}))("phase-production-build", {})', {
+    args: [],
+  });
   assert.ok(fs.existsSync(path.join(dir, '.next/cache/larder-build.json')));
 });
 
@@ -134,60 +188,85 @@ test('neither a server nor a process that a build started records', (t) => {
 });
 
 test('a store that does not answer: 0, after a moment, and the build goes on', (t) => {
-  const { dir, out } = inApp(t, '16.4.6', `
+  const { dir, out } = inApp(
+    t,
+    '16.4.6',
+    `
     store.check = store.epoch = () => new Promise(() => {});
     const waited = [];
     store.drain = (ms) => { waited.push(ms); return false; };
     withLarder({});
-    return [waited, process.env.__LARDER_OFFLINE];`, { args: ['build'] });
+    return [waited, process.env.__LARDER_OFFLINE];`,
+    { args: ['build'] },
+  );
   assert.deepEqual(out, [[500], '1'], 'what it may wait at most, once');
   assert.equal(JSON.parse(fs.readFileSync(path.join(dir, '.next/cache/larder-build.json'), 'utf8')).epoch, 0);
 });
 
 test('the standalone output gets the epoch, and the marks of the default store', (t) => {
-  const { dir } = inApp(t, '16.4.6', `
+  const { dir } = inApp(
+    t,
+    '16.4.6',
+    `
     const fs = require('node:fs');
     withLarder({ output: 'standalone' });
     for (const d of ['.next/cache/larder', '.next/standalone/deep/' + require('node:path').basename(process.cwd()) + '/.next']) fs.mkdirSync(d, { recursive: true });
     fs.writeFileSync('.next/standalone/deep/' + require('node:path').basename(process.cwd()) + '/.next/BUILD_ID', 'b');
-    fs.writeFileSync('.next/cache/larder/marks', 'm');`, { args: ['build'] });
+    fs.writeFileSync('.next/cache/larder/marks', 'm');`,
+    { args: ['build'] },
+  );
   // "deep" is no folder above the application, so it is not where the application lies.
   assert.ok(!fs.existsSync(path.join(dir, '.next/standalone/deep', path.basename(dir), '.next/cache')));
 
-  const app = inApp(t, '16.4.6', `
+  const app = inApp(
+    t,
+    '16.4.6',
+    `
     const fs = require('node:fs'), path = require('node:path');
     withLarder({ output: 'standalone' });
     const at = path.join('.next/standalone', path.basename(process.cwd()), '.next');
     fs.mkdirSync('.next/cache/larder', { recursive: true });
     fs.mkdirSync(at, { recursive: true });
     fs.writeFileSync(path.join(at, 'BUILD_ID'), 'b');
-    fs.writeFileSync('.next/cache/larder/marks', 'm');`, { args: ['build'] }).dir;
+    fs.writeFileSync('.next/cache/larder/marks', 'm');`,
+    { args: ['build'] },
+  ).dir;
   const cache = path.join(app, '.next/standalone', path.basename(app), '.next/cache');
   assert.deepEqual(fs.readdirSync(cache).sort(), ['larder', 'larder-build.json', 'larder-options.json']);
   assert.deepEqual(fs.readdirSync(path.join(cache, 'larder')), ['marks']);
 });
 
 test('a build without withLarder(): the first handler of each process records', (t) => {
-  const { dir } = inApp(t, '16.4.6', `
+  const { dir } = inApp(
+    t,
+    '16.4.6',
+    `
     const Handler = require(${JSON.stringify(NEXT)});
     store.table.data.epoch = 7;
     const serverDistDir = require('node:path').resolve('.next/server');
     new Handler({ serverDistDir });
     store.table.data.epoch = 8;
-    new Handler({ serverDistDir });`, { env: { NEXT_PHASE: 'phase-production-build', IS_NEXT_WORKER: 'true' } });
+    new Handler({ serverDistDir });`,
+    { env: { NEXT_PHASE: 'phase-production-build', IS_NEXT_WORKER: 'true' } },
+  );
   const lines = fs.readFileSync(path.join(dir, '.next/cache/larder-build.json'), 'utf8').trim().split('\n');
   assert.equal(lines.length, 1);
   assert.equal(JSON.parse(lines[0]).epoch, 7);
 });
 
 test('the edge runtime gets handlers that touch nothing', (t) => {
-  const { out } = inApp(t, '16.4.6', `
+  const { out } = inApp(
+    t,
+    '16.4.6',
+    `
     const before = Object.keys(require.cache).length;
     const H = require(${JSON.stringify(NEXT)});
     const u = require(${JSON.stringify(USE)});
     const h = new H({});
     await h.set('k', {}, {}); await h.revalidateTag(['t']); h.resetRequestCache();
     return { get: await h.get('k'), use: (await u.get('k', [])) ?? null, expiration: await u.getExpiration([]),
-      loaded: Object.keys(require.cache).filter((f) => /handler|native\\.js/.test(f) && !/fake-native/.test(f)) };`, { env: { NEXT_RUNTIME: 'edge' } });
+      loaded: Object.keys(require.cache).filter((f) => /handler|native\\.js/.test(f) && !/fake-native/.test(f)) };`,
+    { env: { NEXT_RUNTIME: 'edge' } },
+  );
   assert.deepEqual(out, { get: null, use: null, expiration: 0, loaded: [] });
 });
