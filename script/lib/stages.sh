@@ -62,7 +62,7 @@ stage_format() {
 }
 
 stage_scripts() {
-    node --test --test-reporter=tap tests/script
+    node --test --test-reporter=tap tests/script/*.test.js
 }
 
 stage_dev() {
@@ -114,7 +114,7 @@ stage_fuzz() {
         [ -d "tests/fuzz/corpus/$name" ] || continue
         mkdir "$found/$name"
         echo "== $name"
-        if UBSAN_OPTIONS=$ubsan_options "$program" -seed=1 -runs=100000 -max_total_time=20 -print_final_stats=1 \
+        if UBSAN_OPTIONS=$ubsan_options "$program" -seed=1 -runs=50000 -max_total_time=10 -print_final_stats=1 \
             -artifact_prefix="$LARDER_LOGS/" "$found/$name" "tests/fuzz/corpus/$name"; then
             passed=$((passed + 1))
         else
