@@ -19,6 +19,8 @@ const RENDER = 16;
 const FRESH = 1;
 const STALE = 2;
 const MISS = 0;
+/** An error class: LARDER_DEADLINE. */
+const DEADLINE = -3;
 /** In `next build`, after a failure: the store is asked again no sooner. */
 const BUILD_PAUSE_MS = 10_000;
 
@@ -171,8 +173,9 @@ class LarderHandler {
       const value = decode(got.meta, got.parts);
       return this.#answer(kind, key, ctx, tags, value, got);
     }
-    if (kind === KIND.PAGE && !this.dev && (got.verdict === MISS || got.verdict < 0))
-      return this.#seed(s, key, ctx);
+    // After a deadline there is no time left to ask about tags.
+    const seeds = got.verdict === MISS || (got.verdict < 0 && got.verdict !== DEADLINE);
+    if (kind === KIND.PAGE && !this.dev && seeds) return this.#seed(s, key, ctx);
     return null;
   }
 

@@ -33,7 +33,7 @@ function nextVersion(dir) {
 function isBuild(phase) {
   if (process.env.IS_NEXT_WORKER) return false;
   if (phase !== undefined) return phase === BUILD;
-  return process.env.NEXT_PHASE === BUILD || process.argv.slice(2, 3)[0] === 'build';
+  return process.env.NEXT_PHASE === BUILD || process.argv[2] === 'build';
 }
 
 /** "default" and "remote", or the names given. */
@@ -79,9 +79,9 @@ function apply(config, options, phase) {
       out.experimental.cacheHandlers = { ...handlers, ...config.experimental?.cacheHandlers };
     }
   }
-  // What Next.js keeps in memory: nothing, once this handler is set, but entries of 'use cache'
-  // that have no handler.  So it is turned off only where they have one.
-  if ((major < 16 && names.length === 0) || names.includes('default')) out.cacheMaxMemorySize ??= 0;
+  // What Next.js keeps in memory is its own handlers'.  From 15 on one of them may serve 'use cache',
+  // and with no memory it would keep nothing.
+  if (major < 15 || names.includes('default')) out.cacheMaxMemorySize ??= 0;
 
   // Files that the handler opens by paths that no bundler sees.
   const files = [`${traced(dir, path.join(__dirname, '..', 'prebuilds'))}/**/*`];

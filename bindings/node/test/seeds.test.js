@@ -291,3 +291,21 @@ test('14: app and pages, text for RSC, "ROUTE" and "PAGE"', async (t) => {
   const p = (await handler().get('/p', { kindHint: 'pages' })).value;
   assert.deepEqual([p.kind, p.html, p.pageData], ['PAGE', 'p', { pageProps: {} }]);
 });
+
+test('after a failing read a seed may do, after a deadline there is no time for one', async (t) => {
+  t.mock.method(console, 'warn', () => {});
+  for (const [status, expected] of [
+    [-1, ['get', 'check']],
+    [-3, ['get']],
+  ]) {
+    const { handler, store } = build(t, { files: app16(KEY), routes: ROUTES });
+    store.failing = { status };
+    // The entry store fails, the tag store does not.
+    store.before = (method) => {
+      if (method === 'get') store.failing = null;
+    };
+    const answer = await handler().get(KEY, APP);
+    assert.deepEqual(store.calls.map(([m]) => m).slice(0, expected.length), expected);
+    assert.equal(answer !== null, status === -1);
+  }
+});

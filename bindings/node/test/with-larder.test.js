@@ -90,6 +90,9 @@ test('15.5: cacheHandlers are experimental', (t) => {
   );
   assert.deepEqual(out.experimental, { useCache: true, cacheHandlers: { default: USE } });
   assert.ok(out.outputFileTracingIncludes['/*'].length > 0);
+  assert.equal(out.cacheMaxMemorySize, 0);
+  const own = inApp(t, '15.5.29', 'return withLarder({ experimental: { useCache: true } })').out;
+  assert.equal(own.cacheMaxMemorySize, undefined, 'its own handler needs memory');
 });
 
 test('14: tracing is experimental, and there is no use cache', (t) => {
