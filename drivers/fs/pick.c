@@ -53,7 +53,8 @@ static int by_id(const void *a, const void *b) {
 }
 
 void fs_pick_sort(struct fs_pick *p) {
-    qsort(p->items, p->n, sizeof(*p->items), by_id);
+    if (p->n > 0) /* nothing was made to sort where the cursor was refused */
+        qsort(p->items, p->n, sizeof(*p->items), by_id);
 }
 
 int32_t fs_page_begin(struct fs_call *c, struct fs_pick *pick, bool *ret_from_start,

@@ -385,6 +385,26 @@ static void a_removed_key_is_listed_no_more(void) {
     tally_done(&t);
 }
 
+/* Cursors go through the hands of users. */
+static void a_cursor_that_the_driver_did_not_make_does_no_harm(void) {
+    static const uint32_t codes[] = {LARDER_OP_LIST, LARDER_OP_KEYS_OF, LARDER_OP_LIST_MARKS};
+    static const size_t lens[] = {1, 2, 31, 32, 33, 5000};
+    struct larder_bytes key = name("garbage", "x");
+    CU_ASSERT_EQUAL(put_value(drive.one, key, 1, 1, 0), LARDER_OK);
+    for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+        for (size_t j = 0; j < N_ELEMENTS(lens) && backend_can(drive.one, codes[i]); j++) {
+            struct larder_slice garbage = value_of(lens[j], j * 2);
+            struct op_inputs in = {.key = key, .cursor = slice_bytes(garbage)};
+            int32_t status = status_of(drive.one, codes[i], in);
+            if (status != LARDER_OK && status != LARDER_INVALID)
+                printf("(op code %u: %s) ", codes[i], larder_status_name(status));
+            CU_ASSERT(status == LARDER_OK || status == LARDER_INVALID);
+            slice_done(&garbage);
+        }
+    }
+    CU_ASSERT_EQUAL(get_value(drive.one, key, 1, 1), LARDER_OK);
+}
+
 static const struct unit_test tests[] = {
     UNIT(a_key_that_was_never_put_is_a_miss_without_a_value),
     UNIT(values_of_every_size_are_read_back_byte_for_byte),
@@ -402,5 +422,6 @@ static const struct unit_test tests[] = {
     UNIT(a_prefix_that_no_key_has_lists_nothing),
     UNIT(keys_that_stay_are_listed_while_others_go),
     UNIT(a_removed_key_is_listed_no_more),
+    UNIT(a_cursor_that_the_driver_did_not_make_does_no_harm),
 };
 const struct suite cache_suite = {"the incremental cache", LARDER_OP_GET, tests, N_ELEMENTS(tests)};
