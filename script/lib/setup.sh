@@ -178,7 +178,7 @@ need_node_headers() {
     for dir in "${LARDER_NODE_HEADERS:-}" /usr/include/node; do
         if [ -n "$dir" ] && [ -e "$dir/node_api.h" ]; then
             # Debian's own are those of Node.js 18.
-            major=$(sed -n 's/^#define NODE_MAJOR_VERSION //p' "$dir/node_version.h" 2>/dev/null)
+            major=$(sed -n 's/^#define NODE_MAJOR_VERSION //p' "$dir/node_version.h" 2>/dev/null) || true  # npm's have none
             if [ -z "$major" ] || [ "$major" -ge 20 ]; then
                 LARDER_NODE_HEADERS=$dir
                 return 0
