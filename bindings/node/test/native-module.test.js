@@ -2,6 +2,8 @@
 /* The file itself: what it exports, what it depends on, and that it is never unloaded. */
 const assert = require('node:assert/strict');
 const { execFileSync, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
 const { test } = require('node:test');
 const { addonFile, sanitizer } = require('./support/native.js');
 
@@ -18,6 +20,16 @@ test('it exports what Node.js looks for and nothing else', { skip }, () => {
 test('it needs the C library alone', { skip: skip || (sanitizer ? 'a sanitizer’s runtime is needed too' : false) }, () => {
   const needed = [...output('readelf', '-d').matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1]);
   assert.deepEqual(needed.filter((name) => !/^(libc\.so\.|ld-linux)/.test(name)), []);
+});
+
+test('it and the drivers beside it run on glibc 2.34 and later', { skip: skip || (sanitizer ? 'a sanitizer’s runtime may need more' : false) }, () => {
+  const folder = path.join(path.dirname(addonFile()), 'larder');
+  const drivers = fs.readdirSync(folder).map((name) => path.join(folder, name));
+  for (const file of [addonFile(), ...drivers]) {
+    const versions = execFileSync('readelf', ['-V', file], { encoding: 'utf8', env: clean }).match(/GLIBC_2\.\d+/g) ?? [];
+    const minors = versions.map((version) => Number(version.slice('GLIBC_2.'.length)));
+    assert.ok(Math.max(0, ...minors) <= 34, `${file}: ${versions.join(' ')}`);
+  }
 });
 
 test('it takes nothing but Node-API from node', { skip: skip || (sanitizer ? 'weak symbols stay in a sanitized build' : false) }, () => {

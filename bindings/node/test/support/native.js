@@ -25,11 +25,13 @@ function addonFile() {
   return files[0];
 }
 
-/** test/driver/slow.c, as built beside the addon or in a checkout's build folder. */
-function slowDriver() {
+/** What test/c is built into, beside the addon or in a checkout's build folder. */
+function builtForTests(name) {
   const folders = [path.dirname(addonFile()), ...['release', 'dev'].map((preset) => path.join(root, 'build', preset, 'lib'))];
-  return folders.map((folder) => path.join(folder, 'test-drivers', 'slow.so')).find((file) => fs.existsSync(file));
+  return folders.map((folder) => path.join(folder, 'test-drivers', name)).find((file) => fs.existsSync(file));
 }
+
+const slowDriver = () => builtForTests('slow.so');
 
 let stores = 0;
 /** A store that nobody else has. */
@@ -115,6 +117,7 @@ module.exports = {
   native,
   sanitizer,
   addonFile,
+  builtForTests,
   slowDriver,
   openMemory,
   memorySettings,
