@@ -312,10 +312,12 @@ bool read_mark(struct backend *b, struct larder_bytes tag, struct larder_mark *r
     struct larder_mark ask = mark_of(tag, UNSET, UNSET, UNSET);
     struct op *op = call(b, LARDER_OP_TAGS_READ, (struct op_inputs){.marks = &ask, .n_marks = 1});
     bool found = op->n_marks == 1;
-    CU_ASSERT_EQUAL(op->result.status, LARDER_OK);
-    CU_ASSERT(op->n_marks <= 1);
+    bool sound = op->result.status == LARDER_OK &&
+                 (op->n_marks == 0 || (found && bytes_equal(op->marks[0].tag, tag)));
+    if (!drive.child) /* a second process has no CUnit */
+        CU_ASSERT_TRUE(sound);
+    found = found && sound;
     if (found) {
-        CU_ASSERT(bytes_equal(op->marks[0].tag, tag));
         *ret = op->marks[0];
         ret->tag = tag;
     }
@@ -382,6 +384,13 @@ void tally_done(struct tally *t) {
 
 /* ---- begin and end -------------------------------------------------------------------------------- */
 
+/* For a second process; one that needs more does not start. */
+static void keep_arg(const char *arg) {
+    if (arg && drive.n_args < N_ELEMENTS(drive.args))
+        drive.args[drive.n_args] = arg;
+    drive.n_args++;
+}
+
 static bool set_param(const char *text) {
     char name_part[128], value[1024];
     const char *eq = strchr(text, '=');
@@ -405,6 +414,11 @@ static bool set_param(const char *text) {
     int before = hole ? (int)(hole - eq - 1) : 0;
     snprintf(value, sizeof(value), "%.*s%s%s", before, eq + 1, hole ? folder : "", hole ? hole + 2 : eq + 1);
 
+    char *resolved = arena_alloc(&names, sizeof(name_part) + sizeof(value) + 2);
+    if (resolved) {
+        snprintf(resolved, sizeof(name_part) + sizeof(value) + 2, "%s=%s", name_part, value);
+        keep_arg(resolved);
+    }
     struct larder_error error;
     char who[160];
     snprintf(who, sizeof(who), "driver %s", drive.driver->name);
@@ -435,8 +449,19 @@ static bool add_layer(const char *layer_name) {
 }
 
 static bool option(const char *arg, const char *value) {
-    if (value && strcmp(arg, "--layer") == 0)
+    if (value && strcmp(arg, "--layer") == 0) {
+        keep_arg(arg);
+        keep_arg(value);
         return add_layer(value);
+    }
+    if (value && strcmp(arg, "--child") == 0) {
+        drive.child = value;
+        return true;
+    }
+    if (value && strcmp(arg, "--key") == 0) {
+        drive.child_key = value;
+        return true;
+    }
     if (value && strcmp(arg, "--readme") == 0) {
         drive.readme = value;
         return true;
@@ -475,10 +500,12 @@ bool drive_begin(int argc, char **argv) {
                         "[NAME=VALUE ...]\n");
         return false;
     }
-    printf("seed %" PRIu64 "\n", drive.random);
+    if (!drive.child)
+        printf("seed %" PRIu64 "\n", drive.random);
     uint64_t state = drive.random;
     snprintf(run, sizeof(run), "%016" PRIx64, random_next(&state));
 
+    keep_arg(argv[at]);
     if (!load(argv[at]))
         return false;
     struct larder_error error;

@@ -23,6 +23,9 @@ struct drive {
     unsigned n_keys;                 /* how many keys the tests of paging use */
     unsigned n_inflight;             /* ops outstanding at once */
     unsigned n_unclaimed;
+    const char *child, *child_key;   /* this is a second process (child.h); NULL: it is not */
+    const char *args[32];            /* for one: layers, the driver, settings without %t */
+    size_t n_args;
     const char *readme;              /* the driver's README.md; NULL: none was named */
 };
 extern struct drive drive;

@@ -1,4 +1,5 @@
 /* Instances: opening, closing, sharing, many ops at once, what is not known. */
+#include "child.h"
 #include "drive.h"
 
 static bool has_cache(void) {
@@ -153,6 +154,31 @@ static void what_was_stored_is_there_after_closing_and_opening(void) {
         struct op *op = call(drive.one, LARDER_OP_KEYS_OF, (struct op_inputs){.key = tag});
         CU_ASSERT_EQUAL(op->n_keys, 1);
         op_free(op);
+    }
+}
+
+static void another_process_reads_what_this_one_wrote_and_the_other_way_round(void) {
+    if (!claims(LARDER_SHARED, "sharing between processes"))
+        return;
+    struct larder_bytes mine = name("processes", "mine"), theirs = name("processes", "theirs");
+    CU_ASSERT_TRUE(child_stores(mine));
+    CU_ASSERT_TRUE(run_reader(mine));
+    CU_ASSERT_FALSE(run_reader(theirs)); /* nobody has written that yet */
+    CU_ASSERT_TRUE(run_writer_and_kill_it(theirs));
+    CU_ASSERT_TRUE(child_finds(theirs));
+}
+
+static void what_a_killed_process_had_completed_is_there(void) {
+    if (!claims(LARDER_PERSISTENT, "persistence"))
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        struct larder_bytes key = name("killed", "%u", i);
+        CU_ASSERT_TRUE(run_writer_and_kill_it(key));
+        struct backend *fresh = drive_open();
+        CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
+        drive_close(fresh);
+        CU_ASSERT_TRUE(child_finds(key));
+        CU_ASSERT_TRUE(run_reader(key));
     }
 }
 
@@ -332,6 +358,8 @@ static const struct unit_test tests[] = {
     UNIT(a_flag_of_the_future_is_refused_and_changes_nothing),
     UNIT(what_one_instance_writes_the_other_reads),
     UNIT(what_was_stored_is_there_after_closing_and_opening),
+    UNIT(another_process_reads_what_this_one_wrote_and_the_other_way_round),
+    UNIT(what_a_killed_process_had_completed_is_there),
     UNIT(instances_come_and_go_beside_those_that_stay),
     UNIT(thousands_of_ops_are_answered_each_with_its_own_answer),
     UNIT(ops_that_are_given_up_or_late_are_answered_once_and_truly),

@@ -214,7 +214,7 @@ static void marks_are_listed_page_by_page(void) {
                         LARDER_OK);
     CU_ASSERT_EQUAL(write_mark(drive.one, mark_of(name("list-marks-2", "%06u", 1u), 1, UNSET, UNSET), 0),
                     LARDER_OK);
-    static const uint64_t limits[] = {0, 33};
+    static const uint64_t limits[] = {0, 33, UINT64_MAX};
     for (size_t i = 0; i < N_ELEMENTS(limits); i++) {
         struct tally t;
         tally_init(&t, "list-marks", MARKS);

@@ -2,6 +2,7 @@
  * What every driver must do, tried on one: see README.md.  Exit status 0: all that the driver
  * claims holds; 1: something does not; 2: it could not be tried.
  */
+#include "child.h"
 #include "drive.h"
 
 static const struct suite *const suites[] = {&cache_suite, &age_suite, &tag_suite, &index_suite, &life_suite};
@@ -25,7 +26,10 @@ static bool add_suites(void) {
 
 int main(int argc, char **argv) {
     int exit_status = 2;
-    if (drive_begin(argc, argv) && CU_initialize_registry() == CUE_SUCCESS) {
+    bool begun = drive_begin(argc, argv);
+    if (begun && drive.child) {
+        exit_status = child_main(drive.child, drive.child_key ? drive.child_key : "");
+    } else if (begun && CU_initialize_registry() == CUE_SUCCESS) {
         if (add_suites()) {
             CU_basic_set_mode(CU_BRM_VERBOSE);
             CU_basic_run_tests();
