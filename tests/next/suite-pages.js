@@ -386,6 +386,25 @@ async function pages({ major, app, a, b, origin }) {
     assert.equal((origin.asked.get('post-crowd') ?? 0) - before, 1);
   });
 
+  await test('renderings race revalidations: nothing older than a revalidation is served after it', async () => {
+    // Requests that run beside a revalidation may see either; Next.js itself lets one join another's
+    // rendering.  Those that begin once all of them have ended may not.
+    for (let i = 0; i < 15; i++) {
+      const urls = ['/post/storm', '/p/storm', '/api/item/storm', '/data'];
+      const beside = [];
+      const noise = () => beside.push(...urls.flatMap((url) => [a.get(url), b.get(url)]));
+      noise();
+      const n = ['post-storm', 'p-storm', 'item-storm', 'fetch'].map((key) => origin.bump(key));
+      noise();
+      await revalidate(i % 2 ? a : b, 'tag=post-storm&tag=items&tag=fetch&path=/p/storm');
+      await Promise.all(beside);
+      for (const server of [a, b]) {
+        const seen = await Promise.all(urls.map(async (url) => (await server.get(url)).n));
+        assert.deepEqual(seen, n, `round ${i}`);
+      }
+    }
+  });
+
   await test('neither server had anything to complain about', async () => {
     assert.deepEqual([...a.complaints(), ...b.complaints()], []);
   });
