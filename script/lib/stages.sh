@@ -155,6 +155,7 @@ stage_js() {
 
 node_tests() {
     prebuild
+    cmake --build "$LARDER_BUILD_DIR/release" --target larder_node_tests -j "$LARDER_JOBS"
     node_of "$1"
     "$REPLY" --version
     run_node_tests "$REPLY" 'test/*.test.js'
