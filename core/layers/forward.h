@@ -10,9 +10,9 @@
 
 /* Use of scratch[] of an op that a layer has. */
 enum {
-    FORWARD_CHILD,                   /* the op sent down, while it is there */
-    FORWARD_LAYER,                   /* the layer's instance */
-    FORWARD_OWN                      /* the layer's, per op */
+    FORWARD_CHILD, /* the op sent down, while it is there */
+    FORWARD_LAYER, /* the layer's instance */
+    FORWARD_OWN    /* the layer's, per op */
 };
 
 /* Sends a new op with inputs `in` to below; done(pub, child) ends with forward_done() or with
@@ -30,15 +30,15 @@ void forward_cancel(struct larder_op *pub);
 struct larder_info forward_info(const struct backend *below);
 
 /* A driver's functions with the one body that they all call; `fn` is larder_op_fn. */
-#define FORWARD_CACHE_OPS(fn)                                                                   \
-    {                                                                                           \
+#define FORWARD_CACHE_OPS(fn)                                                                    \
+    {                                                                                            \
         .size = sizeof(struct larder_cache_ops), .get = fn, .put = fn, .remove = fn, .list = fn, \
-        .claim = fn, .release = fn                                                              \
+        .claim = fn, .release = fn                                                               \
     }
-#define FORWARD_TAG_OPS(fn)                                                                     \
-    {                                                                                           \
+#define FORWARD_TAG_OPS(fn)                                                                        \
+    {                                                                                              \
         .size = sizeof(struct larder_tag_ops), .read = fn, .write = fn, .advance = fn, .bump = fn, \
-        .link = fn, .keys_of = fn, .tags_of = fn, .list_marks = fn                              \
+        .link = fn, .keys_of = fn, .tags_of = fn, .list_marks = fn                                 \
     }
 
 #endif

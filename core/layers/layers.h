@@ -8,11 +8,17 @@
 #include "larder/larder.h"
 
 /* Puts "<namespace>/" before keys, tags and counters, and takes it off again in answers. */
-struct layer_namespace_settings { const char *ns; };
+struct layer_namespace_settings {
+    const char *ns;
+};
 extern const struct larder_driver layer_namespace;
 
 /* Compresses values of min_bytes and more with zstd where that saves at least an eighth. */
-struct layer_compress_settings { int64_t min_bytes; int64_t level; uint64_t max_value; };
+struct layer_compress_settings {
+    int64_t min_bytes;
+    int64_t level;
+    uint64_t max_value;
+};
 extern const struct larder_driver layer_compress;
 
 #endif

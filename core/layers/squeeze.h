@@ -21,8 +21,8 @@ enum { SQUEEZE_HEADER_LEN = 16 };
 /* Contexts are big and slow to make: kept for reuse, as many as were ever used at once.  Any
  * thread. */
 struct squeezer;
-struct squeezer *squeezer_new(int level);        /* NULL: no memory */
-struct squeezer *squeezer_free(struct squeezer *s);   /* NULL is allowed; returns NULL */
+struct squeezer *squeezer_new(int level);           /* NULL: no memory */
+struct squeezer *squeezer_free(struct squeezer *s); /* NULL is allowed; returns NULL */
 
 /* What to store for `raw`, one reference in *ret: itself, or compressed where that saves an
  * eighth.  min_bytes: shorter ones are left alone.  LARDER_NOMEM only where a header is needed:

@@ -54,7 +54,8 @@ static larder_op_fn *function_of(const struct larder_driver *driver, uint32_t co
 }
 
 bool backend_can(const struct backend *b, uint32_t code) {
-    return function_of(b->driver, code) != NULL && (b->layer.below == NULL || backend_can(b->layer.below, code));
+    return function_of(b->driver, code) != NULL &&
+           (b->layer.below == NULL || backend_can(b->layer.below, code));
 }
 
 /* ---- open and close ------------------------------------------------------------ */
@@ -126,7 +127,8 @@ static int32_t open_now(struct backend *b) {
         }
     }
     b->info = (struct larder_info){.size = sizeof(b->info)};
-    int32_t status = b->driver->open(&backend_host, &b->home, b->config, &b->info, &b->instance, b->open_error);
+    int32_t status = b->driver->open(&backend_host, &b->home, b->config, &b->info, &b->instance,
+                                     b->open_error);
     if (status != LARDER_OK)
         return open_failed(b, status);
 

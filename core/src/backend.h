@@ -7,7 +7,7 @@
 
 #include "op.h"
 
-struct larder_home {                 /* what a driver's `home` points to */
+struct larder_home { /* what a driver's `home` points to */
     struct backend *backend;
 };
 
@@ -21,21 +21,21 @@ struct layer_config {
 struct backend {
     struct reactor *reactor;
     const struct larder_driver *driver;
-    const void *config;              /* a driver's; for a layer, &layer */
+    const void *config; /* a driver's; for a layer, &layer */
     struct layer_config layer;
     void *instance;
     struct larder_home home;
     struct larder_info info;
-    struct lanes *lanes;             /* LARDER_BLOCKING */
-    struct lane_job *gathered_first, *gathered_last;   /* of this turn: for the lanes, all at once */
+    struct lanes *lanes;                             /* LARDER_BLOCKING */
+    struct lane_job *gathered_first, *gathered_last; /* of this turn: for the lanes, all at once */
     size_t n_gathered;
     bool is_open;
     bool want_flush;
-    uint32_t inflight;               /* ops with the driver */
+    uint32_t inflight; /* ops with the driver */
     uint32_t n_waiting;
-    struct op *waiting_first, *waiting_last;   /* beyond max_inflight */
-    struct turn_hook hook;           /* flush(), or gathered jobs to the lanes */
-    uint64_t retry_open_ns;          /* no new attempt to open before */
+    struct op *waiting_first, *waiting_last; /* beyond max_inflight */
+    struct turn_hook hook;                   /* flush(), or gathered jobs to the lanes */
+    uint64_t retry_open_ns;                  /* no new attempt to open before */
     int32_t open_status;
     char open_error[LARDER_ERROR_SIZE];
 };

@@ -8,33 +8,33 @@
 #include "larder/larder.h"
 #include "param.h"
 
-struct store_settings {              /* table: store_params[] in config.c; larder_store_params() */
-    const char *ns;                  /* "namespace": default "default" */
-    const char *build;               /* "build": default build id, "" */
-    const char *shared_kinds;        /* "shared-kinds": default "fetch,image,use-cache" */
-    const char *compress;            /* "compress": auto (= on) | on | off */
-    int64_t compress_min_bytes;      /* "compress-min": default 8 KB */
-    int64_t compress_level;          /* "compress-level": zstd, -5..19, default 1 */
-    int64_t get_deadline_ms;         /* "get-deadline": default 500 ms */
-    int64_t write_deadline_ms;       /* "write-deadline": default 2 s */
-    int64_t epoch_age_ms;            /* "epoch-age": default 1 s */
-    int64_t entry_max_age_ms;        /* "entry-max-age": default 365 d */
-    int64_t max_inflight;            /* "max-inflight": requests of this store, default 4096 */
-    int64_t max_value_bytes;         /* "max-value": default 64 MB */
-    int64_t index;                   /* "index": bool, default false */
+struct store_settings {         /* table: store_params[] in config.c; larder_store_params() */
+    const char *ns;             /* "namespace": default "default" */
+    const char *build;          /* "build": default build id, "" */
+    const char *shared_kinds;   /* "shared-kinds": default "fetch,image,use-cache" */
+    const char *compress;       /* "compress": auto (= on) | on | off */
+    int64_t compress_min_bytes; /* "compress-min": default 8 KB */
+    int64_t compress_level;     /* "compress-level": zstd, -5..19, default 1 */
+    int64_t get_deadline_ms;    /* "get-deadline": default 500 ms */
+    int64_t write_deadline_ms;  /* "write-deadline": default 2 s */
+    int64_t epoch_age_ms;       /* "epoch-age": default 1 s */
+    int64_t entry_max_age_ms;   /* "entry-max-age": default 365 d */
+    int64_t max_inflight;       /* "max-inflight": requests of this store, default 4096 */
+    int64_t max_value_bytes;    /* "max-value": default 64 MB */
+    int64_t index;              /* "index": bool, default false */
 };
 
 struct backend_spec {
     const struct larder_driver *driver;
-    struct param_set *params;        /* owned */
-    char *named;                     /* owned; how the configuration names the driver: a path, or its name */
+    struct param_set *params; /* owned */
+    char *named;              /* owned; how the configuration names the driver: a path, or its name */
 };
 
 struct store_config {
     const struct store_settings *settings; /* inside settings_set */
     struct param_set *settings_set;
     struct backend_spec cache;
-    struct backend_spec tags;        /* driver NULL: the same instance as cache */
+    struct backend_spec tags; /* driver NULL: the same instance as cache */
 };
 
 /* Where nothing is configured. */

@@ -8,12 +8,12 @@
 #include "config.h"
 
 struct setting {
-    char *name, *value, *where;      /* owned */
+    char *name, *value, *where; /* owned */
     uint32_t source;
 };
 
 struct larder_config {
-    struct setting *settings;        /* by source, the later winning; else in order of arrival */
+    struct setting *settings; /* by source, the later winning; else in order of arrival */
     size_t n, capacity;
     uint32_t n_sources;
 };
@@ -23,7 +23,8 @@ bool setting_is_of(const char *name, const char *role, const char **ret_rest);
 
 /* The drivers of cache and tags with their settings, into store; on failure what is there
  * already stays the caller's to free. */
-int32_t config_drivers(const struct larder_config *config, struct store_config *store, struct larder_error *error);
+int32_t config_drivers(const struct larder_config *config, struct store_config *store,
+                       struct larder_error *error);
 void backend_spec_done(struct backend_spec *backend);
 
 static inline char *text_copy(const char *from, size_t len) {

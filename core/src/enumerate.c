@@ -67,7 +67,7 @@ void list_start(struct request *r) {
             return;
         }
         r->physical = (uint8_t *)(uintptr_t)prefix.ptr;
-        if (r->in.kind == 0) {       /* "<build>/page/" -> "<build>/" */
+        if (r->in.kind == 0) { /* "<build>/page/" -> "<build>/" */
             const uint8_t *slash = memchr(prefix.ptr, '/', prefix.len);
             prefix.len = slash != NULL ? (size_t)(slash + 1 - prefix.ptr) : prefix.len;
         }
@@ -127,7 +127,8 @@ static bool append_text(struct request *r, const struct op *op) {
     uint8_t *text = arena_alloc(&r->arena, old + op->text_len);
     if (text == NULL)
         return false;
-    bytes_put(bytes_put(text, r->answer.text), (struct larder_bytes){(const uint8_t *)op->text, op->text_len});
+    bytes_put(bytes_put(text, r->answer.text),
+              (struct larder_bytes){(const uint8_t *)op->text, op->text_len});
     r->answer.text = (struct larder_bytes){text, old + op->text_len};
     return true;
 }

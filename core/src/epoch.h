@@ -12,14 +12,17 @@
 enum { EPOCH_RING = 1024 };
 
 struct epoch_book {
-    _Alignas(8) double cell;         /* what JavaScript reads; written atomically */
+    _Alignas(8) double cell; /* what JavaScript reads; written atomically */
     int64_t known;
-    uint64_t asked_ns;               /* when the store's counter was last heard of; 0: never */
-    pthread_mutex_t lock;            /* of the ring */
+    uint64_t asked_ns;    /* when the store's counter was last heard of; 0: never */
+    pthread_mutex_t lock; /* of the ring */
     /* Since when which epoch was known, both ascending.  Full, its older half is thinned: it
      * reaches back to the first epoch learned, the coarser the older, and a time between two
      * records has the earlier one's epoch - too small costs a render, too large a promise. */
-    struct { uint64_t at_ns; int64_t epoch; } ring[EPOCH_RING];
+    struct {
+        uint64_t at_ns;
+        int64_t epoch;
+    } ring[EPOCH_RING];
     uint32_t n;
 };
 
@@ -30,7 +33,7 @@ void epoch_learn(struct epoch_book *book, int64_t epoch, uint64_t now_ns);
 /* The counter itself (or a mark just read) was heard of: what is known is as young as asked_ns,
  * when the question was sent.  Reactor's thread, as is reading asked_ns. */
 void epoch_heard(struct epoch_book *book, uint64_t asked_ns);
-int64_t epoch_known(const struct epoch_book *book);                      /* any thread */
+int64_t epoch_known(const struct epoch_book *book); /* any thread */
 /* An epoch that was known at at_ns, the greatest that the ring still tells; 0: none was.  Any
  * thread. */
 int64_t epoch_known_at(struct epoch_book *book, uint64_t at_ns);

@@ -19,9 +19,9 @@ int32_t frame_encode(const struct larder_entry *entry, uint64_t max_bytes, struc
 /* A decoded entry: `entry` points into the frame's bytes and into `text` (transcoded parts). */
 struct frame {
     struct larder_entry entry;
-    struct larder_slice bytes;       /* one reference to the frame */
-    struct larder_slice text;        /* transcoded texts, or empty */
-    void *arrays;                    /* tags[] and parts[] */
+    struct larder_slice bytes; /* one reference to the frame */
+    struct larder_slice text;  /* transcoded texts, or empty */
+    void *arrays;              /* tags[] and parts[] */
 };
 
 /* Checks everything - magic, version, lengths, checksum, and the full key against `key` unless

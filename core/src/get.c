@@ -17,7 +17,7 @@ static void go_on(struct request *r);
 /* ---- the verdict ---------------------------------------------------------------- */
 
 static uint32_t worse(uint32_t a, uint32_t b) {
-    return a > b ? a : b;            /* FRESH < STALE < GONE */
+    return a > b ? a : b; /* FRESH < STALE < GONE */
 }
 
 static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag, int64_t epoch) {
@@ -102,8 +102,11 @@ static bool ask_for_more(struct request *r) {
         r->more_here = true;
         return true;
     }
-    r->more = (struct mark_want){
-        .tags = missing, .n_tags = n, .deadline_ns = r->deadline_ns, .fn = more_marks_here, .arg = request_ref(r)};
+    r->more = (struct mark_want){.tags = missing,
+                                 .n_tags = n,
+                                 .deadline_ns = r->deadline_ns,
+                                 .fn = more_marks_here,
+                                 .arg = request_ref(r)};
     marks_want(&r->store->marks, &r->more);
     return false;
 }
@@ -205,7 +208,9 @@ static void ask_epoch_if_old(struct request *r) {
 /* The request's tags and the guessed ones, as the store takes them. */
 static bool gather_tags(struct request *r) {
     struct larder_bytes guessed[MAX_GUESSED];
-    size_t n_guessed = r->physical != NULL ? guess_get(&r->store->guesses, request_key(r), guessed, MAX_GUESSED) : 0;
+    size_t n_guessed = r->physical != NULL
+                           ? guess_get(&r->store->guesses, request_key(r), guessed, MAX_GUESSED)
+                           : 0;
     size_t n = r->in.n_tags;
     struct larder_bytes *all = arena_alloc(&r->arena, (n + n_guessed) * sizeof(*all));
     if (all == NULL)

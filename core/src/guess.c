@@ -7,13 +7,13 @@
 #include "hash.h"
 
 struct guess {
-    uint64_t hash;                   /* of the key; a collision is a wrong guess */
+    uint64_t hash; /* of the key; a collision is a wrong guess */
     size_t n;
-    uint8_t bytes[];                 /* n times: length (2 bytes, native), tag */
+    uint8_t bytes[]; /* n times: length (2 bytes, native), tag */
 };
 
-
-size_t guess_get(const struct guess_table *table, struct larder_bytes key, struct larder_bytes *out, size_t max) {
+size_t guess_get(const struct guess_table *table, struct larder_bytes key, struct larder_bytes *out,
+                 size_t max) {
     uint64_t hash = hash_64(key.ptr, key.len);
     const struct guess *g = table->slots[hash % GUESS_SLOTS];
     if (g == NULL || g->hash != hash)
@@ -51,7 +51,8 @@ static bool same(const struct guess *g, uint64_t hash, const struct larder_bytes
     return true;
 }
 
-void guess_put(struct guess_table *table, struct larder_bytes key, const struct larder_bytes *tags, size_t n) {
+void guess_put(struct guess_table *table, struct larder_bytes key, const struct larder_bytes *tags,
+               size_t n) {
     uint64_t hash = hash_64(key.ptr, key.len);
     struct guess **slot = &table->slots[hash % GUESS_SLOTS];
     size_t size = 0;

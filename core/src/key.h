@@ -13,16 +13,16 @@
 #include "larder/larder.h"
 
 struct key_rules {
-    uint64_t max_key;                /* bytes left for what is made here; 0: no limit */
-    uint32_t key_bytes;              /* as larder_info.key_bytes */
-    uint32_t shared_kinds;           /* bit (1 << kind): not under the build id */
+    uint64_t max_key;      /* bytes left for what is made here; 0: no limit */
+    uint32_t key_bytes;    /* as larder_info.key_bytes */
+    uint32_t shared_kinds; /* bit (1 << kind): not under the build id */
 };
 
 /* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and the first letter
  * of "shared" are escaped as %XX, the empty one is "%", and one too long for max_key is hashed,
  * so that it is one segment.  malloc()ed into *ret (free() ptr), never longer than max_key where
  * that is KEY_LEAST or more.  LARDER_NOMEM; LARDER_INVALID: no such kind. */
-enum { KEY_LEAST = 77 };             /* two hashes, the longest kind's name, two slashes */
+enum { KEY_LEAST = 77 }; /* two hashes, the longest kind's name, two slashes */
 int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_bytes build,
                  struct larder_bytes key, struct larder_bytes *ret);
 /* A name as one segment: the escaping of build ids, for the layer `namespace` as well.  put

@@ -7,8 +7,8 @@
 #include "marks.h"
 
 enum {
-    MAX_READS = 8,      /* under way at once; the next gathers meanwhile */
-    MAX_ROUNDS = 3      /* read, create what is missing, read again; then something is wrong */
+    MAX_READS = 8, /* under way at once; the next gathers meanwhile */
+    MAX_ROUNDS = 3 /* read, create what is missing, read again; then something is wrong */
 };
 
 const struct larder_bytes EPOCH_KEY = {(const uint8_t *)"epoch", 5};
@@ -23,20 +23,20 @@ struct slot {
 struct mark_batch {
     struct mark_reader *reader;
     struct mark_want *wants;
-    uint32_t refs;                   /* the read itself, and each want */
-    uint32_t n_pending;              /* ops of this round */
+    uint32_t refs;      /* the read itself, and each want */
+    uint32_t n_pending; /* ops of this round */
     uint32_t rounds;
     uint64_t deadline_ns;
     int32_t status;
     int32_t native_code;
     uint32_t retry_after_ms;
     char detail[256];
-    struct op **ops;                 /* kept: the marks point into them */
+    struct op **ops; /* kept: the marks point into them */
     size_t n_ops;
-    struct slot *slots;              /* open addressing; a power of two, at most half full */
+    struct slot *slots; /* open addressing; a power of two, at most half full */
     size_t n_slots;
     size_t n_tags;
-    struct arena arena;              /* the tags' bytes */
+    struct arena arena; /* the tags' bytes */
 };
 
 static void send_reads(struct mark_batch *batch);
@@ -260,8 +260,8 @@ static void epoch_advanced(void *arg, struct op *op) {
 
     if (op->result.status != LARDER_OK)
         note_failure(batch, op->result.status, &op->result);
-    else if ((write = op_new(tags->reactor, LARDER_OP_TAGS_WRITE, &in, batch->deadline_ns, mark_created, batch)) ==
-             NULL)
+    else if ((write = op_new(tags->reactor, LARDER_OP_TAGS_WRITE, &in, batch->deadline_ns, mark_created,
+                             batch)) == NULL)
         note_failure(batch, LARDER_NOMEM, NULL);
     op_free(op);
     if (write != NULL)

@@ -16,19 +16,19 @@
 
 struct mark_batch;
 
-struct mark_want {                   /* the asker's memory until mark_want_done() */
+struct mark_want { /* the asker's memory until mark_want_done() */
     struct mark_want *next;
     const struct larder_bytes *tags; /* as the store takes them; kept by the asker */
     size_t n_tags;
     uint64_t deadline_ns;
-    void (*fn)(void *arg, struct mark_want *want);   /* once, never inside marks_want() */
+    void (*fn)(void *arg, struct mark_want *want); /* once, never inside marks_want() */
     void *arg;
     /* Set before fn: */
     int32_t status;
     int32_t native_code;
     uint32_t retry_after_ms;
-    const char *detail;              /* good until mark_want_done() */
-    struct mark_batch *batch;        /* one reference; NULL: there was no memory */
+    const char *detail;       /* good until mark_want_done() */
+    struct mark_batch *batch; /* one reference; NULL: there was no memory */
 };
 
 struct mark_reader {
@@ -37,7 +37,7 @@ struct mark_reader {
     struct turn_hook hook;
     struct mark_want *first, **last;
     uint32_t n_reads;
-    uint64_t *stat_reads, *stat_marks;     /* counters of the store */
+    uint64_t *stat_reads, *stat_marks; /* counters of the store */
 };
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch);

@@ -9,7 +9,9 @@
 _Static_assert(offsetof(struct op, inputs) % 8 == 0, "marks stand first in inputs");
 
 /* Checked sum of sizes; false: it does not fit. */
-static bool add_size(size_t *sum, size_t n) { return !__builtin_add_overflow(*sum, n, sum); }
+static bool add_size(size_t *sum, size_t n) {
+    return !__builtin_add_overflow(*sum, n, sum);
+}
 
 static bool inputs_size(const struct op_inputs *in, size_t *ret_size) {
     size_t size = sizeof(struct op), marks;
@@ -188,7 +190,8 @@ int32_t op_emit_text(struct larder_op *pub, struct larder_bytes text) {
     struct op *op = (struct op *)pub;
     if (op->room_text - op->text_len < text.len) {
         size_t want;
-        if (__builtin_add_overflow(op->text_len, text.len, &want) || __builtin_add_overflow(want, want, &want))
+        if (__builtin_add_overflow(op->text_len, text.len, &want) ||
+            __builtin_add_overflow(want, want, &want))
             return LARDER_NOMEM;
         char *bigger = realloc(op->text, want);
         if (bigger == NULL)

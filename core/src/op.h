@@ -21,9 +21,9 @@ struct backend;
 struct op;
 typedef void op_done_fn(void *arg, struct op *op);
 
-struct op_inputs {                   /* all copied into the op */
+struct op_inputs { /* all copied into the op */
     struct larder_bytes key;
-    struct larder_slice value;       /* one more reference is taken */
+    struct larder_slice value; /* one more reference is taken */
     int64_t modified_ms, epoch, add, ttl_ms;
     const struct larder_mark *marks;
     size_t n_marks;
@@ -33,29 +33,29 @@ struct op_inputs {                   /* all copied into the op */
 };
 
 struct op {
-    struct larder_op pub;            /* what the driver sees; first, so that a cast finds us */
+    struct larder_op pub; /* what the driver sees; first, so that a cast finds us */
     struct reactor *reactor;
-    struct backend *backend;         /* where it was sent; NULL: nowhere yet */
+    struct backend *backend; /* where it was sent; NULL: nowhere yet */
     op_done_fn *done;
     void *arg;
-    struct task task;                /* on its way back */
+    struct task task; /* on its way back */
     struct lane_job lane_job;
-    struct op *next_waiting;         /* in the backend's queue beyond max_inflight */
-    bool sent;                       /* counted in backend->inflight */
+    struct op *next_waiting; /* in the backend's queue beyond max_inflight */
+    bool sent;               /* counted in backend->inflight */
 
     /* The answer, written by complete() and the emit functions; for `done` and after. */
-    struct larder_result result;     /* detail: never NULL */
+    struct larder_result result; /* detail: never NULL */
     struct larder_mark *marks;
     size_t n_marks;
     struct larder_bytes *keys;
     size_t n_keys;
-    char *text;                      /* not terminated */
+    char *text; /* not terminated */
     size_t text_len;
-    struct arena arena;              /* what marks and keys point to */
+    struct arena arena; /* what marks and keys point to */
 
     size_t room_marks, room_keys, room_text;
     char detail[256];
-    _Alignas(8) uint8_t inputs[];    /* copies of marks, key and cursor */
+    _Alignas(8) uint8_t inputs[]; /* copies of marks, key and cursor */
 };
 
 /* NULL: no memory.  code: LARDER_OP_*.  deadline_ns is for the driver; UINT64_MAX: none. */

@@ -12,12 +12,12 @@
 
 #include "larder/larder.h"
 
-struct param_set;                    /* one configuration struct and the texts it points to */
+struct param_set; /* one configuration struct and the texts it points to */
 
 /* A struct of config_size bytes with every preset in place; NULL: no memory.  The table stays
  * the caller's, lives longer than the set, and has been checked (loader_check()). */
 struct param_set *param_set_new(const struct larder_param *params, size_t n, size_t config_size);
-struct param_set *param_set_free(struct param_set *set);    /* wipes secrets; NULL is allowed */
+struct param_set *param_set_free(struct param_set *set); /* wipes secrets; NULL is allowed */
 /* `who` ("driver s3", "the store") and `where` ("larder.json") appear in errors:
  * unknown setting 'bukcet' of driver s3 (larder.json), did you mean 'bucket'? */
 int32_t param_set_text(struct param_set *set, const char *who, const char *where, const char *name,
@@ -49,7 +49,7 @@ bool param_is_near(const char *written, size_t distance);
  * *ret_number; otherwise `why` says what is allowed: "is not one of: auto, on, off". */
 bool param_accepts(const struct larder_param *param, const char *value, int64_t *ret_number, char *why,
                    size_t why_size);
-bool param_is_number(const struct larder_param *param);      /* INT, BYTES, MS, BOOL */
+bool param_is_number(const struct larder_param *param); /* INT, BYTES, MS, BOOL */
 /* A number as param_accepts() reads it: "64KB", "2s", "true". */
 void param_format(const struct larder_param *param, int64_t number, char *out, size_t size);
 

@@ -9,7 +9,7 @@
 
 struct phrase {
     char *text;
-    size_t size;                     /* of the buffer; at least 1 */
+    size_t size; /* of the buffer; at least 1 */
     size_t len;
 };
 
@@ -18,7 +18,8 @@ static inline struct phrase phrase_begin(char *buffer, size_t size) {
     return (struct phrase){buffer, size, 0};
 }
 
-__attribute__((format(printf, 2, 3))) static inline void phrase_add(struct phrase *phrase, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static inline void phrase_add(struct phrase *phrase, const char *format,
+                                                                    ...) {
     va_list args;
     va_start(args, format);
     int n = vsnprintf(phrase->text + phrase->len, phrase->size - phrase->len, format, args);

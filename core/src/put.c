@@ -3,7 +3,7 @@
 #include "bytes.h"
 #include "request.h"
 
-enum { ENCODE_INLINE_BYTES = 64 * 1024 };    /* above: a pool thread; about 20 us of the reactor's */
+enum { ENCODE_INLINE_BYTES = 64 * 1024 }; /* above: a pool thread; about 20 us of the reactor's */
 
 /* ---- the last of one or two ops answers -------------------------------------------- */
 
@@ -20,7 +20,8 @@ static void op_over(struct request *r, struct op *op, bool keep_answer) {
     if (--r->n_pending == 0 && !r->answered) {
         const struct op *told = keep_answer ? op : r->op;
         request_answer(r, r->failed != LARDER_OK ? r->failed : told->result.status,
-                       r->failed != LARDER_OK && op->result.status < 0 ? op->result.detail : told->result.detail);
+                       r->failed != LARDER_OK && op->result.status < 0 ? op->result.detail
+                                                                       : told->result.detail);
     }
     if (!keep_answer)
         op_free(op);
@@ -107,7 +108,8 @@ static void encoded(void *arg) {
     if (r->overdue)
         request_answer(r, LARDER_DEADLINE, "its time was up before it was encoded");
     else if (r->encode_status == LARDER_TOO_BIG)
-        request_answer(r, LARDER_TOO_BIG, "the entry is over the limit of the store or of the setting max-value");
+        request_answer(r, LARDER_TOO_BIG,
+                       "the entry is over the limit of the store or of the setting max-value");
     else if (r->encode_status != LARDER_OK)
         request_answer(r, r->encode_status, "the entry could not be encoded");
     else

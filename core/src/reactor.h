@@ -13,9 +13,9 @@
 
 struct reactor;
 
-struct reactor_clock {               /* both members set */
-    uint64_t (*now_ns)(void *arg);   /* monotonic; [any] */
-    int64_t (*now_ms)(void *arg);    /* since 1970; [any] */
+struct reactor_clock {             /* both members set */
+    uint64_t (*now_ns)(void *arg); /* monotonic; [any] */
+    int64_t (*now_ms)(void *arg);  /* since 1970; [any] */
     void *arg;
 };
 
@@ -29,8 +29,8 @@ struct reactor *reactor_free(struct reactor *r);
  * sleep.  Under a clock of one's own waiting is not allowed.  Returns how many callbacks ran. */
 unsigned reactor_step(struct reactor *r, bool wait, uint64_t max_ns);
 
-uint64_t reactor_now_ns(struct reactor *r);   /* [any] */
-int64_t reactor_now_ms(struct reactor *r);    /* [any] */
+uint64_t reactor_now_ns(struct reactor *r); /* [any] */
+int64_t reactor_now_ms(struct reactor *r);  /* [any] */
 /* [any] A test steps this reactor under a clock of its own: nothing may sleep or use threads. */
 bool reactor_is_stepped(const struct reactor *r);
 
@@ -62,7 +62,7 @@ struct larder_timer {
     larder_fn *fn;
     void *arg;
     uint64_t due_ns;
-    size_t heap_at;                  /* place in the heap; SIZE_MAX: idle */
+    size_t heap_at; /* place in the heap; SIZE_MAX: idle */
 };
 void timer_init(struct larder_timer *t, struct reactor *r, larder_fn *fn, void *arg);
 /* UINT64_MAX stops it.  LARDER_NOMEM where the heap cannot grow (the timer is idle then). */
@@ -74,7 +74,7 @@ struct larder_watch *watch_new(struct reactor *r, int fd, uint32_t events, larde
 int32_t watch_set(struct larder_watch *w, uint32_t events);
 struct larder_watch *watch_free(struct larder_watch *w);
 
-struct lane_job {                    /* see lanes.h */
+struct lane_job { /* see lanes.h */
     struct lane_job *next;
     void (*run)(struct lane_job *job, uint32_t lane);
 };
@@ -87,7 +87,7 @@ struct job {
     larder_fn *work;
     larder_fn *done;
     void *arg;
-    struct reactor *reactor;         /* this and what follows: set by reactor_offload() */
+    struct reactor *reactor; /* this and what follows: set by reactor_offload() */
     struct task task;
     struct lane_job lane_job;
 };

@@ -8,7 +8,7 @@
 #include "runtime.h"
 
 static const uint64_t MS = 1000000u;
-static const uint32_t TOOL_DEADLINE_MS = 30000;      /* list, provision ...: for people, not for requests */
+static const uint32_t TOOL_DEADLINE_MS = 30000; /* list, provision ...: for people, not for requests */
 
 /* ---- memory ------------------------------------------------------------------- */
 
@@ -16,7 +16,8 @@ static bool copies_size(const struct larder_request *in, size_t *ret_size) {
     size_t size = sizeof(struct request), tags;
     if (__builtin_mul_overflow(in->n_tags, sizeof(*in->tags), &tags))
         return false;
-    bool fits = !__builtin_add_overflow(size, tags, &size) && !__builtin_add_overflow(size, in->build.len, &size) &&
+    bool fits = !__builtin_add_overflow(size, tags, &size) &&
+                !__builtin_add_overflow(size, in->build.len, &size) &&
                 !__builtin_add_overflow(size, in->key.len, &size) &&
                 !__builtin_add_overflow(size, in->cursor.len, &size);
     for (size_t i = 0; fits && i < in->n_tags; i++)
@@ -176,7 +177,8 @@ bool request_make_key(struct request *r) {
     return true;
 }
 
-struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n, size_t extra) {
+struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n,
+                                      size_t extra) {
     struct key_rules rules = store_rules(r->store, r->store->tags.top);
     struct larder_bytes *mapped = arena_alloc(&r->arena, (n + extra) * sizeof(*mapped));
     for (size_t i = 0; mapped != NULL && i < n; i++) {
@@ -224,7 +226,7 @@ static uint32_t deadline_ms(const struct request *r) {
 
 static const struct {
     void (*start)(struct request *r);
-    uint32_t needs;                  /* bits: 1 a key and a kind, 2 an entry, 4 at least one tag */
+    uint32_t needs; /* bits: 1 a key and a kind, 2 an entry, 4 at least one tag */
 } codes[] = {
     [LARDER_DO_GET] = {get_start, 1},
     [LARDER_DO_PUT] = {put_start, 2},
@@ -272,7 +274,7 @@ static void start(void *arg) {
     } else if (timer_set(&r->timer, r->deadline_ns) != LARDER_OK) {
         request_answer(r, LARDER_NOMEM, "out of memory");
     } else {
-        request_ref(r);              /* the request may be answered, and gone, inside */
+        request_ref(r); /* the request may be answered, and gone, inside */
         codes[r->in.code].start(r);
         request_unref(r);
     }
@@ -284,8 +286,8 @@ static void refuse_busy(void *arg) {
     request_answer(r, LARDER_THROTTLED, "too many requests are waiting (setting max-inflight)");
 }
 
-int32_t larder_submit(struct larder_store *store, const struct larder_request *request, larder_answer_fn *done,
-                      void *arg) {
+int32_t larder_submit(struct larder_store *store, const struct larder_request *request,
+                      larder_answer_fn *done, void *arg) {
     if (!is_valid(request) || done == NULL)
         return LARDER_INVALID;
     struct request *r = request_new(store, request, done, arg);
@@ -327,7 +329,7 @@ int32_t larder_call(struct larder_store *store, const struct larder_request *req
                     const struct larder_answer **ret_answer) {
     struct waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER};
     if (store->on_runtime && runtime_is_here())
-        return LARDER_INVALID;       /* it would wait for itself */
+        return LARDER_INVALID; /* it would wait for itself */
     int32_t status = larder_submit(store, request, wake_waiter, &w);
     if (status != LARDER_OK)
         return status;

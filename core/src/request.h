@@ -11,33 +11,33 @@
 #include "store.h"
 
 struct request {
-    struct larder_answer answer;     /* first: what larder_answer_ref() is given */
-    uint32_t refs;                   /* atomic */
-    struct larder_request in;        /* build, key, tags and cursor are copies */
-    struct larder_store *store;      /* not to be used once answered: it may be gone */
+    struct larder_answer answer; /* first: what larder_answer_ref() is given */
+    uint32_t refs;               /* atomic */
+    struct larder_request in;    /* build, key, tags and cursor are copies */
+    struct larder_store *store;  /* not to be used once answered: it may be gone */
     larder_answer_fn *done;
     void *arg;
     struct task task;
     struct larder_timer timer;
     uint64_t deadline_ns;
-    int64_t now_ms;                  /* when it was submitted */
+    int64_t now_ms; /* when it was submitted */
     bool answered;
-    bool borrowing;                  /* a job reads the caller's memory: no answer before it ends */
-    bool overdue;                    /* the deadline passed meanwhile */
-    struct arena arena;              /* what the answer points to */
+    bool borrowing;     /* a job reads the caller's memory: no answer before it ends */
+    bool overdue;       /* the deadline passed meanwhile */
+    struct arena arena; /* what the answer points to */
     char detail[256];
 
-    uint8_t *physical;               /* the key as the store has it (key_make) */
+    uint8_t *physical; /* the key as the store has it (key_make) */
     size_t physical_len;
-    struct op *op;                   /* the one op whose answer this request's is made of */
+    struct op *op; /* the one op whose answer this request's is made of */
     uint32_t n_pending;
-    int32_t failed;                  /* first failure of several ops */
+    int32_t failed; /* first failure of several ops */
 
     /* get */
-    struct mark_want want;           /* marks of the request's tags and the guessed ones */
-    struct mark_want more;           /* those of the entry that were not asked for */
+    struct mark_want want; /* marks of the request's tags and the guessed ones */
+    struct mark_want more; /* those of the entry that were not asked for */
     struct epoch_wait epoch_wait;
-    struct larder_bytes *tags;       /* the request's tags as the store takes them, then guesses */
+    struct larder_bytes *tags; /* the request's tags as the store takes them, then guesses */
     size_t n_own_tags, n_tags;
     struct larder_bytes *entry_tags; /* the entry's, as the store takes them */
     struct frame frame;
@@ -64,7 +64,8 @@ static inline struct larder_bytes request_key(const struct request *r) {
 }
 
 /* tags as the tag store takes them, in r's arena; NULL: no memory. */
-struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n, size_t extra);
+struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n,
+                                      size_t extra);
 
 /* An op of r's: takes one reference, which request_op_over() gives back; NULL: answered. */
 struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *in, op_done_fn *done);

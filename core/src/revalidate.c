@@ -27,7 +27,8 @@ static bool make_marks(struct request *r) {
         request_answer(r, LARDER_NOMEM, "out of memory");
         return false;
     }
-    struct larder_mark like = {.expired_epoch = LARDER_NEW_EPOCH, .stale_epoch = LARDER_UNSET, .expire_at_ms = LARDER_UNSET};
+    struct larder_mark like = {
+        .expired_epoch = LARDER_NEW_EPOCH, .stale_epoch = LARDER_UNSET, .expire_at_ms = LARDER_UNSET};
     if (r->in.mode == LARDER_MAKE_STALE) {
         like.expired_epoch = LARDER_UNSET;
         like.stale_epoch = LARDER_NEW_EPOCH;

@@ -12,8 +12,8 @@
 
 static const uint64_t MS = 1000000u;
 enum {
-    CLOSE_LOOK_MS = 5,               /* how often a closing store looks whether it is quiet */
-    CLOSE_WAIT_MS = 5000             /* then a driver that still holds ops is left behind */
+    CLOSE_LOOK_MS = 5,   /* how often a closing store looks whether it is quiet */
+    CLOSE_WAIT_MS = 5000 /* then a driver that still holds ops is left behind */
 };
 
 /* ---- stacks --------------------------------------------------------------------- */
@@ -79,7 +79,8 @@ int32_t store_ready(struct larder_store *store, const char **ret_detail) {
         }
     }
     if (store->tags.top->info.traits & LARDER_LOSSY) {
-        *ret_detail = "the tag store may lose single marks (LARDER_LOSSY), which this version cannot make up for";
+        *ret_detail =
+            "the tag store may lose single marks (LARDER_LOSSY), which this version cannot make up for";
         return LARDER_UNSUPPORTED;
     }
     return LARDER_OK;
@@ -201,7 +202,8 @@ int32_t store_open_on(struct reactor *r, struct store_config *config, struct lar
     return LARDER_OK;
 }
 
-int32_t larder_open(const struct larder_config *config, struct larder_store **ret_store, struct larder_error *error) {
+int32_t larder_open(const struct larder_config *config, struct larder_store **ret_store,
+                    struct larder_error *error) {
     struct store_config *typed = NULL;
     struct larder_store *store = NULL;
     int32_t status = store_config_new(config, &typed, error);
@@ -258,7 +260,7 @@ static void try_close(void *arg) {
     } else {
         log_line(LARDER_LOG_ERROR, "a driver never answered: its store is left behind at close");
         if (store->on_runtime)
-            runtime_acquire();       /* the late completion will still need the thread */
+            runtime_acquire(); /* the late completion will still need the thread */
     }
     fn(fn_arg);
 }

@@ -20,13 +20,13 @@ struct request;
 
 enum { MAX_STACK = 8 };
 
-struct stack {                       /* [0] is the driver; each stands on the one before */
+struct stack { /* [0] is the driver; each stands on the one before */
     struct backend *levels[MAX_STACK];
     size_t n;
     struct backend *top;
 };
 
-struct epoch_wait {                  /* the asker's memory until fn */
+struct epoch_wait { /* the asker's memory until fn */
     struct epoch_wait *next;
     void (*fn)(void *arg, int32_t status);
     void *arg;
@@ -34,26 +34,26 @@ struct epoch_wait {                  /* the asker's memory until fn */
 
 struct larder_store {
     struct reactor *reactor;
-    bool on_runtime;                 /* the reactor is the runtime's */
+    bool on_runtime; /* the reactor is the runtime's */
     struct store_config *config;
     const struct store_settings *settings;
-    uint32_t shared_kinds;           /* bit (1 << kind) */
+    uint32_t shared_kinds; /* bit (1 << kind) */
 
     struct stack cache;
-    struct stack tags;               /* n 0: tags.top is cache.top */
+    struct stack tags; /* n 0: tags.top is cache.top */
     struct layer_namespace_settings *ns_settings;
     struct layer_compress_settings *compress_settings;
 
     struct epoch_book epoch;
     struct mark_reader marks;
     struct guess_table guesses;
-    struct epoch_wait *epoch_waits;  /* of the question that is under way */
-    uint64_t epoch_asked_ns;         /* when it was sent; 0: none is */
+    struct epoch_wait *epoch_waits; /* of the question that is under way */
+    uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;
 
-    struct larder_stats stats;       /* relaxed atomics: written here, read anywhere */
+    struct larder_stats stats; /* relaxed atomics: written here, read anywhere */
 
-    pthread_mutex_t lock;            /* of what follows; idle is signalled when inflight falls to 0 */
+    pthread_mutex_t lock; /* of what follows; idle is signalled when inflight falls to 0 */
     pthread_cond_t idle;
     uint64_t inflight;
     bool closing;

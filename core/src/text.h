@@ -20,7 +20,7 @@ void text_utf8_from_latin1(const uint8_t *text, size_t len, uint8_t *out);
 struct text_shape {
     bool valid;
     bool ascii;
-    bool latin1;                     /* no code point above 255 */
+    bool latin1; /* no code point above 255 */
     size_t utf16_units;
 };
 struct text_shape text_shape_of_utf8(const uint8_t *text, size_t len);

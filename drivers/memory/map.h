@@ -8,15 +8,15 @@
 
 #include "larder/driver.h"
 
-enum { MAP_HEIGHT = 16 };            /* a quarter of the nodes reach the next level: good for 4^16 */
+enum { MAP_HEIGHT = 16 }; /* a quarter of the nodes reach the next level: good for 4^16 */
 
 struct map_node {
     struct larder_bytes key;
     void *value;
-    struct map_node *next[];         /* next[0] is the one after this, in the order of bytes */
+    struct map_node *next[]; /* next[0] is the one after this, in the order of bytes */
 };
 
-struct map {                         /* zero is an empty one */
+struct map { /* zero is an empty one */
     struct map_node *head[MAP_HEIGHT];
     uint64_t dice;
     size_t n;

@@ -27,9 +27,9 @@
 
 #define BYTES(text) ((struct larder_bytes){(const uint8_t *)(text), sizeof(text) - 1})
 
-struct shared {                      /* between all workers, also over fork() */
-    _Atomic int64_t database;        /* the newest version written */
-    _Atomic int64_t completed;       /* the newest whose revalidation has completed */
+struct shared {                /* between all workers, also over fork() */
+    _Atomic int64_t database;  /* the newest version written */
+    _Atomic int64_t completed; /* the newest whose revalidation has completed */
     _Atomic int violations, failures;
     _Atomic long gets, hits, renders, revalidations;
 };
@@ -54,8 +54,7 @@ static void pause_a_little(struct worker *w) {
 
 static void raise_to(_Atomic int64_t *at, int64_t value) {
     int64_t old = atomic_load(at);
-    while (old < value && !atomic_compare_exchange_weak(at, &old, value)) {
-    }
+    while (old < value && !atomic_compare_exchange_weak(at, &old, value)) {}
 }
 
 static void fail(struct worker *w, const char *what, const char *detail) {
@@ -67,7 +66,10 @@ static void fail(struct worker *w, const char *what, const char *detail) {
 static int64_t get(struct worker *w, struct larder_bytes key, int64_t *ret_note) {
     const struct larder_answer *a = NULL;
     int64_t needed = atomic_load(&w->shared->completed), version = 0;
-    struct larder_request get = {.code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = key, .flags = LARDER_F_RENDER,
+    struct larder_request get = {.code = LARDER_DO_GET,
+                                 .kind = LARDER_FETCH,
+                                 .key = key,
+                                 .flags = LARDER_F_RENDER,
                                  .deadline_ms = 20000};
     int32_t status = larder_call(w->store, &get, &a);
 
@@ -77,7 +79,8 @@ static int64_t get(struct worker *w, struct larder_bytes key, int64_t *ret_note)
         memcpy(&version, a->entry->parts[0].data.ptr, sizeof(version));
         atomic_fetch_add(&w->shared->hits, 1);
         if (version < needed) {
-            fprintf(stderr, "worker %d: %.*s is version %lld of epoch %lld, but %lld was revalidated before\n", w->no,
+            fprintf(stderr,
+                    "worker %d: %.*s is version %lld of epoch %lld, but %lld was revalidated before\n", w->no,
                     (int)key.len, (const char *)key.ptr, (long long)version, (long long)a->entry->epoch,
                     (long long)needed);
             atomic_fetch_add(&w->shared->violations, 1);
@@ -92,9 +95,17 @@ static int64_t get(struct worker *w, struct larder_bytes key, int64_t *ret_note)
 static void put(struct worker *w, struct larder_bytes key, int64_t version, int64_t note) {
     struct larder_bytes tag = BYTES("t");
     struct larder_part part = {.name = BYTES("body"), .data = {(const uint8_t *)&version, sizeof(version)}};
-    struct larder_entry entry = {
-        .kind = LARDER_FETCH, .n_parts = 1, .key = key, .meta = BYTES("{}"), .epoch = note, .modified_ms = 1,
-        .revalidate_ms = LARDER_UNSET, .expire_ms = LARDER_UNSET, .tags = &tag, .n_tags = 1, .parts = &part};
+    struct larder_entry entry = {.kind = LARDER_FETCH,
+                                 .n_parts = 1,
+                                 .key = key,
+                                 .meta = BYTES("{}"),
+                                 .epoch = note,
+                                 .modified_ms = 1,
+                                 .revalidate_ms = LARDER_UNSET,
+                                 .expire_ms = LARDER_UNSET,
+                                 .tags = &tag,
+                                 .n_tags = 1,
+                                 .parts = &part};
     struct larder_request put = {.code = LARDER_DO_PUT, .entry = &entry, .deadline_ms = 20000};
     int32_t status = larder_call(w->store, &put, NULL);
     if (status < 0)
@@ -125,7 +136,8 @@ static void view_page(struct worker *w) {
 
 static void change_and_revalidate(struct worker *w) {
     struct larder_bytes tag = BYTES("t");
-    struct larder_request request = {.code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1, .deadline_ms = 20000};
+    struct larder_request request = {
+        .code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1, .deadline_ms = 20000};
     int64_t version = atomic_fetch_add(&w->shared->database, 1) + 1;
     pause_a_little(w);
     int32_t status = larder_call(w->store, &request, NULL);
@@ -202,13 +214,14 @@ int main(int argc, char **argv) {
     url = argv[1];
     long n = strtol(argv[3], NULL, 10), steps = strtol(argv[4], NULL, 10);
     uint64_t seed = argc > 5 ? strtoull(argv[5], NULL, 10) : (uint64_t)time(NULL);
-    struct shared *shared =
-        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                                 -1, 0);
     if (n < 1 || n > 64 || steps < 1 || shared == MAP_FAILED)
         return 2;
     shared->database = 1;
     for (int i = 0; i < n; i++)
-        workers[i] = (struct worker){.shared = shared, .random = seed * 64 + (uint64_t)i, .steps = (int)steps, .no = i};
+        workers[i] = (struct worker){
+            .shared = shared, .random = seed * 64 + (uint64_t)i, .steps = (int)steps, .no = i};
     if (strcmp(argv[2], "threads") == 0)
         run_threads(workers, (int)n);
     else

@@ -20,8 +20,7 @@ struct reactor *held_reactor(void) {
 }
 
 void settle(struct reactor *r) {
-    while (reactor_step(r, false, 0) > 0) {
-    }
+    while (reactor_step(r, false, 0) > 0) {}
 }
 
 void pass_ms(struct reactor *r, int64_t ms) {
@@ -68,19 +67,30 @@ static void held_flush(void *instance) {
 
 static const struct larder_cache_ops cache = {
     .size = sizeof(cache), .get = hold, .put = hold, .remove = hold, .list = hold};
-static const struct larder_tag_ops tags = {
-    .size = sizeof(tags), .read = hold, .write = hold, .advance = hold, .bump = hold,
-    .link = hold, .keys_of = hold, .tags_of = hold, .list_marks = hold};
-static const struct larder_tag_ops tags_without_bump = {
-    .size = sizeof(tags_without_bump), .read = hold, .write = hold, .advance = hold,
-    .link = hold, .keys_of = hold, .tags_of = hold, .list_marks = hold};
+static const struct larder_tag_ops tags = {.size = sizeof(tags),
+                                           .read = hold,
+                                           .write = hold,
+                                           .advance = hold,
+                                           .bump = hold,
+                                           .link = hold,
+                                           .keys_of = hold,
+                                           .tags_of = hold,
+                                           .list_marks = hold};
+static const struct larder_tag_ops tags_without_bump = {.size = sizeof(tags_without_bump),
+                                                        .read = hold,
+                                                        .write = hold,
+                                                        .advance = hold,
+                                                        .link = hold,
+                                                        .keys_of = hold,
+                                                        .tags_of = hold,
+                                                        .list_marks = hold};
 
-#define HELD_DRIVER(its_name, its_tags)                                                          \
-    {                                                                                            \
-        .size = sizeof(struct larder_driver), .abi = LARDER_ABI, .name = its_name,               \
-        .version = "0", .summary = "Holds every op.", .param_size = sizeof(struct larder_param), \
-        .config_size = 8, .cache = &cache, .tags = its_tags, .open = held_open,                  \
-        .close = held_close, .ping = hold, .provision = hold, .explain = hold, .flush = held_flush \
+#define HELD_DRIVER(its_name, its_tags)                                                            \
+    {                                                                                              \
+        .size = sizeof(struct larder_driver), .abi = LARDER_ABI, .name = its_name, .version = "0", \
+        .summary = "Holds every op.", .param_size = sizeof(struct larder_param), .config_size = 8, \
+        .cache = &cache, .tags = its_tags, .open = held_open, .close = held_close, .ping = hold,   \
+        .provision = hold, .explain = hold, .flush = held_flush                                    \
     }
 const struct larder_driver held_driver = HELD_DRIVER("held", &tags);
 const struct larder_driver held_driver_two_rounds = HELD_DRIVER("held-two-rounds", &tags_without_bump);

@@ -9,7 +9,7 @@
 #include "backend.h"
 #include "fake_clock.h"
 
-extern struct fake_clock test_clock;     /* starts at 1,000 s and 1,700,000,000,000 ms */
+extern struct fake_clock test_clock; /* starts at 1,000 s and 1,700,000,000,000 ms */
 
 /* A reactor that tells test_clock's time, also to drivers. */
 struct reactor *held_reactor(void);
@@ -28,7 +28,7 @@ struct held_info {
 };
 extern struct held_info held_info;
 /* The same without bump: revalidation takes two rounds. */
-extern const struct larder_driver held_driver, held_driver_two_rounds;   /* "held", "held-two-rounds" */
+extern const struct larder_driver held_driver, held_driver_two_rounds; /* "held", "held-two-rounds" */
 
 /* How many ops are held; of one code (0: any). */
 size_t held_count(uint32_t code);
@@ -37,7 +37,7 @@ struct larder_op *held_take(uint32_t code);
 
 /* Answers for taken ops. */
 void answer_status(struct larder_op *op, int32_t status);
-void answer_value(struct larder_op *op, struct larder_slice value, int64_t epoch);   /* passes the reference */
+void answer_value(struct larder_op *op, struct larder_slice value, int64_t epoch); /* passes the reference */
 void answer_epoch(struct larder_op *op, int64_t epoch);
 /* tags read: those of marks[] that were asked for. */
 void answer_marks(struct larder_op *op, const struct larder_mark *marks, size_t n);

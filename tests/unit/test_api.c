@@ -24,10 +24,17 @@ static struct larder_store *open_named(const char *url) {
 static int32_t put(struct larder_store *store, const char *key, int64_t epoch, uint32_t flags) {
     struct larder_bytes tag = BYTES("t");
     struct larder_part part = {.name = BYTES("body"), .data = bytes_of(key)};
-    struct larder_entry entry = {
-        .kind = LARDER_FETCH, .n_parts = 1, .key = bytes_of(key), .meta = BYTES("{}"), .epoch = epoch,
-        .modified_ms = 1, .revalidate_ms = LARDER_UNSET, .expire_ms = LARDER_UNSET, .tags = &tag, .n_tags = 1,
-        .parts = &part};
+    struct larder_entry entry = {.kind = LARDER_FETCH,
+                                 .n_parts = 1,
+                                 .key = bytes_of(key),
+                                 .meta = BYTES("{}"),
+                                 .epoch = epoch,
+                                 .modified_ms = 1,
+                                 .revalidate_ms = LARDER_UNSET,
+                                 .expire_ms = LARDER_UNSET,
+                                 .tags = &tag,
+                                 .n_tags = 1,
+                                 .parts = &part};
     struct larder_request request = {.code = LARDER_DO_PUT, .entry = &entry, .flags = flags};
     return larder_call(store, &request, NULL);
 }
@@ -59,7 +66,7 @@ static void what_is_put_is_got_until_its_tag_is_revalidated(void) {
     CU_ASSERT(get(store, "k", &a) == LARDER_MISS && a->verdict == LARDER_GONE && a->epoch > epoch);
     CU_ASSERT(put(store, "k", a->epoch, 0) == LARDER_OK);
     a = larder_answer_unref(a);
-    CU_ASSERT(get(store, "k", NULL) == LARDER_OK);       /* P6: a hit by the second get */
+    CU_ASSERT(get(store, "k", NULL) == LARDER_OK); /* P6: a hit by the second get */
     larder_close(store);
 }
 
@@ -174,5 +181,6 @@ UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
           UNIT(two_stores_on_one_memory_see_each_others_revalidations),
           UNIT(an_entry_of_epoch_0_is_older_than_any_store), UNIT(if_absent_leaves_what_is_stored),
           UNIT(the_namespaces_mark_outdates_everything), UNIT(questions_reach_the_driver),
-          UNIT(threads_may_submit_at_once_and_drain_waits_for_all), UNIT(close_answers_what_was_submitted_before),
-          UNIT(no_buffer_is_left_behind), UNIT(statuses_and_kinds_have_names))
+          UNIT(threads_may_submit_at_once_and_drain_waits_for_all),
+          UNIT(close_answers_what_was_submitted_before), UNIT(no_buffer_is_left_behind),
+          UNIT(statuses_and_kinds_have_names))

@@ -32,8 +32,15 @@ static void an_op_owns_copies_of_all_it_was_given(void) {
     struct larder_slice value;
     size_t before = buf_live();
     memcpy(buf_new(5, &value), "value", 5);
-    struct op_inputs in = {.key = bytes_of(key), .value = value, .marks = &mark, .n_marks = 1,
-                           .cursor = bytes_of(cursor), .add = 1, .ttl_ms = 9, .limit = 4, .flags = LARDER_IF_ABSENT};
+    struct op_inputs in = {.key = bytes_of(key),
+                           .value = value,
+                           .marks = &mark,
+                           .n_marks = 1,
+                           .cursor = bytes_of(cursor),
+                           .add = 1,
+                           .ttl_ms = 9,
+                           .limit = 4,
+                           .flags = LARDER_IF_ABSENT};
     struct op *op = op_new(r, LARDER_OP_PUT, &in, 77, keep, NULL);
     CU_ASSERT_FATAL(op != NULL);
     memset(key, '!', 3), memset(tag, '!', 3), memset(cursor, '!', 3);
@@ -41,7 +48,8 @@ static void an_op_owns_copies_of_all_it_was_given(void) {
     CU_ASSERT(bytes_equal(op->pub.key, BYTES("key")) && bytes_equal(op->pub.cursor, BYTES("cur")));
     CU_ASSERT(bytes_equal(op->pub.marks[0].tag, BYTES("tag")) && op->pub.marks[0].expire_at_ms == 3);
     CU_ASSERT(op->pub.value.len == 5 && memcmp(op->pub.value.ptr, "value", 5) == 0);
-    CU_ASSERT(op->pub.deadline_ns == 77 && op->pub.now_ms == test_clock.ms && op->pub.flags == LARDER_IF_ABSENT);
+    CU_ASSERT(op->pub.deadline_ns == 77 && op->pub.now_ms == test_clock.ms &&
+              op->pub.flags == LARDER_IF_ABSENT);
     CU_ASSERT(op->pub.scratch[0] == NULL && op->pub.scratch[3] == NULL);
     op_free(op);
     CU_ASSERT(buf_live() == before);
@@ -51,7 +59,7 @@ static void an_op_owns_copies_of_all_it_was_given(void) {
 static void done_is_called_later_also_when_the_driver_completes_at_once(void) {
     struct reactor *r = held_reactor();
     struct backend *b = backend_new(r, &held_driver, NULL, NULL);
-    held_info.open_status = LARDER_DENIED;       /* the quickest completion: it cannot be opened */
+    held_info.open_status = LARDER_DENIED; /* the quickest completion: it cannot be opened */
     backend_call(b, new_get(r, UINT64_MAX));
     CU_ASSERT(n_done == 0);
     settle(r);
@@ -79,8 +87,11 @@ static void a_drivers_shorter_result_leaves_the_rest_zero(void) {
     struct reactor *r = held_reactor();
     struct backend *b = backend_new(r, &held_driver, NULL, NULL);
     backend_call(b, new_get(r, UINT64_MAX));
-    struct larder_result res = {.size = offsetof(struct larder_result, modified_ms), .status = LARDER_MISS,
-                                .modified_ms = 5, .epoch = 6, .detail = "not to be read"};
+    struct larder_result res = {.size = offsetof(struct larder_result, modified_ms),
+                                .status = LARDER_MISS,
+                                .modified_ms = 5,
+                                .epoch = 6,
+                                .detail = "not to be read"};
     op_complete(held_take(0), &res);
     settle(r);
     CU_ASSERT(last->result.status == LARDER_MISS && last->result.modified_ms == 0 && last->result.epoch == 0);
@@ -167,6 +178,7 @@ static void flush_comes_once_after_a_burst(void) {
 
 UNIT_MAIN("backend", UNIT(an_op_owns_copies_of_all_it_was_given),
           UNIT(done_is_called_later_also_when_the_driver_completes_at_once),
-          UNIT(a_function_that_is_missing_is_unsupported), UNIT(a_drivers_shorter_result_leaves_the_rest_zero),
-          UNIT(a_detail_is_copied_and_cut), UNIT(emitted_records_are_copies),
-          UNIT(an_op_that_waited_past_its_time_never_reaches_the_driver), UNIT(flush_comes_once_after_a_burst))
+          UNIT(a_function_that_is_missing_is_unsupported),
+          UNIT(a_drivers_shorter_result_leaves_the_rest_zero), UNIT(a_detail_is_copied_and_cut),
+          UNIT(emitted_records_are_copies), UNIT(an_op_that_waited_past_its_time_never_reaches_the_driver),
+          UNIT(flush_comes_once_after_a_burst))

@@ -41,7 +41,8 @@ static void the_table_is_whole_and_says_its_size(void) {
     const struct larder_host *h = &backend_host;
     CU_ASSERT(h->size == sizeof(*h) && h->abi == LARDER_ABI);
     CU_ASSERT(LARDER_HAS(h, offload));
-    const void *const *fn = (const void *const *)(const void *)((const char *)h + offsetof(struct larder_host, complete));
+    const void *const *fn = (const void *const *)(const void *)((const char *)h +
+                                                                offsetof(struct larder_host, complete));
     size_t n = (sizeof(*h) - offsetof(struct larder_host, complete)) / sizeof(*fn);
     for (size_t i = 0; i < n; i++)
         CU_ASSERT(fn[i] != NULL);
@@ -62,7 +63,7 @@ static void a_timer_is_idle_until_set_and_fires_once(void) {
     CU_ASSERT_FATAL(t != NULL);
     pass_ms(reactor, 1000);
     CU_ASSERT(n_called == 0);
-    backend_host.timer_set(t, backend_host.now_ns() + 5000000u);     /* the host's clock is the test's */
+    backend_host.timer_set(t, backend_host.now_ns() + 5000000u); /* the host's clock is the test's */
     pass_ms(reactor, 4);
     CU_ASSERT(n_called == 0);
     pass_ms(reactor, 1);
@@ -87,7 +88,7 @@ static void a_watch_tells_of_readiness_until_it_is_taken_off(void) {
     CU_ASSERT(n_called == 0);
     CU_ASSERT(write(fds[1], "ab", 2) == 2);
     settle(reactor);
-    CU_ASSERT(n_called == 2 && last_fd == fds[0] && last_events == LARDER_READ);    /* level-triggered */
+    CU_ASSERT(n_called == 2 && last_fd == fds[0] && last_events == LARDER_READ); /* level-triggered */
     CU_ASSERT(backend_host.rewatch(w, 0) == LARDER_OK);
     CU_ASSERT(write(fds[1], "c", 1) == 1);
     settle(reactor);
@@ -110,5 +111,5 @@ static void offloaded_work_is_done_before_done(void) {
 }
 
 UNIT_MAIN("host", UNIT(the_table_is_whole_and_says_its_size), UNIT(a_post_runs_later_and_once),
-          UNIT(a_timer_is_idle_until_set_and_fires_once), UNIT(a_watch_tells_of_readiness_until_it_is_taken_off),
-          UNIT(offloaded_work_is_done_before_done))
+          UNIT(a_timer_is_idle_until_set_and_fires_once),
+          UNIT(a_watch_tells_of_readiness_until_it_is_taken_off), UNIT(offloaded_work_is_done_before_done))

@@ -16,7 +16,7 @@ static struct reactor *reactor;
 static struct larder_store *store;
 static size_t bufs_before;
 
-struct seen {                        /* what `done` was told */
+struct seen { /* what `done` was told */
     unsigned times;
     const struct larder_answer *answer;
 };
@@ -83,7 +83,8 @@ static void submit(struct seen *seen, struct larder_request request) {
 }
 
 static struct larder_request get_of(const char *key, uint32_t flags) {
-    return (struct larder_request){.code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = bytes_of(key), .flags = flags};
+    return (struct larder_request){
+        .code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = bytes_of(key), .flags = flags};
 }
 
 static const struct larder_mark namespace_mark = {{NULL, 0}, 10, LARDER_UNSET, LARDER_UNSET};
@@ -101,10 +102,17 @@ static void answer_namespace(struct larder_op *op) {
 static struct larder_slice frame_of(const char *key, int64_t epoch, const char *tag) {
     struct larder_bytes tags[1] = {tag != NULL ? bytes_of(tag) : (struct larder_bytes){0}};
     struct larder_part part = {.name = BYTES("body"), .data = BYTES("hello"), .encoding = LARDER_BINARY};
-    struct larder_entry entry = {
-        .kind = LARDER_FETCH, .n_parts = 1, .key = bytes_of(key), .meta = BYTES("{}"), .epoch = epoch,
-        .modified_ms = 5, .revalidate_ms = LARDER_UNSET, .expire_ms = LARDER_UNSET,
-        .tags = tags, .n_tags = tag != NULL, .parts = &part};
+    struct larder_entry entry = {.kind = LARDER_FETCH,
+                                 .n_parts = 1,
+                                 .key = bytes_of(key),
+                                 .meta = BYTES("{}"),
+                                 .epoch = epoch,
+                                 .modified_ms = 5,
+                                 .revalidate_ms = LARDER_UNSET,
+                                 .expire_ms = LARDER_UNSET,
+                                 .tags = tags,
+                                 .n_tags = tag != NULL,
+                                 .parts = &part};
     struct larder_slice slice = {0};
     CU_ASSERT_FATAL(frame_encode(&entry, 1 << 20, &slice) == LARDER_OK);
     return slice;
@@ -127,7 +135,7 @@ static void a_get_asks_for_entry_marks_and_epoch_at_once(void) {
     answer_status(get, LARDER_MISS);
     answer_namespace(marks);
     settle(reactor);
-    CU_ASSERT(seen.times == 0);      /* P1: a render must know the epoch */
+    CU_ASSERT(seen.times == 0); /* P1: a render must know the epoch */
     answer_epoch(epoch, 77);
     settle(reactor);
     CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_MISS && seen.answer->epoch == 77);
@@ -151,7 +159,7 @@ static void a_process_that_heard_of_the_epoch_lately_does_not_ask(void) {
         settle(reactor);
         CU_ASSERT(seen.times == 1);
         forget(&seen);
-        pass_ms(reactor, round == 0 ? 900 : 200);    /* epoch-age is 1 s */
+        pass_ms(reactor, round == 0 ? 900 : 200); /* epoch-age is 1 s */
     }
     close_store();
 }
@@ -192,7 +200,7 @@ static void an_absent_namespace_mark_is_made_and_outdates_everything(void) {
     submit(&seen, get_of("k", 0));
     settle(reactor);
     answer_value(held_take(LARDER_OP_GET), frame_of("k", 12, NULL), 12);
-    answer_status(held_take(LARDER_OP_TAGS_READ), LARDER_OK);    /* no marks at all: wiped */
+    answer_status(held_take(LARDER_OP_TAGS_READ), LARDER_OK); /* no marks at all: wiped */
     settle(reactor);
     struct larder_op *advance = held_take(LARDER_OP_ADVANCE);
     CU_ASSERT_FATAL(advance != NULL && advance->add == 1);
@@ -201,7 +209,7 @@ static void an_absent_namespace_mark_is_made_and_outdates_everything(void) {
     struct larder_op *write = held_take(LARDER_OP_TAGS_WRITE);
     CU_ASSERT_FATAL(write != NULL && (write->flags & LARDER_IF_ABSENT));
     CU_ASSERT(write->marks[0].expired_epoch == 90 && bytes_equal(write->marks[0].tag, BYTES("ns/")));
-    answer_status(write, LARDER_MISS);           /* another process was first */
+    answer_status(write, LARDER_MISS); /* another process was first */
     settle(reactor);
     struct larder_mark theirs = mark_of("ns/", 89);
     answer_marks(held_take(LARDER_OP_TAGS_READ), &theirs, 1);
@@ -241,7 +249,7 @@ static void tags_that_only_the_entry_tells_of_are_read_after_it(void) {
         answer_value(held_take(LARDER_OP_GET), frame_of("k", 12, "t"), 12);
         struct larder_op *read = held_take(LARDER_OP_TAGS_READ);
         CU_ASSERT_FATAL(read != NULL);
-        CU_ASSERT(read->n_marks == (round == 0 ? 1 : 2));    /* the second time it is known */
+        CU_ASSERT(read->n_marks == (round == 0 ? 1 : 2)); /* the second time it is known */
         answer_marks(read, marks, 2);
         settle(reactor);
         if (round == 0) {
@@ -281,7 +289,8 @@ static void a_wrong_guess_has_no_say(void) {
 static void soft_tags_of_the_request_count(void) {
     struct seen seen = {0};
     struct larder_bytes soft[] = {BYTES("_N_T_/blog")};
-    struct larder_mark marks[] = {mark_of("ns/", 10), {BYTES("ns/_N_T_/blog"), LARDER_UNSET, 13, 1700000050000}};
+    struct larder_mark marks[] = {mark_of("ns/", 10),
+                                  {BYTES("ns/_N_T_/blog"), LARDER_UNSET, 13, 1700000050000}};
     struct larder_request request = get_of("k", 0);
     request.tags = soft;
     request.n_tags = 1;
@@ -358,7 +367,7 @@ static void gets_of_one_turn_share_a_read_of_marks_and_later_ones_do_not_join_it
     CU_ASSERT(held_count(LARDER_OP_TAGS_READ) == 1);
     submit(&seen[2], get_of("c", 0));
     settle(reactor);
-    CU_ASSERT(held_count(LARDER_OP_TAGS_READ) == 2);     /* P1: sent after this get began */
+    CU_ASSERT(held_count(LARDER_OP_TAGS_READ) == 2); /* P1: sent after this get began */
     while (held_count(LARDER_OP_GET) > 0)
         answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
     while (held_count(LARDER_OP_TAGS_READ) > 0)
@@ -447,7 +456,7 @@ static void ops_beyond_the_drivers_limit_wait_for_room(void) {
         submit(&seen[i], get_of("k", 0));
     settle(reactor);
     CU_ASSERT(held_count(0) == 2);
-    for (int left = 4; left > 0; left--) {       /* 3 gets and 1 read of marks */
+    for (int left = 4; left > 0; left--) { /* 3 gets and 1 read of marks */
         struct larder_op *op = held_take(0);
         CU_ASSERT_FATAL(op != NULL);
         if (op->code == LARDER_OP_GET)
@@ -474,14 +483,14 @@ static void a_store_that_cannot_be_opened_says_why_and_is_tried_again(void) {
             CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_DENIED);
             CU_ASSERT_STRING_EQUAL(seen.answer->detail, "held shut");
         } else {
-            CU_ASSERT(seen.times == 0);          /* open now: the driver has the ops */
+            CU_ASSERT(seen.times == 0); /* open now: the driver has the ops */
             answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
             answer_namespace(held_take(LARDER_OP_TAGS_READ));
             settle(reactor);
             CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_MISS);
         }
         forget(&seen);
-        held_info.open_status = LARDER_OK;       /* noticed only when the next attempt is due */
+        held_info.open_status = LARDER_OK; /* noticed only when the next attempt is due */
         if (round == 1)
             pass_ms(reactor, 1001);
     }
@@ -534,16 +543,23 @@ static void an_answer_that_is_kept_outlives_its_store(void) {
 
 static struct larder_entry entry_of(size_t body_len, const uint8_t *body, struct larder_part *part) {
     *part = (struct larder_part){.name = BYTES("body"), .data = {body, body_len}};
-    return (struct larder_entry){
-        .kind = LARDER_PAGE, .n_parts = 1, .key = BYTES("/a"), .meta = BYTES("{}"), .epoch = 42, .modified_ms = 7,
-        .revalidate_ms = 1000, .expire_ms = 5000, .parts = part};
+    return (struct larder_entry){.kind = LARDER_PAGE,
+                                 .n_parts = 1,
+                                 .key = BYTES("/a"),
+                                 .meta = BYTES("{}"),
+                                 .epoch = 42,
+                                 .modified_ms = 7,
+                                 .revalidate_ms = 1000,
+                                 .expire_ms = 5000,
+                                 .parts = part};
 }
 
 static void a_put_stores_a_frame_under_the_build_with_expire_as_its_time_to_live(void) {
     struct seen seen = {0};
     struct larder_part part;
     struct larder_entry entry = entry_of(3, (const uint8_t *)"abc", &part);
-    struct larder_request put = {.code = LARDER_DO_PUT, .entry = &entry, .build = BYTES("b1"), .flags = LARDER_F_IF_ABSENT};
+    struct larder_request put = {
+        .code = LARDER_DO_PUT, .entry = &entry, .build = BYTES("b1"), .flags = LARDER_F_IF_ABSENT};
     open_store();
     submit(&seen, put);
     settle(reactor);
@@ -576,7 +592,7 @@ static void a_large_put_is_encoded_away_from_the_io_thread_and_borrows_until_don
     CU_ASSERT_FATAL(op != NULL && op->value.len > 300000);
     pass_ms(reactor, 2000);
     CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_DEADLINE);
-    free(body);                      /* answered: the memory is the caller's again */
+    free(body); /* answered: the memory is the caller's again */
     answer_status(op, LARDER_OK);
     settle(reactor);
     forget(&seen);
@@ -641,7 +657,7 @@ static void revalidation_is_one_bump_where_the_driver_has_it(void) {
     struct larder_op *bump = held_take(LARDER_OP_BUMP);
     CU_ASSERT_FATAL(bump != NULL && held_count(0) == 0);
     CU_ASSERT(bytes_equal(bump->key, BYTES("ns/epoch")));
-    CU_ASSERT_FATAL(bump->n_marks == 2);         /* without the duplicate */
+    CU_ASSERT_FATAL(bump->n_marks == 2); /* without the duplicate */
     CU_ASSERT(bump->marks[0].stale_epoch == LARDER_NEW_EPOCH && bump->marks[0].expired_epoch == LARDER_UNSET);
     CU_ASSERT(bump->marks[0].expire_at_ms == now + 3000);
     answer_epoch(bump, 55);
@@ -717,7 +733,7 @@ static void the_epoch_that_is_told_counts_as_fresh_under_the_namespace_mark(void
     open_store();
     submit(&seen, (struct larder_request){.code = LARDER_DO_EPOCH});
     settle(reactor);
-    CU_ASSERT(held_count(LARDER_OP_ADVANCE) == 0);       /* the mark first */
+    CU_ASSERT(held_count(LARDER_OP_ADVANCE) == 0); /* the mark first */
     answer_namespace(held_take(LARDER_OP_TAGS_READ));
     settle(reactor);
     struct larder_op *advance = held_take(LARDER_OP_ADVANCE);
@@ -752,7 +768,9 @@ static void the_epoch_known_at_an_earlier_time_is_remembered(void) {
 static void a_list_tells_where_entries_live(void) {
     struct seen seen = {0};
     open_store();
-    submit(&seen, (struct larder_request){.code = LARDER_DO_LIST, .build = BYTES("b/1"), .kind = LARDER_PAGE, .key = BYTES("/x")});
+    submit(&seen,
+           (struct larder_request){
+               .code = LARDER_DO_LIST, .build = BYTES("b/1"), .kind = LARDER_PAGE, .key = BYTES("/x")});
     settle(reactor);
     struct larder_op *list = held_take(LARDER_OP_LIST);
     CU_ASSERT_FATAL(list != NULL);
@@ -765,7 +783,8 @@ static void a_list_tells_where_entries_live(void) {
     op_complete(list, &res);
     settle(reactor);
     CU_ASSERT_FATAL(seen.times == 1 && seen.answer->n_keys == 2);
-    CU_ASSERT(bytes_equal(seen.answer->keys[0].build, BYTES("b/1")) && seen.answer->keys[0].kind == LARDER_PAGE);
+    CU_ASSERT(bytes_equal(seen.answer->keys[0].build, BYTES("b/1")) &&
+              seen.answer->keys[0].kind == LARDER_PAGE);
     CU_ASSERT(bytes_equal(seen.answer->keys[0].key, BYTES("/x/y")) && !seen.answer->keys[0].hashed);
     CU_ASSERT(seen.answer->keys[1].kind == LARDER_FETCH && seen.answer->keys[1].hashed);
     CU_ASSERT(bytes_equal(seen.answer->cursor, BYTES("c1")));
@@ -775,9 +794,12 @@ static void a_list_tells_where_entries_live(void) {
 
 static void requests_that_make_no_sense_are_refused_at_once(void) {
     struct seen seen = {0};
-    struct larder_request bad[] = {
-        {.code = 0}, {.code = 99}, {.code = LARDER_DO_GET}, {.code = LARDER_DO_GET, .kind = 77},
-        {.code = LARDER_DO_PUT}, {.code = LARDER_DO_KEYS_OF}};
+    struct larder_request bad[] = {{.code = 0},
+                                   {.code = 99},
+                                   {.code = LARDER_DO_GET},
+                                   {.code = LARDER_DO_GET, .kind = 77},
+                                   {.code = LARDER_DO_PUT},
+                                   {.code = LARDER_DO_KEYS_OF}};
     open_store();
     for (size_t i = 0; i < N_ELEMENTS(bad); i++)
         CU_ASSERT(larder_submit(store, &bad[i], remember, &seen) == LARDER_INVALID);

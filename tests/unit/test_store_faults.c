@@ -18,7 +18,8 @@ static struct reactor *reactor;
 static struct larder_store *store;
 static struct larder_slice frame;
 static struct larder_bytes tags[] = {{(const uint8_t *)"t1", 2}, {(const uint8_t *)"t2", 2}};
-static struct larder_part part = {.name = {(const uint8_t *)"body", 4}, .data = {(const uint8_t *)"hello", 5}};
+static struct larder_part part = {.name = {(const uint8_t *)"body", 4},
+                                  .data = {(const uint8_t *)"hello", 5}};
 static struct larder_entry entry;
 
 struct outcome {
@@ -97,7 +98,7 @@ static void fail_each_allocation(const char *driver, const struct larder_request
         int32_t status = larder_submit(store, request, note, &o);
         settle(reactor);
         answer_all();
-        pass_ms(reactor, 3000);      /* whatever waits for its deadline */
+        pass_ms(reactor, 3000); /* whatever waits for its deadline */
         answer_all();
         alloc_countdown = 0;
         failed = alloc_failures;
@@ -105,7 +106,7 @@ static void fail_each_allocation(const char *driver, const struct larder_request
         CU_ASSERT(status == LARDER_OK || status == LARDER_NOMEM);
         CU_ASSERT(failed > 0 || o.status == LARDER_OK);
 
-        o = (struct outcome){0};     /* and afterwards the store works as before */
+        o = (struct outcome){0}; /* and afterwards the store works as before */
         CU_ASSERT(larder_submit(store, request, note, &o) == LARDER_OK);
         settle(reactor);
         answer_all();
@@ -116,8 +117,12 @@ static void fail_each_allocation(const char *driver, const struct larder_request
 }
 
 static void a_get_survives_every_failing_allocation(void) {
-    struct larder_request get = {.code = LARDER_DO_GET, .kind = LARDER_FETCH, .key = BYTES("k"), .tags = tags,
-                                 .n_tags = 2, .flags = LARDER_F_RENDER | LARDER_F_V8};
+    struct larder_request get = {.code = LARDER_DO_GET,
+                                 .kind = LARDER_FETCH,
+                                 .key = BYTES("k"),
+                                 .tags = tags,
+                                 .n_tags = 2,
+                                 .flags = LARDER_F_RENDER | LARDER_F_V8};
     fail_each_allocation("held", &get);
 }
 
@@ -159,9 +164,17 @@ int main(void) {
     };
     loader_add_builtin(&held_driver);
     loader_add_builtin(&held_driver_two_rounds);
-    entry = (struct larder_entry){
-        .kind = LARDER_FETCH, .n_parts = 1, .key = BYTES("k"), .meta = BYTES("{}"), .epoch = 5, .modified_ms = 1,
-        .revalidate_ms = LARDER_UNSET, .expire_ms = LARDER_UNSET, .tags = tags, .n_tags = 2, .parts = &part};
+    entry = (struct larder_entry){.kind = LARDER_FETCH,
+                                  .n_parts = 1,
+                                  .key = BYTES("k"),
+                                  .meta = BYTES("{}"),
+                                  .epoch = 5,
+                                  .modified_ms = 1,
+                                  .revalidate_ms = LARDER_UNSET,
+                                  .expire_ms = LARDER_UNSET,
+                                  .tags = tags,
+                                  .n_tags = 2,
+                                  .parts = &part};
     if (frame_encode(&entry, 1 << 20, &frame) != LARDER_OK)
         return 2;
     int failed = unit_main("store_faults", tests, N_ELEMENTS(tests));

@@ -17,7 +17,8 @@ struct unit_test {
     void (*run)(void);
 };
 
-#define UNIT(fn) {#fn, fn}
+#define UNIT(fn) \
+    { #fn, fn }
 
 static inline int unit_main(const char *suite_name, const struct unit_test *tests, size_t n) {
     if (CU_initialize_registry() != CUE_SUCCESS)
@@ -35,10 +36,10 @@ static inline int unit_main(const char *suite_name, const struct unit_test *test
     return failed ? 1 : 0;
 }
 
-#define UNIT_MAIN(suite_name, ...)                                                       \
-    int main(void) {                                                                     \
-        static const struct unit_test tests[] = {__VA_ARGS__};                           \
-        return unit_main(suite_name, tests, sizeof(tests) / sizeof(tests[0]));           \
+#define UNIT_MAIN(suite_name, ...)                                             \
+    int main(void) {                                                           \
+        static const struct unit_test tests[] = {__VA_ARGS__};                 \
+        return unit_main(suite_name, tests, sizeof(tests) / sizeof(tests[0])); \
     }
 
 #endif
