@@ -11,8 +11,6 @@
 
 enum { VALUE_LEN = 70000, VALUE_SEED = 3, DONE = '!' };
 
-extern char **environ;
-
 bool child_stores(struct larder_bytes key) {
     int64_t epoch;
     bool stored = true;
