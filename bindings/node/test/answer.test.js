@@ -166,6 +166,11 @@ test('what marks an entry stale says nothing of others with its tags', () => {
 
 test('where no table of Next.js is found, a fresh page is as old as now', () => {
   const n = make('15.5.29', {});
+  const before = Date.now();
+  assert.ok(answer.page(n, '/x', page(), got(FRESH, 30)).lastModified >= before);
+  const due = got(FRESH, 700);
+  assert.equal(answer.page(n, '/x', page(), due).lastModified, due.modified);
+});
   const data = answer.page(n, '/x', page(), got(FRESH, 30));
   assert.ok(Date.now() - data.lastModified < 500);
   const due = answer.page(n, '/x', page(), got(FRESH, 700));

@@ -121,10 +121,11 @@ test('a value that get returned keeps its epoch when it is set again', async (t)
   await h.set('/x', page('p'), SET);
   const again = await h.get('/x', PAGE);
   await store.revalidate(['other']);
+  const before = Date.now();
   await h.set('/x', again.value, { cacheControl: { revalidate: 3, expire: 30 } });
   const put = store.calls.findLast(([m]) => m === 'put')[1];
   assert.equal(put.epoch, 1);
-  assert.ok(Date.now() - put.modified < 1000, 'only its time is new');
+  assert.ok(put.modified >= before, 'only its time is new');
   await store.revalidate(['t']);
   assert.equal(await h.get('/x', PAGE), null);
 });
