@@ -17,16 +17,16 @@
 struct drive {
     const struct larder_driver *driver;
     struct reactor *reactor;
-    struct backend *one, *two;       /* two instances with the same settings, open throughout */
-    int64_t now_ms;                  /* the time of day of the ops that are made */
-    uint64_t random;                 /* state of random_next(), from the seed that is printed */
-    unsigned n_keys;                 /* how many keys the tests of paging use */
-    unsigned n_inflight;             /* ops outstanding at once */
+    struct backend *one, *two; /* two instances with the same settings, open throughout */
+    int64_t now_ms;            /* the time of day of the ops that are made */
+    uint64_t random;           /* state of random_next(), from the seed that is printed */
+    unsigned n_keys;           /* how many keys the tests of paging use */
+    unsigned n_inflight;       /* ops outstanding at once */
     unsigned n_unclaimed;
-    const char *child, *child_key;   /* this is a second process (child.h); NULL: it is not */
-    const char *args[32];            /* for one: layers, the driver, settings without %t */
+    const char *child, *child_key; /* this is a second process (child.h); NULL: it is not */
+    const char *args[32];          /* for one: layers, the driver, settings without %t */
     size_t n_args;
-    const char *readme;              /* the driver's README.md; NULL: none was named */
+    const char *readme; /* the driver's README.md; NULL: none was named */
 };
 extern struct drive drive;
 
@@ -54,9 +54,9 @@ struct op *call(struct backend *b, uint32_t code, struct op_inputs in);
 /* The same for what has nothing but a status. */
 int32_t status_of(struct backend *b, uint32_t code, struct op_inputs in);
 
-struct sent {                        /* one op among many; memory of the test's */
-    struct op *op;                   /* answered once drive_wait() has returned; op_free() it */
-    unsigned answers;                /* how often done was called: 1 */
+struct sent {         /* one op among many; memory of the test's */
+    struct op *op;    /* answered once drive_wait() has returned; op_free() it */
+    unsigned answers; /* how often done was called: 1 */
     struct backend *backend;
     bool cancel;
     struct task task;
@@ -111,7 +111,7 @@ void tally_done(struct tally *t);
 
 struct suite {
     const char *name;
-    uint32_t needs;                  /* a code: a driver without it has no such tests */
+    uint32_t needs; /* a code: a driver without it has no such tests */
     const struct unit_test *tests;
     size_t n;
 };
