@@ -5,7 +5,12 @@
  * down before anything is rendered, in a file that stays with the build output.
  *
  * Nothing known is 0.  One that is too small costs renderings; one that is too large would be wrong.
+ *
+ * Epochs of two stores say nothing of each other, and a build may well see another store than the
+ * servers do: a folder of its own, the staging environment's.  So the build revalidates a tag that
+ * is its own alone.  Where a server's store has that mark, it is the store that the epoch is of.
  */
+const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { state, store, building, sayOnce, OFFLINE } = require('./state.js');
@@ -13,14 +18,16 @@ const { state, store, building, sayOnce, OFFLINE } = require('./state.js');
 const FILE = path.join('cache', 'larder-build.json');
 /** A build waits no longer for a store that may not be there. */
 const WAIT_MS = 500;
+const GONE = 3;
 
 /*
  * One line a record: the build's main process id, the epoch and the time.  Where several processes
  * of one build write (those that render, if withLarder() did not do it before), the smallest counts.
  */
-/** @param {string} distDir @param {number} epoch @param {boolean} first */
-function write(distDir, epoch, first) {
-  const record = { build: process.env.IS_NEXT_WORKER ? process.ppid : process.pid, epoch, at: Date.now() };
+/** @param {string} distDir @param {number} epoch @param {string} tag @param {boolean} first */
+function write(distDir, epoch, tag, first) {
+  const build = process.env.IS_NEXT_WORKER ? process.ppid : process.pid;
+  const record = { build, epoch, tag, at: Date.now() };
   try {
     fs.mkdirSync(path.join(distDir, 'cache'), { recursive: true });
     const file = path.join(distDir, FILE);
@@ -44,6 +51,7 @@ function record(distDir, first) {
   s.perDir.set(key, true);
   s.distDir ??= distDir;
   let epoch = 0;
+  const tag = `larder:build:${randomUUID()}`;
   const opened = store();
   if (opened) {
     const begin = performance.now();
@@ -52,12 +60,12 @@ function record(distDir, first) {
     // its epoch; so that comes first.
     begun(opened.check([], 0));
     if (opened.drain(WAIT_MS)) {
-      begun(opened.epoch());
+      begun(opened.revalidate([tag]));
       opened.drain(Math.max(0, WAIT_MS - (performance.now() - begin)));
       epoch = opened.known();
     }
   }
-  write(distDir, epoch, first);
+  write(distDir, epoch, tag, first);
   if (first) {
     process.env[RECORDED] = distDir;
     if (opened && epoch === 0) {
@@ -75,32 +83,53 @@ function recordInWorker(serverDistDir) {
   if (serverDistDir && building()) record(path.dirname(serverDistDir), false);
 }
 
-/**
- * The epoch of what lies in distDir; read once.  `at`: when it was known; what is older was
+/*
+ * The record of what lies in distDir; read once.  `at`: when the epoch was known; what is older was
  * rendered by another build.
- * @param {string} distDir
- * @returns {{ epoch: number, at: number }}
  */
+/** @param {string} distDir @returns {{ epoch: number, at: number, tag: string }} */
 function recorded(distDir) {
   const { perDir } = state();
   const key = `recorded:${distDir}`;
   let found = perDir.get(key);
   if (found) return found;
-  found = { epoch: 0, at: 0 };
+  found = { epoch: 0, at: 0, tag: '' };
   try {
-    const lines = fs
-      .readFileSync(path.join(distDir, FILE), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const last = lines[lines.length - 1];
-    const mine = lines.filter((line) => line.build === last.build);
-    const epoch = Math.min(...mine.map((line) => line.epoch));
+    const text = fs.readFileSync(path.join(distDir, FILE), 'utf8').trim();
+    const lines = text.split('\n').map((line) => JSON.parse(line));
+    const mine = lines.filter((line) => line.build === lines[lines.length - 1].build);
+    const least = mine.reduce((a, b) => (b.epoch < a.epoch ? b : a));
     const at = Math.min(...mine.map((line) => line.at));
-    if (Number.isSafeInteger(epoch) && epoch >= 0 && Number.isFinite(at)) found = { epoch, at };
+    if (Number.isSafeInteger(least.epoch) && least.epoch > 0 && Number.isFinite(at) && least.tag) {
+      found = { epoch: least.epoch, at, tag: String(least.tag) };
+    }
   } catch {}
   perDir.set(key, found);
   return found;
 }
 
-module.exports = { record, recordInWorker, recorded, FILE };
+/**
+ * The epoch of an output file in distDir, for this store; 0 where none is proven.
+ * @param {import('./native').Store} s
+ * @param {string} distDir
+ * @param {number} modified   of the file
+ * @returns {Promise<number>}
+ */
+async function epochOf(s, distDir, modified) {
+  const { epoch, at, tag } = recorded(distDir);
+  if (epoch === 0 || at > modified) return 0;
+  const { perDir } = state();
+  const key = `proof:${distDir}`;
+  let same = perDir.get(key);
+  if (same === undefined) {
+    // Its mark makes everything older gone.  So does the mark of a namespace that is younger; but
+    // to such a store this build's epoch is too old in any case.
+    const { verdict } = await s.check([tag], epoch - 1);
+    if (verdict < 0) return 0;
+    same = verdict === GONE;
+    perDir.set(key, same);
+  }
+  return same ? epoch : 0;
+}
+
+module.exports = { record, recordInWorker, epochOf, FILE };

@@ -12,7 +12,7 @@ const { internals } = require('./internals.js');
 const answer = require('./answer.js');
 const { seed, pathOf, routeOf } = require('./seeds.js');
 const { revalidate, FOREVER_S } = require('./revalidate.js');
-const { recordInWorker } = require('./build.js');
+const { recordInWorker, epochOf } = require('./build.js');
 
 const KIND = { PAGE: 1, FETCH: 2, IMAGE: 3 };
 const RENDER = 16;
@@ -207,11 +207,12 @@ class LarderHandler {
     if (!this.serverDistDir) return null;
     const found = await seed(this.serverDistDir, key, ctx, tagsOf, this.ppr);
     if (!found) return null;
-    const { verdict } = await s.check(found.tags, found.epoch);
+    const epoch = await epochOf(s, path.dirname(this.serverDistDir), found.modified);
+    const { verdict } = await s.check(found.tags, epoch);
     if (verdict !== FRESH && verdict !== STALE) return null;
     const got = {
       verdict,
-      epoch: found.epoch,
+      epoch,
       modified: found.modified,
       revalidate: lifeMs(found.revalidate),
       expire: lifeMs(found.expire),

@@ -4,14 +4,13 @@
  * to a cache handler, so without this each prerendered page would be rendered again after a
  * deploy, and pages of partial prerendering would never become static again.
  *
- * A seed is as old as its build (build.js), so marks decide over it as over any entry.
+ * A seed is as old as its build (epochOf() in build.js), so marks decide over it as over any entry.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const { readFile, stat } = fs.promises;
 const { state } = require('./state.js');
 const { headerTags } = require('./answer.js');
-const { recorded } = require('./build.js');
 
 const SCOPED = '/route-cache/';
 
@@ -19,7 +18,6 @@ const SCOPED = '/route-cache/';
  * @typedef {object} Seed
  * @property {any} value
  * @property {number} modified   ms since 1970
- * @property {number} epoch
  * @property {number | false | undefined} revalidate   seconds
  * @property {number | undefined} expire
  * @property {string[]} tags
@@ -216,12 +214,9 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
     if (!found) return undefined;
     const [main, value, meta] = found;
     const modified = (await stat(main)).mtimeMs;
-    const build = recorded(distDir);
     return {
       value,
       modified,
-      // A record that is younger than the file is another build's.
-      epoch: build.at <= modified ? build.epoch : 0,
       revalidate:
         meta?.cacheControl?.revalidate ?? listed?.initialRevalidateSeconds ?? shell?.fallbackRevalidate,
       expire: meta?.cacheControl?.expire ?? listed?.initialExpireSeconds ?? shell?.fallbackExpire,

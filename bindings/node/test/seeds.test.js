@@ -10,10 +10,15 @@ const { state, reset } = require('../lib/state.js');
 const { LarderHandler } = require('../lib/handler.js');
 
 const SHA = 'a'.repeat(64);
+const TAG = 'larder:build:1';
 const BEGAN = Date.now() - 60_000;
 
+/** What the store was asked about the tags of the seed itself. */
+const asked = (store) =>
+  store.calls.filter(([m, tags]) => m === 'check' && tags[0] !== TAG).map((call) => call[2]);
+
 /** A build output: `files` in .next, and the epoch that the build recorded. */
-function build(t, { files, routes = {}, dynamicRoutes = {}, epoch = 1, at = BEGAN }) {
+function build(t, { files, routes = {}, dynamicRoutes = {}, epoch = 1, at = BEGAN, marked = true }) {
   reset();
   delete process.env.NEXT_PHASE;
   t.after(reset);
@@ -22,7 +27,7 @@ function build(t, { files, routes = {}, dynamicRoutes = {}, epoch = 1, at = BEGA
   const all = {
     BUILD_ID: 'b',
     'prerender-manifest.json': JSON.stringify({ routes, dynamicRoutes }),
-    'cache/larder-build.json': `${JSON.stringify({ build: 1, epoch, at })}\n`,
+    'cache/larder-build.json': `${JSON.stringify({ build: 1, epoch, at, tag: TAG })}\n`,
     ...files,
   };
   for (const [name, data] of Object.entries(all)) {
@@ -31,6 +36,7 @@ function build(t, { files, routes = {}, dynamicRoutes = {}, epoch = 1, at = BEGA
     fs.writeFileSync(file, typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data));
   }
   const table = new Table();
+  if (marked) table.data.marks.set(TAG, { expired: epoch });
   const store = new FakeStore({ table });
   state().native = fakeNative(store);
   return {
@@ -141,21 +147,49 @@ test('an output older than its record was rendered by another build: epoch 0', a
     at: Date.now() + 60_000,
   });
   await handler().get(KEY, APP);
-  assert.deepEqual(store.calls.find(([m]) => m === 'check').slice(1), [['t', '_N_T_/isr'], 0]);
+  assert.deepEqual(asked(store), [0]);
 });
 
 test('of several processes of one build the smallest epoch counts, of an earlier build none', async (t) => {
   const lines = [
-    { build: 1, epoch: 1, at: 1 },
-    { build: 2, epoch: 9, at: 2 },
-    { build: 2, epoch: 8, at: 3 },
+    { build: 1, epoch: 1, at: 1, tag: TAG },
+    { build: 2, epoch: 9, at: 2, tag: 'larder:build:9' },
+    { build: 2, epoch: 8, at: 3, tag: TAG },
   ];
   const { handler, store } = build(t, {
     files: { ...app16(KEY), 'cache/larder-build.json': lines.map((l) => JSON.stringify(l)).join('\n') },
     routes: ROUTES,
+    epoch: 8,
   });
   await handler().get(KEY, APP);
-  assert.equal(store.calls.find(([m]) => m === 'check')[2], 8);
+  assert.deepEqual(asked(store), [8]);
+});
+
+test('the store of the build was another one: its epoch says nothing here', async (t) => {
+  const { handler, store } = build(t, { files: app16(KEY), routes: ROUTES, epoch: 1000, marked: false });
+  // Its clock, or its history, is ahead of this one.
+  await store.revalidate(['t']);
+  assert.equal(await handler().get(KEY, APP), null);
+  assert.deepEqual(asked(store), [0]);
+});
+
+test('that it is the same one is asked once, and again where the answer was an error', async (t) => {
+  t.mock.method(console, 'warn', () => {});
+  const { handler, store } = build(t, { files: app16(KEY), routes: ROUTES });
+  const proofs = () => store.calls.filter(([m, tags]) => m === 'check' && tags[0] === TAG).length;
+  const real = store.check.bind(store);
+  let fail = true;
+  store.check = (tags, epoch) =>
+    tags[0] === TAG && fail
+      ? (store.calls.push(['check', tags, epoch]), Promise.resolve({ verdict: -1, known: 0 }))
+      : real(tags, epoch);
+  store.put = async () => ({ status: -1 });
+  await handler().get(KEY, APP);
+  assert.deepEqual(asked(store), [0]);
+  fail = false;
+  for (let i = 0; i < 3; i++) await handler().get(KEY, APP);
+  assert.deepEqual(asked(store), [0, 1, 1, 1]);
+  assert.equal(proofs(), 2);
 });
 
 test('no record: epoch 0', async (t) => {
@@ -164,7 +198,7 @@ test('no record: epoch 0', async (t) => {
     routes: ROUTES,
   });
   await handler().get(KEY, APP);
-  assert.equal(store.calls.find(([m]) => m === 'check')[2], 0);
+  assert.deepEqual(asked(store), [0]);
 });
 
 test('the file of a path may be another route: its key decides', async (t) => {
