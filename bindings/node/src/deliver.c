@@ -7,8 +7,10 @@
 #include "text.h"
 
 enum {
-    EXTERNAL_TEXT = 1024,      /* bytes from which a text is handed over uncopied ... */
-    EXTERNAL_BLOCK = 8 * 1024, /* ... and a block of binary parts */
+    /* Bytes from which a text, or a block of binary parts, is handed over uncopied.  Below, a copy
+     * costs no more (bench/crossing.js) and does not keep a whole answer alive. */
+    EXTERNAL_TEXT = 4 * 1024,
+    EXTERNAL_BLOCK = 8 * 1024,
     BATCH_VALUES = 256,
     MANY_TEXTS = 64, /* more of one answer go into an array */
     FIRST_NUMBERS = 4096

@@ -23,7 +23,7 @@ const texts = {
 };
 // Around the sizes at which another way of handing over begins: the short buffer for arguments,
 // external strings (in Latin-1 and in UTF-16), external blocks.
-for (const n of [509, 510, 511, 512, 513, 1023, 1024, 1025, 8191, 8192, 8193, 300000]) {
+for (const n of [509, 510, 511, 512, 513, 2047, 2048, 2049, 4095, 4096, 4097, 8192, 300000]) {
   texts[`${n} ASCII`] = 'a'.repeat(n);
   texts[`${n} Latin-1`] = 'a'.repeat(n - 1) + 'é';
   texts[`${n} two-byte`] = '漢' + 'a'.repeat(n - 1);
