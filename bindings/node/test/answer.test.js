@@ -10,10 +10,9 @@ const STALE = 2;
 const SECOND = 1000;
 
 function next(version, tables = {}) {
-  const major = Number.parseInt(version, 10);
   return make(version, {
     tagsManifest: new Map(),
-    ...(major >= 15 ? { controls: new Map() } : { timings: new Map() }),
+    ...(version >= '15.2' ? { controls: new Map() } : { timings: new Map() }),
     ...tables,
   });
 }
