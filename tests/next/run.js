@@ -314,8 +314,17 @@ async function empty(text, dir, tarball, env, opts) {
 }
 
 async function main() {
+  // What the one who calls has set for a store of his own is not for these.
+  for (const name of Object.keys(process.env)) {
+    if (/^(__)?LARDER_/.test(name) && name !== 'LARDER_NODE_ADDON') delete process.env[name];
+  }
   const opts = options(process.argv.slice(2));
   const begin = performance.now();
+  if (!opts.fake && !process.env.LARDER_NODE_ADDON && !fs.existsSync(path.join(PACKAGE, 'prebuilds'))) {
+    throw new Error(
+      'there is no addon: build the target larder_prebuild, name one in LARDER_NODE_ADDON, or use --fake',
+    );
+  }
   const tarball = await pack();
   for (const text of opts.versions) {
     try {
@@ -331,4 +340,7 @@ async function main() {
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 }
 
-main();
+main().catch((error) => {
+  console.error(`tests/next: ${error.message}`);
+  process.exitCode = 2;
+});
