@@ -100,23 +100,28 @@ static struct handle *open_store(struct args *args, struct client *client, struc
     return handle;
 }
 
+static struct client *client_of(napi_env env) {
+    void *client = NULL;
+    return napi_get_instance_data(env, &client) == napi_ok ? client : NULL;
+}
+
 /* open([name, value, where, name, value, where ...]): a store's functions, or an Error with the
  * core's text. */
 static napi_value js_open(napi_env env, napi_callback_info info) {
     struct args args;
     struct scratch scratch;
-    struct larder_error error;
-    void *client = NULL;
+    struct larder_error error = {LARDER_INVALID, "connect() comes before open()"};
+    struct client *client = client_of(env);
+    struct handle *handle = NULL;
     napi_value ret = NULL;
     scratch_init(&scratch);
     args_init(&args, env, info, &scratch);
-    if (napi_get_instance_data(env, &client) == napi_ok && client) {
-        struct handle *handle = open_store(&args, client, &error);
-        if (!handle)
-            (void)napi_throw_error(env, larder_status_name(error.status), error.text);
-        else if (store_object_new(handle, &ret) != napi_ok)
-            ret = NULL;
-    }
+    if (client && client->wake)
+        handle = open_store(&args, client, &error);
+    if (!handle)
+        (void)napi_throw_error(env, larder_status_name(error.status), error.text);
+    else if (store_object_new(handle, &ret) != napi_ok)
+        ret = NULL;
     scratch_done(&scratch);
     return ret;
 }
@@ -125,12 +130,11 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
 static napi_value js_connect(napi_env env, napi_callback_info info) {
     size_t n = 1;
     napi_value js_deliver;
-    void *client = NULL;
-    if (napi_get_cb_info(env, info, &n, &js_deliver, NULL, NULL) != napi_ok ||
-        napi_get_instance_data(env, &client) != napi_ok || !client)
+    struct client *client = client_of(env);
+    if (napi_get_cb_info(env, info, &n, &js_deliver, NULL, NULL) != napi_ok)
         return NULL;
-    if (client_connect(client, js_deliver) != napi_ok)
-        (void)napi_throw_error(env, NULL, "larder: this environment cannot be called back");
+    if (!client || client->wake || client_connect(client, js_deliver) != napi_ok)
+        (void)napi_throw_error(env, NULL, "larder: this environment cannot be called back, or is already");
     return NULL;
 }
 
@@ -164,9 +168,8 @@ static napi_value js_live(napi_env env, napi_callback_info info) {
 /* From now on as in a Node.js that takes no external memory, in this environment. */
 static napi_value js_copy_always(napi_env env, napi_callback_info info) {
     (void)info;
-    void *data = NULL;
-    if (napi_get_instance_data(env, &data) == napi_ok && data) {
-        struct client *client = data;
+    struct client *client = client_of(env);
+    if (client) {
         client->copies = true;
         client->external_latin1 = NULL;
         client->external_utf16 = NULL;

@@ -109,6 +109,22 @@ test('the file evaluated twice still has one way for answers', () =>
     console.log((await Promise.all(answers)).map(({ verdict }) => verdict).join());
   }, '0,0,3\n'));
 
+test('the module’s own functions refuse the wrong order', () =>
+  runsWell(({ native, open }) => {
+    const addon = native.load();
+    const thrown = (fn) => {
+      try {
+        return `${fn()}`;
+      } catch (error) {
+        return error.message;
+      }
+    };
+    console.log(thrown(() => addon.open(['cache', 'memory:', 'the test'])));
+    console.log(thrown(() => addon.connect(5)));
+    open('cache', 'memory:');
+    console.log(thrown(() => addon.connect(() => {})));
+  }, 'connect() comes before open()\n' + 'larder: this environment cannot be called back, or is already\n'.repeat(2)));
+
 test('where no external memory is taken, values are copies and known() is a call', () =>
   runsWell(async ({ native, open, entry }) => {
     native.load().copyAlways();
