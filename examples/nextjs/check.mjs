@@ -6,8 +6,6 @@
  * Every entry carries a lot number: the same lot is the same entry, wherever it was asked for.
  * So each check compares lots, and where Next.js sends it, the header x-nextjs-cache.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KINDS, actions } from './lib/kinds.js';
@@ -15,12 +13,12 @@ import { headersOf, lotOf, stampOf, verdict } from './lib/read.js';
 import { Servers, freePorts, pause } from './servers.mjs';
 
 const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, help: { type: 'boolean' } } });
-if (values.help) {
-  console.log('usage: node check.mjs [--port N] [--dir DIR]\n\n' +
-    '--port N   the first port to try (any free ones)\n' +
-    '--dir DIR  for store and logs; kept.  Its store must be empty, or as `next build` left it.\n' +
-    '           Default: a temporary one, removed at the end');
-  process.exit(0);
+if (values.help || !values.dir) {
+  console.log('usage: node check.mjs --dir DIR [--port N]\n\n' +
+    '--dir DIR  with the store in DIR/store, as `next build` left it: built with LARDER_CACHE=fs:DIR/store\n' +
+    '           while there was nothing in it (script/demo --check does that).  Gets the logs\n' +
+    '--port N   the first port to try (any free ones)');
+  process.exit(values.help ? 0 : 2);
 }
 
 const REQUEST_MS = 20_000;
@@ -29,10 +27,8 @@ const CHANGE_MS = 15_000;
 /** Next.js stores an entry after it has answered: as long as that may take on a busy machine. */
 const QUIET_MS = 400;
 
-const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-check-'));
-mkdirSync(dir, { recursive: true });
 const [portA, portB, originPort] = await freePorts(3, Number(values.port ?? 0));
-const servers = new Servers({ ports: [portA, portB], originPort, dir });
+const servers = new Servers({ ports: [portA, portB], originPort, store: join(values.dir, 'store'), logs: values.dir });
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
@@ -242,7 +238,6 @@ async function run() {
 
 async function end(code) {
   await servers.stopAll('SIGKILL');
-  if (!values.dir) rmSync(dir, { recursive: true, force: true });
   process.exit(code);
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(130));

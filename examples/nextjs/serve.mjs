@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Servers, freePort, freePorts } from './servers.mjs';
+import { DEFAULT_STORE, Servers, freePort, freePorts } from './servers.mjs';
 
 const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, help: { type: 'boolean' } } });
 if (values.help) {
   console.log('usage: node serve.mjs [--port N] [--dir DIR]\n\n' +
     '--port N   of the first server (3000 or the next free one); the second takes the next free one\n' +
-    '--dir DIR  for store and logs; kept.  Default: a temporary one, removed at the end');
+    '--dir DIR  with the store that the build saw, in DIR/store; gets the logs.\n' +
+    '           Default: the store is .next/cache/larder, and the logs are temporary');
   process.exit(0);
 }
 
@@ -21,15 +22,16 @@ if (wanted !== null && (await freePort(wanted)) === null) {
 }
 const ports = await freePorts(2, wanted ?? 3000);
 const [originPort] = await freePorts(1);
-const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-example-'));
-const servers = new Servers({ ports, originPort, dir });
+const logs = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-example-'));
+const store = values.dir ? join(values.dir, 'store') : DEFAULT_STORE;
+const servers = new Servers({ ports, originPort, store, logs });
 
 let ending = false;
 async function end(code) {
   if (ending) return;
   ending = true;
   await servers.stopAll();
-  if (!values.dir) rmSync(dir, { recursive: true, force: true });
+  if (!values.dir) rmSync(logs, { recursive: true, force: true });
   process.exit(code);
 }
 process.on('SIGINT', () => end(0));
@@ -47,7 +49,7 @@ console.log(`
   and     ${servers.base('B')}    another process on the same store
 
   Store   ${servers.store}
-  Logs    ${join(dir, 'A.log')}, ${join(dir, 'B.log')}
+  Logs    ${join(logs, 'A.log')}, ${join(logs, 'B.log')}
 
 Ctrl-C ends both.`);
 await Promise.race([...servers.running].map(async ([name, server]) => {

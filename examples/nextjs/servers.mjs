@@ -39,14 +39,18 @@ export async function freePorts(count, first = 0) {
   return found;
 }
 
+/** Where the build looks if nobody names a store. */
+export const DEFAULT_STORE = join(HERE, '.next/cache/larder');
+
 /**
- * Servers named A, B ... that share one store and know each other's addresses.  `dir` gets the
- * store and one log for each.
+ * Servers named A, B ... that share one store and know each other's addresses.  `logs` is a folder
+ * that gets one log for each.  The store is to be the one that the build saw: to any other, nobody
+ * can say whether a page of the build is older than a revalidation, and it is rendered once more.
  */
 export class Servers {
-  constructor({ ports, originPort, dir }) {
-    this.dir = dir;
-    this.store = join(dir, 'store');
+  constructor({ ports, originPort, store, logs }) {
+    this.logs = logs;
+    this.store = store;
     this.running = new Map();
     this.bases = new Map(ports.map((port, i) => [String.fromCharCode(65 + i), `http://127.0.0.1:${port}`]));
     this.env = {
@@ -57,7 +61,7 @@ export class Servers {
       EXAMPLE_PEERS: [...this.bases].map(([name, base]) => `${name}=${base}`).join(' '),
       ORIGIN_PORT: String(originPort),
     };
-    mkdirSync(this.store, { recursive: true });
+    mkdirSync(logs, { recursive: true });
   }
 
   base(name) {
@@ -66,7 +70,7 @@ export class Servers {
 
   async start(name) {
     const port = new URL(this.base(name)).port;
-    const logFile = join(this.dir, `${name}.log`);
+    const logFile = join(this.logs, `${name}.log`);
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [NEXT, 'start', '--hostname', '127.0.0.1', '--port', port], {
       cwd: HERE, env: { ...this.env, EXAMPLE_SERVER: name }, stdio: ['ignore', log, log],
