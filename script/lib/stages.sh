@@ -43,7 +43,7 @@ declare -A packages_of=(
 )
 
 # Seconds after which a stage is stopped and counts as failed; 900 where none is given.
-declare -A limit_of=([next-14]=900 [next-15]=900 [next-16]=900)
+declare -A limit_of=([lint]=1800 [next-14]=1500 [next-15]=1500 [next-16]=1500 [node-tsan]=1500 [tsan]=1500)
 
 asan_options="detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1"
 ubsan_options="print_stacktrace=1"
