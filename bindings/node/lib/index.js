@@ -66,8 +66,10 @@ function apply(config, options, phase) {
   } else {
     out.cacheHandler = require.resolve('./next.js');
   }
-  if ((major >= 16 && minor >= 2) || major > 16) {
-    if (options.images !== false) out.images = { customCacheHandler: true, ...config.images };
+  // Where there is no addon, images would be made anew for each request; Next.js keeps them on disk.
+  const images = options.images !== false && ((major === 16 && minor >= 2) || major > 16);
+  if (images && (state().native ?? require('./native.js')).load()) {
+    out.images = { customCacheHandler: true, ...config.images };
   }
 
   const names = useCacheNames(options.useCache);

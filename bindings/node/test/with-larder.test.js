@@ -82,6 +82,12 @@ test('16.1 and images: false: no image handler', (t) => {
   );
 });
 
+test('without an addon images stay with Next.js', (t) => {
+  const { out } = inApp(t, '16.4.6', 'state().native = { load: () => null }; return withLarder({})');
+  assert.equal(out.images, undefined);
+  assert.equal(out.cacheHandler, NEXT);
+});
+
 test('15.5: cacheHandlers are experimental', (t) => {
   const { out } = inApp(
     t,
