@@ -13,7 +13,7 @@ const REQUEST_MS = 20_000;
 const START_MS = 40_000;
 const TEST_MS = 60_000;
 
-const counts = { passed: 0, failed: 0, skipped: 0 };
+const counts = { passed: 0, failed: 0 };
 let prefix = '';
 let only;
 
@@ -47,11 +47,6 @@ async function test(name, fn, limit = TEST_MS) {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function skip(name, why) {
-  counts.skipped++;
-  console.log(`skipped ${prefix}: ${name}: ${why}`);
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -269,7 +264,6 @@ function png(size) {
 
 module.exports = {
   test,
-  skip,
   group,
   filter,
   counts,

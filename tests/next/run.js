@@ -15,7 +15,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { run, Server, Origin, test, skip, group, filter, counts, png, assert } = require('./harness.js');
+const { run, Server, Origin, test, group, filter, counts, png, assert } = require('./harness.js');
 const { pages } = require('./suite-pages.js');
 const { useCache } = require('./suite-use-cache.js');
 const { world } = require('./suite-world.js');
@@ -334,9 +334,8 @@ async function main() {
       console.log(`FAILED  Next.js ${text}: ${error?.stack ?? error}`);
     }
   }
-  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
   console.log(`${Math.round((performance.now() - begin) / 1000)} s`);
-  console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 }
 

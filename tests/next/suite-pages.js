@@ -2,7 +2,7 @@
 /* Two servers, A and B, on one store: what one does, the other must know at once. */
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, skip, sleep, eventually, assert } = require('./harness.js');
+const { test, sleep, eventually, assert } = require('./harness.js');
 
 /** "HIT", "STALE", "MISS"; 16 says REVALIDATED where an expired entry was rendered anew. */
 const missed = (r) => r.cache === 'MISS' || r.cache === 'REVALIDATED';

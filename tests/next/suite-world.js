@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { test, Server, eventually, sleep, assert } = require('./harness.js');
+const { test, Server, assert } = require('./harness.js');
 
 /** Answers that are right, and never from the cache. */
 async function worksWithMisses(server) {

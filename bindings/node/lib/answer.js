@@ -25,8 +25,13 @@ function headerTags(value) {
   return typeof header === 'string' && header !== '' ? header.split(',') : [];
 }
 
-/** ms of the store as the seconds of Next.js: NaN: not given, Infinity: false. */
-/** @param {{ revalidate: number, expire: number }} got */
+/** @typedef {{ revalidate: number | false, expire?: number }} CacheControl */
+
+/**
+ * ms of the store as the seconds of Next.js: NaN: not given, Infinity: false.
+ * @param {{ revalidate: number, expire: number }} got
+ * @returns {CacheControl | undefined}
+ */
 function cacheControl(got) {
   if (Number.isNaN(got.revalidate)) return undefined;
   return {
@@ -43,7 +48,7 @@ function toRoute(key) {
 /**
  * @param {import('./internals').Internals} next
  * @param {string} key
- * @param {{ revalidate: number | false, expire?: number }} control
+ * @param {CacheControl} control
  * @returns {boolean} whether Next.js will know it
  */
 function prime(next, key, control) {

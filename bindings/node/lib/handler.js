@@ -259,6 +259,7 @@ class LarderHandler {
     }
   }
 
+  /** @param {import('./native').Store} s @param {any} entry */
   #put(s, { kind, key, value, tags, epoch, modified, revalidate: revalidateMs, expire, ifAbsent }) {
     const { meta, parts, names } = encode(value);
     return s.put({
@@ -281,6 +282,7 @@ class LarderHandler {
     return offline() ? null : store();
   }
 
+  /** @param {string} what @param {{ verdict: number, detail?: string }} answer @param {string} effect */
   #failed(what, { verdict, detail }, effect) {
     outage(what, detail || `error ${verdict}`, effect);
     // A build asks hundreds of times, each to its deadline, for a store that it does not need.

@@ -59,6 +59,9 @@ function parse(text) {
     lineAt(pos - token.length);
   }
 
+  /** @param {string} mark */
+  const is = (mark) => kind === 1 && token === mark;
+
   function expected(what) {
     throw new JsonError(
       `${what} expected, not ${token === '' ? 'the end of the file' : token.slice(0, 30)}`,
@@ -70,34 +73,34 @@ function parse(text) {
     const at = line;
     if (depth > MAX_DEPTH) throw new JsonError('nested too deep', line);
     if (kind === 2 || kind === 3 || kind === 4) return { line: at, value: JSON.parse(token) };
-    if (token === '[') {
+    if (is('[')) {
       const list = [];
       next();
-      if (token === ']' && kind === 1) return { line: at, value: list };
+      if (is(']')) return { line: at, value: list };
       for (;;) {
         list.push(value(depth + 1));
         next();
-        if (kind === 1 && token === ']') return { line: at, value: list };
-        if (kind !== 1 || token !== ',') expected('"," or "]"');
+        if (is(']')) return { line: at, value: list };
+        if (!is(',')) expected('"," or "]"');
         next();
       }
     }
-    if (token === '{') {
+    if (is('{')) {
       const map = new Map();
       next();
-      if (token === '}' && kind === 1) return { line: at, value: map };
+      if (is('}')) return { line: at, value: map };
       for (;;) {
         if (kind !== 2) expected('a name in double quotes');
         const name = JSON.parse(token);
         const nameLine = line;
         if (map.has(name)) throw new JsonError(`"${name}" is there twice`, line);
         next();
-        if (kind !== 1 || token !== ':') expected('":"');
+        if (!is(':')) expected('":"');
         next();
         map.set(name, { ...value(depth + 1), line: nameLine });
         next();
-        if (kind === 1 && token === '}') return { line: at, value: map };
-        if (kind !== 1 || token !== ',') expected('"," or "}"');
+        if (is('}')) return { line: at, value: map };
+        if (!is(',')) expected('"," or "}"');
         next();
       }
     }

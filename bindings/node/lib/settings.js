@@ -34,6 +34,7 @@ const NOT_SETTINGS = new Set(['useCache', 'images', 'config']);
  * @returns {Array<[string, string, string]>}
  */
 function flatten(map, where) {
+  /** @type {Array<[string, string, string]>} */
   const out = [];
   const scalar = (name, node) => {
     const v = node.value;
