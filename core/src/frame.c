@@ -18,7 +18,9 @@ enum {
     PREFIX_LEN = 120,
     PART_LEN = 32, /* one record of the table of parts */
     TAG_LEN = 4,
-    MAX_PARTS = UINT16_MAX
+    MAX_PARTS = UINT16_MAX,
+    SLOW_BYTES = 1 << 20,
+    SLOW_TEXT_BYTES = 32 << 10
 };
 
 static const uint8_t magic[4] = {0xC1, 'L', 'D', 'F'}; /* 0xC1 begins no text */
@@ -505,6 +507,24 @@ int32_t frame_decode(struct larder_slice bytes, struct larder_bytes key, bool v8
     };
     *ret = frame;
     return LARDER_OK;
+}
+
+bool frame_is_slow(struct larder_slice bytes, bool v8) {
+    const uint8_t *at = bytes.ptr;
+    uint64_t text = 0;
+
+    if (bytes.len > SLOW_BYTES)
+        return true;
+    if (!v8 || bytes.len < PREFIX_LEN + SLOW_TEXT_BYTES)
+        return false;
+    uint64_t room = (bytes.len - PREFIX_LEN) / PART_LEN, n = get_u32(at + 64);
+    for (uint64_t i = 0; i < n && i < room; i++) {
+        const uint8_t *record = at + PREFIX_LEN + i * PART_LEN;
+        uint64_t len = get_u64(record + 8);
+        if (get_u32(record + 16) == STORED_TEXT)
+            text += len < bytes.len ? len : bytes.len;
+    }
+    return text > SLOW_TEXT_BYTES;
 }
 
 void frame_done(struct frame *frame) {

@@ -34,4 +34,9 @@ int32_t frame_decode(struct larder_slice bytes, struct larder_bytes key, bool v8
                      const char **ret_detail);
 void frame_done(struct frame *frame);
 
+/* Whether decoding may take more than about 100 us, and so belongs on a pool thread: a frame of
+ * more than 1 MB, or (v8) more than 32 KB of text that is not ASCII.  A guess from what the
+ * frame says of itself: nothing is checked but that it is read within its bounds. */
+bool frame_is_slow(struct larder_slice bytes, bool v8);
+
 #endif

@@ -111,20 +111,23 @@ static bool ask_for_more(struct request *r) {
     return false;
 }
 
-/* Decodes what the entry's store gave.  What cannot be verified is a miss, and counted. */
+/* Pure, and of this request's frame alone: on the reactor's thread or on a pool's. */
+static void decode(void *arg) {
+    struct request *r = arg;
+    const char *why;
+    r->decode_status = frame_decode(r->op->result.value, r->in.key, (r->in.flags & LARDER_F_V8) != 0,
+                                    &r->frame, &why);
+    r->has_frame = r->decode_status == LARDER_OK;
+}
+
+/* What the entry's store gave has been decoded.  What cannot be verified is a miss, and counted. */
 static void take_entry(struct request *r) {
-    const struct op *op = r->op;
-    const char *why = NULL;
-    int32_t status = op->result.status;
-    if (status == LARDER_OK) {
-        STAT_ADD(r->store, bytes_read, op->result.value.len);
-        status = frame_decode(op->result.value, r->in.key, (r->in.flags & LARDER_F_V8) != 0, &r->frame, &why);
-        r->has_frame = status == LARDER_OK;
-        if (status == LARDER_NOMEM)
-            r->failed = status;
-    }
-    if (status == LARDER_CORRUPT)
+    if (r->op->result.status == LARDER_OK)
+        STAT_ADD(r->store, bytes_read, r->op->result.value.len);
+    if (r->op->result.status == LARDER_CORRUPT || r->decode_status == LARDER_CORRUPT)
         STAT(r->store, corrupt);
+    if (r->decode_status == LARDER_NOMEM)
+        r->failed = LARDER_NOMEM;
     if (!r->has_frame)
         return;
     r->entry_tags = request_map_tags(r, r->frame.entry.tags, r->frame.entry.n_tags, 0);
@@ -165,14 +168,27 @@ static void go_on(struct request *r) {
     finish(r);
 }
 
-static void entry_here(void *arg, struct op *op) {
+static void decoded(void *arg) {
     struct request *r = arg;
-    r->op = op;
     r->entry_here = true;
     if (!r->answered)
         take_entry(r);
     go_on(r);
     request_unref(r);
+}
+
+static void entry_here(void *arg, struct op *op) {
+    struct request *r = arg;
+    r->op = op;
+    if (r->answered || op->result.status != LARDER_OK) {
+        decoded(r);
+    } else if (frame_is_slow(op->result.value, (r->in.flags & LARDER_F_V8) != 0)) {
+        r->job = (struct job){.work = decode, .done = decoded, .arg = r};
+        reactor_offload(r->store->reactor, &r->job);
+    } else {
+        decode(r);
+        decoded(r);
+    }
 }
 
 static void marks_here(void *arg, struct mark_want *want) {

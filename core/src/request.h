@@ -41,11 +41,12 @@ struct request {
     size_t n_own_tags, n_tags;
     struct larder_bytes *entry_tags; /* the entry's, as the store takes them */
     struct frame frame;
+    int32_t decode_status;
     bool has_frame;
     bool entry_here, marks_here, epoch_here, more_here;
     uint32_t verdict;
 
-    /* put */
+    /* put: encode; get: decode, where that is slow */
     struct job job;
     struct larder_slice encoded;
     int32_t encode_status;

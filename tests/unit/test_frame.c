@@ -522,7 +522,42 @@ static void a_frame_of_version_1_is_these_bytes(void) {
     slice_done(&bytes);
 }
 
-UNIT_MAIN("frame", UNIT(an_entry_comes_back_as_utf8), UNIT(an_entry_comes_back_as_v8_takes_it),
+static void only_large_frames_and_large_texts_that_are_not_ascii_are_slow(void) {
+    static uint16_t cjk[40000];
+    static uint8_t ascii[500000], binary[2 << 20];
+    for (size_t i = 0; i < 40000; i++)
+        cjk[i] = 0x6f22;
+    memset(ascii, 'x', sizeof(ascii));
+    const struct {
+        struct larder_part part;
+        bool slow, slow_for_v8;
+    } cases[] = {
+        {{.data = {ascii, sizeof(ascii)}, .encoding = LARDER_UTF8}, false, false},
+        {{.data = {binary, sizeof(ascii)}, .encoding = LARDER_BINARY}, false, false},
+        {{.data = {binary, sizeof(binary)}, .encoding = LARDER_BINARY}, true, true},
+        {{.data = {(const uint8_t *)cjk, 2000}, .encoding = LARDER_UTF16}, false, false},
+        {{.data = {(const uint8_t *)cjk, sizeof(cjk)}, .encoding = LARDER_UTF16}, false, true},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct larder_entry entry = {.kind = LARDER_PAGE, .n_parts = 1, .parts = &cases[i].part};
+        struct larder_slice slice;
+        CU_ASSERT_FATAL(frame_encode(&entry, 8 << 20, &slice) == LARDER_OK);
+        CU_ASSERT(frame_is_slow(slice, false) == cases[i].slow);
+        CU_ASSERT(frame_is_slow(slice, true) == cases[i].slow_for_v8);
+        slice_done(&slice);
+    }
+    /* Rubbish is only looked at: a table of parts that claims to be endless, and no frame at all. */
+    struct larder_slice rubbish;
+    memset(buf_new(100000, &rubbish), 0xff, 100000);
+    frame_is_slow(rubbish, true);
+    slice_done(&rubbish);
+    memset(buf_new(10, &rubbish), 0xff, 10);
+    CU_ASSERT(!frame_is_slow(rubbish, true));
+    slice_done(&rubbish);
+}
+
+UNIT_MAIN("frame", UNIT(only_large_frames_and_large_texts_that_are_not_ascii_are_slow),
+          UNIT(an_entry_comes_back_as_utf8), UNIT(an_entry_comes_back_as_v8_takes_it),
           UNIT(ascii_needs_no_second_buffer), UNIT(an_entry_with_nothing_in_it_is_one),
           UNIT(parts_with_the_same_memory_are_stored_once), UNIT(binary_parts_are_one_block_behind_the_texts),
           UNIT(another_key_is_a_miss), UNIT(a_newer_version_is_a_miss_and_an_older_one_corrupt),

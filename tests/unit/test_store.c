@@ -343,6 +343,36 @@ static void what_cannot_be_verified_is_a_miss_and_counted(void) {
     close_store();
 }
 
+/* The reactor's thread is not held by it: frame_is_slow() has a test of its own. */
+static void a_large_text_is_transcoded_on_the_pool(void) {
+    enum { N = 40000 };
+    struct seen seen = {0};
+    static uint16_t text[N];
+    for (size_t i = 0; i < N; i++)
+        text[i] = 0x6f22;
+    struct larder_part part = {
+        .name = BYTES("html"), .data = {(const uint8_t *)text, sizeof(text)}, .encoding = LARDER_UTF16};
+    struct larder_entry entry = {
+        .kind = LARDER_FETCH, .n_parts = 1, .key = BYTES("k"), .epoch = 12, .parts = &part};
+    struct larder_slice value = {0};
+    CU_ASSERT_FATAL(frame_encode(&entry, 1 << 20, &value) == LARDER_OK);
+    open_store();
+    for (int late = 0; late < 2; late++) {
+        submit(&seen, get_of("k", LARDER_F_V8));
+        settle(reactor);
+        answer_namespace(held_take(LARDER_OP_TAGS_READ));
+        if (late)
+            pass_ms(reactor, 500);
+        answer_value(held_take(LARDER_OP_GET), slice_ref(value), 12);
+        settle(reactor);
+        CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == (late ? LARDER_DEADLINE : LARDER_OK));
+        CU_ASSERT(late || bytes_equal(seen.answer->entry->parts[0].data, part.data));
+        forget(&seen);
+    }
+    close_store();
+    slice_done(&value);
+}
+
 static void an_entry_of_another_key_is_a_miss(void) {
     struct seen seen = {0};
     open_store();
@@ -833,6 +863,7 @@ int main(void) {
         UNIT(soft_tags_of_the_request_count),
         UNIT(marks_that_cannot_be_read_make_a_miss_of_an_error_class),
         UNIT(what_cannot_be_verified_is_a_miss_and_counted),
+        UNIT(a_large_text_is_transcoded_on_the_pool),
         UNIT(an_entry_of_another_key_is_a_miss),
         UNIT(gets_of_one_turn_share_a_read_of_marks_and_later_ones_do_not_join_it),
         UNIT(many_tags_are_read_in_chunks_of_the_stores_limit),
