@@ -1,13 +1,15 @@
 'use strict';
 // A process that starts, and says so at its first answer: cold.js bare | larder DIR KEY.
-// On fd 3: "<resident bytes>\n" as soon as the answer is there.
+// On fd 3, as soon as the answer is there: "x", then {"resident", "own"} in bytes; own: not shared with
+// other processes that map the same files.
 
 const fs = require('node:fs');
 
 function answered() {
   fs.writeSync(3, 'x');
   const status = fs.readFileSync('/proc/self/status', 'utf8');
-  fs.writeSync(3, `${Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024}\n`);
+  const bytes = (name) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) * 1024;
+  fs.writeSync(3, JSON.stringify({ resident: bytes('VmRSS'), own: bytes('RssAnon') }));
   process.exit(0);
 }
 

@@ -67,7 +67,7 @@ function start(args) {
     child.on('error', reject);
     child.on('close', (code) => {
       if (code !== 0 || ms === undefined) reject(new Error(`cold.js ${args.join(' ')}: ${errors}`));
-      else resolve({ ms, bytes: Number(text.slice(1)) });
+      else resolve({ ms, ...JSON.parse(text.slice(1)) });
     });
   });
 }
@@ -88,7 +88,8 @@ async function coldStart() {
   return {
     starts: STARTS,
     bareMs: of('bare', 'ms'), larderMs: of('larder', 'ms'),
-    bareBytes: of('bare', 'bytes'), larderBytes: of('larder', 'bytes'),
+    bareBytes: of('bare', 'resident'), larderBytes: of('larder', 'resident'),
+    bareOwnBytes: of('bare', 'own'), larderOwnBytes: of('larder', 'own'),
   };
 }
 
@@ -103,7 +104,7 @@ function frame() {
 
 const machine = () => ({
   cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30),
-  kernel: os.release(), node: process.version,
+  load: os.loadavg()[0], kernel: os.release(), node: process.version,
   next: require(path.join(process.env.BENCH_NEXT, 'next/package.json')).version,
 });
 
@@ -136,6 +137,7 @@ function targets({ tables, cold }) {
 }
 
 async function main() {
+  const where = machine(); // before this run loads it
   const tables = [];
   for (const op of ['get', 'set']) {
     for (const bytes of [4 * KB, 300 * KB]) {
@@ -147,8 +149,9 @@ async function main() {
   }
   const cold = await coldStart();
   console.log(`\ncold start, median of ${cold.starts}: bare node ${cold.bareMs.toFixed(1)} ms, first answer of larder ` +
-    `${cold.larderMs.toFixed(1)} ms; resident ${(cold.bareBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderBytes / 2 ** 20).toFixed(1)} MB`);
-  const result = { command: 'script/bench core', machine: machine(), rounds: ROUNDS, roundMs: MS, tables, cold, frame: frame() };
+    `${cold.larderMs.toFixed(1)} ms; resident ${(cold.bareBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderBytes / 2 ** 20).toFixed(1)} MB, of that not shared ` +
+    `${(cold.bareOwnBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderOwnBytes / 2 ** 20).toFixed(1)} MB`);
+  const result = { command: 'script/bench core', machine: where, rounds: ROUNDS, roundMs: MS, tables, cold, frame: frame() };
   result.targets = targets(result);
   console.log();
   for (const { target, value, met } of result.targets) console.log(`${met ? 'met   ' : 'MISSED'}  ${target}: ${value}`);

@@ -1,0 +1,106 @@
+'use strict';
+// The figures of docs/benchmarks.md, between its two markers, from bench/results/core.json.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '../..');
+const file = path.join(root, 'docs/benchmarks.md');
+const result = JSON.parse(fs.readFileSync(path.join(root, 'bench/results/core.json'), 'utf8'));
+const KB = 1024;
+
+const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight);
+const row = (op, bytes, inflight, contender) => table(op, bytes, inflight).rows.find((r) => r.contender === contender);
+const times = (x) => (x >= 10 ? `${Math.round(x)}x` : x >= 1 ? `${x.toFixed(1)}x` : `${x.toFixed(2)}x`);
+const us = (x) => (x >= 100 ? x.toFixed(0) : x.toFixed(1));
+const mb = (bytes) => (bytes / 2 ** 20).toFixed(1);
+
+function ratios(op) {
+  const lines = [
+    '| page | in flight | main thread: FileSystemCache / Larder | rate: Larder / FileSystemCache | p99: FileSystemCache / Larder | main thread: Larder, us |',
+    '| --- | --- | --- | --- | --- | --- |',
+  ];
+  for (const bytes of [4 * KB, 300 * KB]) {
+    for (const inflight of [1, 32]) {
+      const ours = row(op, bytes, inflight, 'larder, handler');
+      const theirs = row(op, bytes, inflight, 'FileSystemCache, no memory');
+      lines.push(`| ${bytes / KB} KB | ${inflight} | ${times(theirs.mainUs / ours.mainUs)} | ${times(ours.opsPerSecond / theirs.opsPerSecond)} | ` +
+        `${times(theirs.p99Us / ours.p99Us)} | ${us(ours.mainUs)} |`);
+    }
+  }
+  return lines;
+}
+
+function below(op) {
+  const lines = [
+    '| bytes | in flight | rate: addon / fs.promises | main thread: fs.promises / addon |',
+    '| --- | --- | --- | --- |',
+  ];
+  for (const bytes of [4 * KB, 300 * KB]) {
+    for (const inflight of [1, 32]) {
+      const ours = row(op, bytes, inflight, 'larder, addon');
+      const theirs = row(op, bytes, inflight, 'fs.promises');
+      lines.push(`| ${bytes / KB} KB | ${inflight} | ${times(ours.opsPerSecond / theirs.opsPerSecond)} | ${times(theirs.mainUs / ours.mainUs)} |`);
+    }
+  }
+  return lines;
+}
+
+const memory = (inflight) => {
+  const ours = row('get', 4 * KB, inflight, 'larder, handler');
+  return times(ours.mainUs / row('get', 4 * KB, inflight, 'FileSystemCache, memory').mainUs);
+};
+
+const { cold, machine } = result;
+const busy = machine.load > 0.5 ? `Other work was running: a load of ${machine.load.toFixed(1)} when it began. ` : '';
+const lines = [
+  `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB; Linux ${machine.kernel}; Node.js ${machine.node}; ` +
+    `Next.js ${machine.next}. ${busy}Medians of ${result.rounds} rounds that take turns.`,
+  '',
+  '### Reads: beside FileSystemCache, its memory off',
+  '',
+  ...ratios('get'),
+  '',
+  '![reads](images/bench-get.svg)',
+  '',
+  `With its memory on, FileSystemCache answers from a Map of live objects, which only this process sees: a get of a 4 KB page costs ` +
+    `Larder ${memory(1)} (1 in flight) and ${memory(32)} (32 in flight) of its main-thread time.`,
+  '',
+  '### Reads: the addon alone, beside fs.promises.readFile',
+  '',
+  'The addon also looks at the marks of four tags, checks the whole entry, and decompresses it.',
+  '',
+  ...below('get'),
+  '',
+  '### Writes: beside FileSystemCache',
+  '',
+  'Larder compresses and checksums what FileSystemCache writes as it is, into several files.',
+  '',
+  ...ratios('set'),
+  '',
+  '### Start and memory',
+  '',
+  '![start](images/bench-start.svg)',
+  '',
+  `From process start to the first answer, a hit: ${(cold.larderMs - cold.bareMs).toFixed(1)} ms over a bare node ` +
+    `(median of ${cold.starts} each). Resident memory then: ${mb(cold.larderBytes - cold.bareBytes)} MB over a bare node, ` +
+    `${mb(cold.larderOwnBytes - cold.bareOwnBytes)} MB of it not shared with other processes.`,
+  '',
+  '### What was aimed at',
+  '',
+  '| target | measured | |',
+  '| --- | --- | --- |',
+  ...result.targets.map(({ target, value, met }) => `| ${target} | ${value} | ${met ? 'met' : 'missed'} |`),
+];
+if (result.frame?.pages) lines.push('', '### The frame in C', '', ...frameLines(result.frame));
+
+function frameLines({ pages }) {
+  return pages.flatMap((page) => [
+    `A page of 300 KB, ${page.page}:`, '', '| step | CPU time / memcpy | MB/s |', '| --- | --- | --- |',
+    ...page.steps.map((s) => `| ${s.name} | ${times(s.times_memcpy)} | ${Math.round(s.mb_per_s)} |`), '']);
+}
+
+const text = fs.readFileSync(file, 'utf8');
+const out = text.replace(/(<!-- figures -->)[\s\S]*?(<!-- \/figures -->)/, (_, begin, end) => `${begin}\n\n${lines.join('\n').trimEnd()}\n\n${end}`);
+if (out === text && !text.includes(lines[2])) throw new Error(`${file} has no markers`);
+fs.writeFileSync(file, out);
