@@ -241,7 +241,7 @@ async function version(text, tarball, opts) {
     if (wants('pack')) {
       group(`Next.js ${text}, npm pack`);
       await test(
-        'the tarball installs into an empty app, and two lines are enough',
+        'the tarball installs into an empty app; two lines are enough; a build needs no store',
         async () => {
           await empty(text, dir, tarball, env, opts);
         },
@@ -308,6 +308,15 @@ async function empty(text, dir, tarball, env, opts) {
     } finally {
       await server.stop();
     }
+    if (opts.fake) return;
+    // And a build does not need its store.
+    fs.writeFileSync(
+      path.join(app, 'next.config.js'),
+      "module.exports = require('larder').withLarder({});\n",
+    );
+    const { output } = await build(app, { ...env, LARDER_CACHE: 'fs:/proc/larder' });
+    assert.equal(complaints(output).length, 1, output);
+    assert.match(output, /the store does not answer; this build does without it/);
   } finally {
     fs.rmSync(app, { recursive: true, force: true });
   }
