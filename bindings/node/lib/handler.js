@@ -108,7 +108,8 @@ class LarderHandler {
     /** Epochs of null values this instance returned: they have no identity. @type {Map<string, number> | undefined} */
     this.nulls = undefined;
     if (this.serverDistDir) {
-      state().distDir ??= path.dirname(this.serverDistDir);
+      // Next.js knows better than withLarder() could.
+      if (state().store === undefined) state().distDir = path.dirname(this.serverDistDir);
       if (building()) recordInWorker(this.serverDistDir);
     }
   }

@@ -36,6 +36,25 @@ function isBuild(phase) {
   return process.env.NEXT_PHASE === BUILD || process.argv[2] === 'build';
 }
 
+/** Set for the processes that Next.js starts, whose arguments tell nothing. */
+const DIR_VARIABLE = '__LARDER_DIR';
+
+/*
+ * The application's folder: where Next.js was started, or the one in its arguments, as in
+ * `next build apps/web`.  A config is told neither.
+ */
+function projectDir() {
+  if (process.env.IS_NEXT_WORKER && process.env[DIR_VARIABLE]) return process.env[DIR_VARIABLE];
+  let dir = process.cwd();
+  for (const arg of process.argv.slice(3)) {
+    const named = path.resolve(arg);
+    const isApp = (ext) => fs.existsSync(path.join(named, `next.config.${ext}`));
+    if (!arg.startsWith('-') && ['js', 'mjs', 'cjs', 'ts', 'mts'].some(isApp)) dir = named;
+  }
+  process.env[DIR_VARIABLE] = dir;
+  return dir;
+}
+
 /** "default" and "remote", or the names given. */
 function useCacheNames(option) {
   if (option === true) return ['default', 'remote'];
@@ -51,7 +70,7 @@ function traced(dir, file) {
 
 /** @param {any} config @param {any} options @param {string | undefined} phase */
 function apply(config, options, phase) {
-  const dir = process.cwd();
+  const dir = projectDir();
   const distDir = path.resolve(dir, config.distDir ?? '.next');
   const [major, minor] = nextVersion(dir);
   const out = { ...config };

@@ -182,6 +182,25 @@ test('a build records the epoch and its options before anything is rendered', (t
   });
 });
 
+test('next build apps/web: the folder in the arguments, for its workers as well', (t) => {
+  const files = {
+    'apps/web/next.config.js': '',
+    'apps/web/larder.json': '{"cache":"memory:"}',
+    'apps/web/node_modules/next/package.json': '{"version":"14.2.35"}',
+  };
+  const { dir, out } = inApp(t, '16.4.6', 'withLarder({}); return process.env.__LARDER_DIR', {
+    files,
+    args: ['build', '--debug', 'apps/web'],
+  });
+  assert.equal(out, path.join(dir, 'apps/web'));
+  assert.ok(fs.existsSync(path.join(dir, 'apps/web/.next/cache/larder-build.json')));
+  const worker = inApp(t, '16.4.6', 'return [withLarder({}), state().distDir]', {
+    args: [],
+    env: { IS_NEXT_WORKER: 'true', __LARDER_DIR: '/srv/web' },
+  }).out;
+  assert.equal(worker[1], '/srv/web/.next');
+});
+
 test('a function is told that it is a build', (t) => {
   const { dir } = inApp(t, '16.4.6', 'await withLarder(() => ({}))("phase-production-build", {})', {
     args: [],
