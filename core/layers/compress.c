@@ -218,6 +218,9 @@ static int32_t open_compress(const struct larder_host *host, struct larder_home 
     }
     layer->below = layer_config->below;
     layer->min_bytes = settings->min_bytes > 0 ? (uint64_t)settings->min_bytes : 0;
+    /* What is compressed already is still read. */
+    if (settings->spare_local && (layer->below->info.traits & LARDER_LOCAL))
+        layer->min_bytes = UINT64_MAX;
     layer->max_value = settings->max_value;
     *info = forward_info(layer->below);
     /* What is too big for the store as it is may fit when compressed: put() looks. */

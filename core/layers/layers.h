@@ -5,6 +5,8 @@
 #ifndef CORE_LAYERS_H
 #define CORE_LAYERS_H
 
+#include <stdbool.h>
+
 #include "larder/larder.h"
 
 /* Puts "<namespace>/" before keys, tags and counters, and takes it off again in answers. */
@@ -18,6 +20,7 @@ struct layer_compress_settings {
     int64_t min_bytes;
     int64_t level;
     uint64_t max_value;
+    bool spare_local; /* write nothing compressed to what is LARDER_LOCAL */
 };
 extern const struct larder_driver layer_compress;
 

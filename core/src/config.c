@@ -19,7 +19,7 @@ static const struct larder_param store_params[] = {
     {"shared-kinds", LARDER_P_TEXT, AT(shared_kinds), "fetch,image,use-cache", 0, 0, NULL, NULL,
      "kinds of entries that builds share, comma-separated, from: page, fetch, image, use-cache"},
     {"compress", LARDER_P_TEXT, AT(compress), "auto", 0, 0, "auto|on|off", NULL,
-     "compress entries with zstd where that saves at least an eighth (auto is on)"},
+     "compress entries with zstd where that saves at least an eighth; auto: not on local drivers"},
     {"compress-min", LARDER_P_BYTES, AT(compress_min_bytes), "8KB", 0, INT64_C(1) << 30, NULL, NULL,
      "entries smaller than this are not compressed"},
     {"compress-level", LARDER_P_INT, AT(compress_level), "1", -5, 19, NULL, NULL,

@@ -53,6 +53,7 @@ static bool build_stacks(struct larder_store *store) {
         .min_bytes = settings->compress_min_bytes,
         .level = settings->compress_level,
         .max_value = (uint64_t)settings->max_value_bytes,
+        .spare_local = strcmp(settings->compress, "auto") == 0,
     };
     if (!push(store, cache, spec->driver, param_set_config(spec->params)))
         return false;

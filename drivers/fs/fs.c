@@ -286,6 +286,8 @@ int32_t fs_open_with(const struct fs_sys *sys, const struct larder_host *host, s
     info->traits = LARDER_BLOCKING | LARDER_SHARED | LARDER_PERSISTENT | LARDER_TTL | LARDER_NEWEST;
     if (fs->durability != FS_SYNC_NONE)
         info->traits |= LARDER_DURABLE;
+    if (strcmp(fs->config->coherence, "network") != 0)
+        info->traits |= LARDER_LOCAL;
     info->lanes = fs->n_lanes;
     *instance = fs;
     return LARDER_OK;

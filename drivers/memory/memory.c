@@ -172,7 +172,7 @@ static int32_t memory_open(const struct larder_host *host, struct larder_home *h
         free(m);
         return status;
     }
-    info->traits = LARDER_TTL | LARDER_NEWEST;
+    info->traits = LARDER_TTL | LARDER_NEWEST | LARDER_LOCAL;
     info->max_value = (uint64_t)m->config->max_value;
     *instance = m;
     return LARDER_OK;

@@ -12,8 +12,7 @@
 #include "failing_alloc.h"
 
 enum { MAX_VALUE = 4 << 20 };
-static const struct layer_compress_settings settings = {
-    .min_bytes = 1000, .level = 1, .max_value = MAX_VALUE};
+static struct layer_compress_settings settings = {.min_bytes = 1000, .level = 1, .max_value = MAX_VALUE};
 
 /* ---- values ------------------------------------------------------------------------- */
 
@@ -169,7 +168,8 @@ static struct rig rig_new(void) {
     return rig;
 }
 
-static void rig_done(struct rig *rig) {
+/* bufs: how many the test still holds. */
+static void rig_done_but_for(struct rig *rig, size_t bufs) {
     settle(rig->r);
     CU_ASSERT(!backend_busy(rig->top) && !backend_busy(rig->below));
     CU_ASSERT_EQUAL(held_count(0), 0);
@@ -177,7 +177,11 @@ static void rig_done(struct rig *rig) {
     backend_free(rig->below);
     reactor_free(rig->r);
     held_info = (struct held_info){0};
-    CU_ASSERT_EQUAL(buf_live(), 0);
+    CU_ASSERT_EQUAL(buf_live(), bufs);
+}
+
+static void rig_done(struct rig *rig) {
+    rig_done_but_for(rig, 0);
 }
 
 static void keep_op(void *arg, struct op *op) {
@@ -259,6 +263,30 @@ static void a_value_stored_without_the_layer_reads_with_it(void) {
     op_free(up);
     slice_done(&raw);
     rig_done(&rig);
+}
+
+static void what_is_local_is_spared_but_compressed_values_are_still_read(void) {
+    struct rig rig = rig_new();
+    struct larder_slice raw = bytes_like_markup(300000), small, stored;
+    put(&rig, raw, &small);
+    rig_done_but_for(&rig, 2);
+
+    settings.spare_local = true;
+    for (int local = 0; local < 2; local++) {
+        rig = rig_new();
+        held_info.traits = local ? LARDER_LOCAL : 0;
+        put(&rig, raw, &stored);
+        CU_ASSERT_EQUAL(stored.ptr == raw.ptr, local);
+        slice_done(&stored);
+        struct op *up = got(&rig, small);
+        CU_ASSERT(equal(up->result.value, raw));
+        op_free(up);
+        rig_done_but_for(&rig, 2);
+    }
+    settings.spare_local = false;
+    slice_done(&small);
+    slice_done(&raw);
+    CU_ASSERT_EQUAL(buf_live(), 0);
 }
 
 static void a_damaged_value_is_corrupt_short_or_long(void) {
@@ -461,6 +489,7 @@ UNIT_MAIN("compress", UNIT(a_value_expands_to_what_it_was),
           UNIT(a_raw_value_that_looks_compressed_comes_back),
           UNIT(a_header_that_lies_is_corrupt_and_allocates_nothing_much),
           UNIT(a_value_comes_back_through_the_layer), UNIT(a_value_stored_without_the_layer_reads_with_it),
+          UNIT(what_is_local_is_spared_but_compressed_values_are_still_read),
           UNIT(a_damaged_value_is_corrupt_short_or_long), UNIT(other_answers_pass),
           UNIT(what_fits_only_compressed_is_stored), UNIT(what_could_not_be_read_back_is_not_stored),
           UNIT(a_put_cancelled_while_it_is_compressed_never_goes_down),

@@ -256,7 +256,9 @@ enum {                               /* larder_info.traits: claims that the conf
     LARDER_TTL        = 1 << 3,  /* ttl_ms is honoured */
     LARDER_NEWEST     = 1 << 4,  /* a put never replaces an entry with a greater epoch */
     LARDER_LOSSY      = 1 << 5,  /* a single mark may be lost (eviction): see docs/semantics.md */
-    LARDER_DURABLE    = 1 << 6   /* completed writes of marks and epochs survive any one crash */
+    LARDER_DURABLE    = 1 << 6,  /* completed writes of marks and epochs survive any one crash */
+    LARDER_LOCAL      = 1 << 7   /* a value comes at the speed of memory or of a local disk: the core
+                                    need not make it smaller to make it faster */
 };
 
 struct larder_info {                 /* filled by open(); arrives zeroed but for size */
