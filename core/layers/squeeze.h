@@ -18,8 +18,7 @@
 
 enum { SQUEEZE_HEADER_LEN = 16 };
 
-/* Contexts are big and slow to make: kept for reuse, as many as were ever used at once.  Any
- * thread. */
+/* Contexts are big and slow to make, so a few are kept for reuse.  Any thread. */
 struct squeezer;
 struct squeezer *squeezer_new(int level);           /* NULL: no memory */
 struct squeezer *squeezer_free(struct squeezer *s); /* NULL is allowed; returns NULL */

@@ -4,6 +4,8 @@
 #include "key.h"
 #include "random.h"
 #include "unit.h"
+#define FAILING_ALLOC_HERE
+#include "failing_alloc.h"
 
 static const struct key_rules any = {0, 0, 1u << LARDER_FETCH};
 
@@ -201,6 +203,18 @@ static void a_tag_is_itself_where_the_store_can_take_it(void) {
     }
 }
 
+static void without_memory_nothing_is_made_or_parsed(void) {
+    struct larder_bytes made = {0};
+    struct larder_listed listed = {0};
+    uint8_t *memory = NULL;
+    alloc_countdown = 1;
+    CU_ASSERT_EQUAL(key_make(&any, LARDER_PAGE, bytes_of("b"), bytes_of("k"), &made), LARDER_NOMEM);
+    alloc_countdown = 1;
+    CU_ASSERT_EQUAL(key_parse(bytes_of("b/page/k"), &listed, &memory), LARDER_NOMEM);
+    alloc_countdown = 0;
+    CU_ASSERT(made.ptr == NULL && memory == NULL && listed.kind == 0);
+}
+
 /* Against the table of well-formed sequences of the Unicode standard (3.9, table 3-7), over
  * every start of up to three bytes and both ends of every range of the fourth. */
 static void utf8_is_told_exactly(void) {
@@ -244,4 +258,5 @@ UNIT_MAIN("key", UNIT(an_entry_lives_under_its_build_and_kind), UNIT(a_shared_ki
           UNIT(a_key_with_bytes_that_the_store_refuses_is_hashed), UNIT(what_looks_like_a_hash_is_hashed),
           UNIT(a_key_is_hashed_by_its_whole_text), UNIT(a_physical_key_parses_to_what_it_was_made_of),
           UNIT(a_hashed_key_parses_as_such), UNIT(what_key_make_never_writes_does_not_parse),
-          UNIT(a_tag_is_itself_where_the_store_can_take_it), UNIT(utf8_is_told_exactly))
+          UNIT(a_tag_is_itself_where_the_store_can_take_it), UNIT(without_memory_nothing_is_made_or_parsed),
+          UNIT(utf8_is_told_exactly))
