@@ -2,7 +2,7 @@
 /* Two servers, A and B, on one store: what one does, the other must know at once. */
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, sleep, eventually, assert } = require('./harness.js');
+const { test, sleep, eventually, revalidate, assert } = require('./harness.js');
 
 /** "HIT", "STALE", "MISS"; 16 says REVALIDATED where an expired entry was rendered anew. */
 const missed = (r) => r.cache === 'MISS' || r.cache === 'REVALIDATED';
@@ -13,11 +13,6 @@ const PAST_DEFAULT_MS = 1300;
 async function pages({ major, app, a, b, origin }) {
   const html = (name) => fs.readFileSync(path.join(app, '.next/server', name), 'utf8');
   const serialOf = (text) => text.match(/\[serial:([^\]]*)\]/)[1];
-  const revalidate = async (server, query) => {
-    const r = await server.get(`/api/revalidate?${query}`);
-    assert.equal(r.status, 200, r.body);
-  };
-
   await test('what was prerendered is a HIT on the first request, in each process', async () => {
     for (const server of [a, b]) {
       for (const [url, file] of [

@@ -2,15 +2,10 @@
 /* 'use cache' in two servers on one store: `larder/use-cache` behind "default" and "remote". */
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, eventually, assert } = require('./harness.js');
+const { test, eventually, revalidate, assert } = require('./harness.js');
 
 /** @param {{ major: number, app: string, a: any, b: any, origin: any }} world */
 async function useCache({ major, app, a, b, origin }) {
-  const revalidate = async (server, query) => {
-    const r = await server.get(`/api/revalidate?${query}`);
-    assert.equal(r.status, 200, r.body);
-  };
-
   await test('what A cached, B has: both names, of 100 KB', async () => {
     const first = await a.get('/uc/x');
     assert.equal(first.status, 200, first.body);
