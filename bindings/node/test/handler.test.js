@@ -116,11 +116,14 @@ test('a set without a get, of an instance older than any rendering, stores epoch
 
 test('a value that get returned keeps its epoch when it is set again', async (t) => {
   const { store } = setup(t);
-  const h = new LarderHandler({ serverDistDir: dist(t) });
-  await h.get('/x', PAGE);
-  await h.set('/x', page('p'), SET);
-  const again = await h.get('/x', PAGE);
+  const serverDistDir = dist(t);
+  const first = new LarderHandler({ serverDistDir });
+  await first.get('/x', PAGE);
+  await first.set('/x', page('p'), SET);
+  // The epoch goes on, so what this get notes is more than the entry's.
   await store.revalidate(['other']);
+  const h = new LarderHandler({ serverDistDir });
+  const again = await h.get('/x', PAGE);
   const before = Date.now();
   await h.set('/x', again.value, { cacheControl: { revalidate: 3, expire: 30 } });
   const put = store.calls.findLast(([m]) => m === 'put')[1];
@@ -132,18 +135,23 @@ test('a value that get returned keeps its epoch when it is set again', async (t)
 
 test('null is kept; set again, its epoch does not grow', async (t) => {
   const { store } = setup(t);
-  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const serverDistDir = dist(t);
   const ctx = { kind: 'PAGES', isFallback: false };
-  await h.get('/p/none', ctx);
-  await h.set('/p/none', null, SET);
-  const hit = await h.get('/p/none', ctx);
-  assert.equal(hit.value, null);
+  const first = new LarderHandler({ serverDistDir });
+  await first.get('/p/none', ctx);
+  await first.set('/p/none', null, SET);
   await store.revalidate(['unrelated']);
-  await h.get('/warm', ctx);
+  // It may be what a revalidation that threw stores again: there is no telling nulls apart.
+  const h = new LarderHandler({ serverDistDir });
+  assert.equal((await h.get('/p/none', ctx)).value, null);
   await h.set('/p/none', null, SET);
   assert.equal(store.calls.findLast(([m]) => m === 'put')[1].epoch, 1);
   await store.revalidate(['_N_T_/p/none']);
-  assert.equal(await h.get('/p/none', ctx), null);
+  // The next request has a handler of its own.
+  const next = new LarderHandler({ serverDistDir });
+  assert.equal(await next.get('/p/none', ctx), null);
+  await next.set('/p/none', null, SET);
+  assert.notEqual(await new LarderHandler({ serverDistDir }).get('/p/none', ctx), null);
 });
 
 test('a stale null is rendered first: it would be stale for ever', async (t) => {
@@ -421,11 +429,12 @@ test('a call never joins one that was sent before it began', async (t) => {
   let release;
   store.before = () => new Promise((resolve) => (release = resolve));
   const first = h.revalidateTag('a');
-  while (!release) await null;
+  for (let i = 0; i < 100 && !release; i++) await null;
   const second = h.revalidateTag('a');
   const releaseFirst = release;
   release = undefined;
-  while (!release) await null;
+  for (let i = 0; i < 100 && !release; i++) await null;
+  assert.ok(release, 'a call of its own was sent');
   releaseFirst();
   release();
   await Promise.all([first, second]);
