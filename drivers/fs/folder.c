@@ -250,7 +250,20 @@ out:
 
 /* ---- the folder ------------------------------------------------------------------------ */
 
-/* mkdir -p */
+/* What is synced inside a new directory is worth nothing while its own name can be lost. */
+static int sync_parent(struct fs_call *c, const char *path) {
+    size_t len = (size_t)(strrchr(path, '/') - path);
+    char *parent = malloc(len + 3);
+    if (parent == NULL)
+        return ENOMEM;
+    memcpy(parent, path, len);
+    memcpy(parent + len, "/.", 3); /* a link there is the user's, as in open_root() */
+    int err = sys_fsync_dir(c->sys, AT_FDCWD, parent);
+    free(parent);
+    return err;
+}
+
+/* mkdir -p; the path is absolute. */
 static int make_path(struct fs_call *c) {
     char *path = strdup(c->fs->root_path);
     if (path == NULL)
@@ -261,11 +274,14 @@ static int make_path(struct fs_call *c) {
         if (was != '/' && was != 0)
             continue;
         *p = 0;
-        err = sys_mkdir(c->sys, AT_FDCWD, path, c->fs->dir_mode, NULL);
+        bool made = false;
+        err = sys_mkdir(c->sys, AT_FDCWD, path, c->fs->dir_mode, &made);
         /* What is there already may refuse with any reason (read-only, no access): opening tells. */
         struct stat st;
         if (err != 0 && c->sys->fstatat(AT_FDCWD, path, &st, 0) == 0 && S_ISDIR(st.st_mode))
             err = 0;
+        if (made && c->fs->durability != FS_SYNC_NONE)
+            err = sync_parent(c, path);
         *p = was;
         if (was == 0)
             break;

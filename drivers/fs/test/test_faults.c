@@ -274,6 +274,38 @@ static void after_a_failed_sync_the_log_is_written_anew(void) {
     end();
 }
 
+static void a_new_folder_is_durable_with_its_own_name(void) {
+    static char link[4300], target[4300];
+    for (int at = 1; at <= 2; at++) {
+        begin("deep", "marks");
+        const char *root = a.config.path;
+        mini_close(&a);
+        snprintf(target, sizeof(target), "%.4000s-target", root);
+        snprintf(link, sizeof(link), "%.4000s/link", root);
+        mini_remove_tree(target);
+        CU_ASSERT_EQUAL(mkdir(root, 0700), 0);
+        CU_ASSERT_EQUAL(mkdir(target, 0700), 0);
+        CU_ASSERT_EQUAL(symlink(target, link), 0);
+        snprintf(link, sizeof(link), "%.4000s/link/new/newer", root);
+        a.config.path = link;
+        mini_open(&a);
+        /* Two directories are made: the sync of either one's parent is asked for, and heard. */
+        faults = (struct faults){.kinds = FAIL_FSYNC, .at = at, .err = EIO};
+        CU_ASSERT_EQUAL(op_bump(), LARDER_RETRY);
+        CU_ASSERT_EQUAL(faults.count, at);
+        char next[4400]; /* what would have been made after it */
+        snprintf(next, sizeof(next), "%s/new/newer%s", target, at == 1 ? "" : "/locks");
+        CU_ASSERT_EQUAL(access(next, F_OK), -1);
+        faults = (struct faults){0};
+        CU_ASSERT_EQUAL(op_bump(), LARDER_OK);
+        snprintf(link, sizeof(link), "%.4000s/new/newer/marks", target);
+        CU_ASSERT_EQUAL(access(link, F_OK), 0);
+        mini_remove_tree(target);
+        a.config.path = root;
+        end();
+    }
+}
+
 /* ---- what people read ------------------------------------------------------------------------ */
 
 static int32_t put_line(char detail[256]) {
@@ -542,7 +574,7 @@ static void a_damaged_entry_is_told_and_replaced(void) {
 
 UNIT_MAIN("fs faults", UNIT(nothing_acknowledged_is_lost_whichever_call_fails), UNIT(the_same_with_syncs),
           UNIT(a_first_use_that_fails_can_be_repeated), UNIT(transfers_may_fall_short),
-          UNIT(after_a_failed_sync_the_log_is_written_anew),
+          UNIT(after_a_failed_sync_the_log_is_written_anew), UNIT(a_new_folder_is_durable_with_its_own_name),
           UNIT(errors_name_the_thing_the_place_and_the_way_out), UNIT(a_folder_that_may_only_be_read_is_read),
           UNIT(a_damaged_log_that_may_only_be_read_expires_everything),
           UNIT(another_user_reads_what_the_modes_allow),
