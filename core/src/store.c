@@ -33,10 +33,6 @@ static void free_stack(struct stack *stack) {
         backend_free(stack->levels[--stack->n]);
 }
 
-static bool wants_compression(const struct store_settings *settings) {
-    return strcmp(settings->compress, "off") != 0;
-}
-
 /* From the driver up: compress, namespace.  The place of retry, breaker, meter and fault is
  * between the driver and compress. */
 static bool build_stacks(struct larder_store *store) {
@@ -50,16 +46,16 @@ static bool build_stacks(struct larder_store *store) {
         return false;
     *store->ns_settings = (struct layer_namespace_settings){.ns = settings->ns};
     *store->compress_settings = (struct layer_compress_settings){
-        .min_bytes = settings->compress_min_bytes,
+        /* Off means writing: what is compressed already is still read. */
+        .min_bytes = strcmp(settings->compress, "off") == 0 ? INT64_MAX : settings->compress_min_bytes,
         .level = settings->compress_level,
         .max_value = (uint64_t)settings->max_value_bytes,
         .spare_local = strcmp(settings->compress, "auto") == 0,
     };
     if (!push(store, cache, spec->driver, param_set_config(spec->params)))
         return false;
-    if (wants_compression(settings) && !push(store, cache, &layer_compress, store->compress_settings))
-        return false;
-    if (!push(store, cache, &layer_namespace, store->ns_settings))
+    if (!push(store, cache, &layer_compress, store->compress_settings) ||
+        !push(store, cache, &layer_namespace, store->ns_settings))
         return false;
     spec = &store->config->tags;
     if (spec->driver == NULL) {

@@ -8,17 +8,22 @@
 
 #define BYTES(text) ((struct larder_bytes){(const uint8_t *)(text), sizeof(text) - 1})
 
-static struct larder_store *open_named(const char *url) {
+static struct larder_store *open_with(const char *url, const char *compress) {
     struct larder_config *config = larder_config_new();
     struct larder_store *store = NULL;
     struct larder_error error = {0};
     CU_ASSERT(larder_config_set(config, "cache", url, "test", &error) == LARDER_OK);
+    CU_ASSERT(larder_config_set(config, "compress", compress, "test", &error) == LARDER_OK);
     if (larder_open(config, &store, &error) != LARDER_OK) {
         printf("cannot open %s: %s\n", url, error.text);
         exit(2);
     }
     larder_config_free(config);
     return store;
+}
+
+static struct larder_store *open_named(const char *url) {
+    return open_with(url, "auto");
 }
 
 static int32_t put(struct larder_store *store, const char *key, int64_t epoch, uint32_t flags) {
@@ -116,6 +121,20 @@ static void questions_reach_the_driver(void) {
     larder_close(store);
 }
 
+static void what_was_compressed_is_read_whatever_compress_says_now(void) {
+    static const char *const settings[] = {"on", "off", "auto"};
+    static char key[20001];
+    struct larder_store *stores[N_ELEMENTS(settings)];
+    memset(key, 'k', sizeof(key) - 1);
+    for (size_t i = 0; i < N_ELEMENTS(settings); i++)
+        stores[i] = open_with("memory:?name=compressed", settings[i]);
+    CU_ASSERT(put(stores[0], key, known(stores[0]), 0) == LARDER_OK);
+    for (size_t i = 0; i < N_ELEMENTS(settings); i++)
+        CU_ASSERT(get(stores[i], key, NULL) == LARDER_OK);
+    for (size_t i = 0; i < N_ELEMENTS(settings); i++)
+        larder_close(stores[i]);
+}
+
 struct load {
     struct larder_store *store;
     _Atomic int answered, wrong;
@@ -181,6 +200,7 @@ UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
           UNIT(two_stores_on_one_memory_see_each_others_revalidations),
           UNIT(an_entry_of_epoch_0_is_older_than_any_store), UNIT(if_absent_leaves_what_is_stored),
           UNIT(the_namespaces_mark_outdates_everything), UNIT(questions_reach_the_driver),
+          UNIT(what_was_compressed_is_read_whatever_compress_says_now),
           UNIT(threads_may_submit_at_once_and_drain_waits_for_all),
           UNIT(close_answers_what_was_submitted_before), UNIT(no_buffer_is_left_behind),
           UNIT(statuses_and_kinds_have_names))
