@@ -28,4 +28,11 @@ static inline uint8_t *bytes_put(uint8_t *to, struct larder_bytes from) {
     return to + from.len;
 }
 
+/* The same for several, one behind the other: moves *at, and answers where the copy is. */
+static inline struct larder_bytes bytes_put_next(uint8_t **at, struct larder_bytes from) {
+    struct larder_bytes copy = {*at, from.len};
+    *at = bytes_put(*at, from);
+    return copy;
+}
+
 #endif

@@ -130,7 +130,7 @@ static void take_entry(struct request *r) {
         r->failed = LARDER_NOMEM;
     if (!r->has_frame)
         return;
-    r->entry_tags = request_map_tags(r, r->frame.entry.tags, r->frame.entry.n_tags, 0);
+    r->entry_tags = request_map_tags(r, r->frame.entry.tags, r->frame.entry.n_tags);
     if (r->entry_tags == NULL) {
         frame_done(&r->frame);
         r->has_frame = false;
@@ -240,7 +240,7 @@ static bool gather_tags(struct request *r) {
         bytes_put(copy, guessed[i]);
         all[n + i] = (struct larder_bytes){copy, guessed[i].len};
     }
-    r->tags = request_map_tags(r, all, n + n_guessed, 0);
+    r->tags = request_map_tags(r, all, n + n_guessed);
     r->n_own_tags = n;
     r->n_tags = n + n_guessed;
     return r->tags != NULL;

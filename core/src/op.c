@@ -24,12 +24,6 @@ static bool inputs_size(const struct op_inputs *in, size_t *ret_size) {
     return fits;
 }
 
-static struct larder_bytes copy_to(uint8_t **at, struct larder_bytes from) {
-    struct larder_bytes copy = {*at, from.len};
-    *at = bytes_put(*at, from);
-    return copy;
-}
-
 struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
                   op_done_fn *done, void *arg) {
     static uint64_t last_id;
@@ -65,11 +59,11 @@ struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, 
     uint8_t *at = op->inputs + in->n_marks * sizeof(*marks);
     for (size_t i = 0; i < in->n_marks; i++) {
         marks[i] = in->marks[i];
-        marks[i].tag = copy_to(&at, in->marks[i].tag);
+        marks[i].tag = bytes_put_next(&at, in->marks[i].tag);
     }
     op->pub.marks = in->n_marks > 0 ? marks : NULL;
-    op->pub.key = copy_to(&at, in->key);
-    op->pub.cursor = copy_to(&at, in->cursor);
+    op->pub.key = bytes_put_next(&at, in->key);
+    op->pub.cursor = bytes_put_next(&at, in->cursor);
     return op;
 }
 

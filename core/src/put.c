@@ -41,7 +41,7 @@ static bool has_index(const struct larder_store *store) {
 }
 
 static struct op *link_op(struct request *r, const struct larder_bytes *tags, size_t n, op_done_fn *done) {
-    struct larder_bytes *mapped = request_map_tags(r, tags, n, 0);
+    struct larder_bytes *mapped = request_map_tags(r, tags, n);
     struct larder_mark *marks = arena_alloc(&r->arena, n * sizeof(*marks));
     if (mapped == NULL || marks == NULL) {
         request_answer(r, LARDER_NOMEM, "out of memory");

@@ -26,12 +26,6 @@ static bool copies_size(const struct larder_request *in, size_t *ret_size) {
     return fits;
 }
 
-static struct larder_bytes copy_to(uint8_t **at, struct larder_bytes from) {
-    struct larder_bytes copy = {*at, from.len};
-    *at = bytes_put(*at, from);
-    return copy;
-}
-
 static struct request *request_new(struct larder_store *store, const struct larder_request *in,
                                    larder_answer_fn *done, void *arg) {
     size_t size;
@@ -51,11 +45,11 @@ static struct request *request_new(struct larder_store *store, const struct lard
     struct larder_bytes *tags = (struct larder_bytes *)(void *)r->copies;
     uint8_t *at = r->copies + in->n_tags * sizeof(*tags);
     for (size_t i = 0; i < in->n_tags; i++)
-        tags[i] = copy_to(&at, in->tags[i]);
+        tags[i] = bytes_put_next(&at, in->tags[i]);
     r->in.tags = tags;
-    r->in.build = copy_to(&at, in->build);
-    r->in.key = copy_to(&at, in->key);
-    r->in.cursor = copy_to(&at, in->cursor);
+    r->in.build = bytes_put_next(&at, in->build);
+    r->in.key = bytes_put_next(&at, in->key);
+    r->in.cursor = bytes_put_next(&at, in->cursor);
     return r;
 }
 
@@ -177,10 +171,9 @@ bool request_make_key(struct request *r) {
     return true;
 }
 
-struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n,
-                                      size_t extra) {
+struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n) {
     struct key_rules rules = store_rules(r->store, r->store->tags.top);
-    struct larder_bytes *mapped = arena_alloc(&r->arena, (n + extra) * sizeof(*mapped));
+    struct larder_bytes *mapped = arena_alloc(&r->arena, n * sizeof(*mapped));
     for (size_t i = 0; mapped != NULL && i < n; i++) {
         uint8_t hashed[KEY_HASHED_LEN];
         key_tag(&rules, tags[i], hashed, &mapped[i]);

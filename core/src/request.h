@@ -65,8 +65,7 @@ static inline struct larder_bytes request_key(const struct request *r) {
 }
 
 /* tags as the tag store takes them, in r's arena; NULL: no memory. */
-struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n,
-                                      size_t extra);
+struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n);
 
 /* An op of r's: takes one reference, which request_op_over() gives back; NULL: answered. */
 struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *in, op_done_fn *done);

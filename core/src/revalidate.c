@@ -20,7 +20,7 @@ static bool is_listed(const struct larder_mark *marks, size_t n, struct larder_b
 
 /* One mark for each different tag, with LARDER_NEW_EPOCH where the epoch goes. */
 static bool make_marks(struct request *r) {
-    struct larder_bytes *tags = request_map_tags(r, r->in.tags, r->in.n_tags, 0);
+    struct larder_bytes *tags = request_map_tags(r, r->in.tags, r->in.n_tags);
     struct larder_mark *marks = arena_alloc(&r->arena, r->in.n_tags * sizeof(*marks));
     size_t n = 0;
     if (tags == NULL || marks == NULL) {

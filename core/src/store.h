@@ -57,7 +57,6 @@ struct larder_store {
     pthread_cond_t idle;
     uint64_t inflight;
     bool closing;
-    bool closed;
     struct task close_task;
     struct larder_timer close_timer;
     uint64_t close_by_ns;
