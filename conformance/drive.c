@@ -495,7 +495,7 @@ bool drive_begin(int argc, char **argv) {
         }
     }
     if (at == argc) {
-        fprintf(stderr, "usage: test_driver [--keys N] [--inflight N] [--seed N] [--readme FILE] [--layer "
+        fprintf(stderr, "usage: larder-conform [--keys N] [--inflight N] [--seed N] [--readme FILE] [--layer "
                         "NAME ...] DRIVER "
                         "[NAME=VALUE ...]\n");
         return false;
