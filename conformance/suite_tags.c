@@ -1,6 +1,6 @@
 /* The tag cache: marks, how they merge, counters, and both at once. */
 #include "drive.h"
-#include "merge.h"
+#include "larder/merge.h"
 #include "random.h"
 
 /* What two marks say at a time is the same, however they say it: a pair that is due may have

@@ -1,6 +1,6 @@
 #include "marks.h"
 
-#include "../../drivers/merge.h"
+#include "larder/merge.h"
 
 struct larder_mark mark_merge(const struct larder_mark *stored, const struct larder_mark *add,
                               int64_t now_ms) {

@@ -9,7 +9,7 @@
 
 /* What is stored for a tag after `add` arrives; `stored` NULL: nothing yet.  The same whatever
  * the order of arrival.  The tag member of the result is add's.  Drivers that merge in C use
- * the same rule: drivers/merge.h is this function for them. */
+ * the same rule: larder/merge.h is this function for them. */
 struct larder_mark mark_merge(const struct larder_mark *stored, const struct larder_mark *add,
                               int64_t now_ms);
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fs.h"
-#include "merge.h"
+#include "larder/merge.h"
 #include "pick.h"
 
 static struct fs_record record_for(const struct fs_call *c, enum fs_kind kind, struct larder_bytes name) {

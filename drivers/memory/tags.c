@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "memory.h"
-#include "merge.h"
+#include "larder/merge.h"
 
 struct tag_list {
     size_t n;

@@ -45,9 +45,8 @@ const isLibrary = (file) => /^(core|drivers|bindings)\//.test(file) && !isTest(f
 // Nothing lower knows anything higher.
 const mayInclude = [
   [/^core\/include\//, /^larder\//],
-  // One header of drivers/ is the merge rule itself, which the core must not have a second time.
-  [/^core\//, /^(larder\/|[a-z_0-9]+\.h$|\.\.\/\.\.\/drivers\/merge\.h$)/],
-  [/^drivers\//, /^(larder\/driver\.h$|merge\.h$|[a-z_0-9]+\.h$)/],
+  [/^core\//, /^(larder\/|[a-z_0-9]+\.h$)/],
+  [/^drivers\//, /^(larder\/(driver|merge)\.h$|[a-z_0-9]+\.h$)/],
   [/^cli\//, /^(larder\/larder\.h$|larder\/driver\.h$|[a-z_0-9]+\.h$)/],
 ];
 

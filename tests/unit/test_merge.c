@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "marks.h"
-#include "merge.h"
+#include "larder/merge.h"
 #include "unit.h"
 
 enum { LAST = 4, N_MARKS = LAST * LAST * LAST };
