@@ -115,6 +115,5 @@ struct suite {
     const struct unit_test *tests;
     size_t n;
 };
-extern const struct suite cache_suite, age_suite, tag_suite, index_suite, life_suite;
 
 #endif

@@ -3,19 +3,17 @@
  * claims holds; 1: something does not; 2: it could not be tried.
  */
 #include "child.h"
-#include "drive.h"
-
-static const struct suite *const suites[] = {&cache_suite, &age_suite, &tag_suite, &index_suite, &life_suite};
+#include "suites.h"
 
 static bool add_suites(void) {
-    for (size_t i = 0; i < N_ELEMENTS(suites); i++) {
-        if (!has(suites[i]->needs, suites[i]->name)) {
+    for (size_t i = 0; i < n_suites; i++) {
+        if (!has(all_suites[i]->needs, all_suites[i]->name)) {
             putchar('\n');
             continue;
         }
-        CU_pSuite suite = CU_add_suite(suites[i]->name, NULL, NULL);
-        for (size_t j = 0; suite && j < suites[i]->n; j++) {
-            if (!CU_add_test(suite, suites[i]->tests[j].name, suites[i]->tests[j].run))
+        CU_pSuite suite = CU_add_suite(all_suites[i]->name, NULL, NULL);
+        for (size_t j = 0; suite && j < all_suites[i]->n; j++) {
+            if (!CU_add_test(suite, all_suites[i]->tests[j].name, all_suites[i]->tests[j].run))
                 return false;
         }
         if (!suite)

@@ -1,5 +1,5 @@
 /* The index: which keys carry a tag, which tags a key carries. */
-#include "drive.h"
+#include "suites.h"
 
 enum { MAX_TAGS = 8 };
 
@@ -158,4 +158,4 @@ static const struct unit_test tests[] = {
     UNIT(every_byte_may_stand_in_linked_names),
     UNIT(many_keys_of_one_tag_come_page_by_page),
 };
-const struct suite index_suite = {"the index", LARDER_OP_LINK, tests, N_ELEMENTS(tests)};
+const struct suite index_suite = {"index", LARDER_OP_LINK, tests, N_ELEMENTS(tests)};

@@ -1,65 +1,83 @@
-/* What depends on time and order: TTL, the newest epoch, claims. */
-#include "drive.h"
+/* What a driver may claim: sharing, persistence, the newest entry, claims on keys. */
 
-static const int64_t YEAR_MS = INT64_C(365) * 24 * 3600 * 1000;
+#include "child.h"
+#include "suites.h"
 
-static int32_t put_ttl(struct larder_bytes key, uint64_t seed, int64_t ttl_ms, uint32_t flags) {
-    struct larder_slice value = value_of(16, seed);
-    struct op_inputs in = {.key = key, .value = value, .ttl_ms = ttl_ms, .flags = flags};
-    int32_t status = status_of(drive.one, LARDER_OP_PUT, in);
+static void another_process_reads_what_this_one_wrote_and_the_other_way_round(void) {
+    if (!claims(LARDER_SHARED, "sharing between processes"))
+        return;
+    struct larder_bytes mine = name("processes", "mine"), theirs = name("processes", "theirs");
+    CU_ASSERT_TRUE(child_stores(mine));
+    CU_ASSERT_TRUE(run_reader(mine));
+    CU_ASSERT_FALSE(run_reader(theirs)); /* nobody has written that yet */
+    CU_ASSERT_TRUE(run_writer_and_kill_it(theirs));
+    CU_ASSERT_TRUE(child_finds(theirs));
+}
+
+static void what_was_stored_is_there_after_closing_and_opening(void) {
+    if (!claims(LARDER_PERSISTENT, "persistence"))
+        return;
+    struct larder_bytes key = name("reopen", "x"), tag = name("reopen", "tag");
+    struct larder_mark got;
+    int64_t epoch = 0, later = 0;
+    struct larder_slice value = value_of(70000, 3);
+    struct op_inputs in = {.key = key, .value = value, .modified_ms = 123456789, .epoch = 42};
+    if (has_cache())
+        CU_ASSERT_EQUAL(status_of(drive.one, LARDER_OP_PUT, in), LARDER_OK);
     slice_done(&value);
-    return status;
+    if (has_tags()) {
+        CU_ASSERT_EQUAL(write_mark(drive.one, mark_of(tag, 5, 6, drive.now_ms + 7000), 0), LARDER_OK);
+        CU_ASSERT_EQUAL(advance(drive.one, key, 1, &epoch), LARDER_OK);
+    }
+    bool index = backend_can(drive.one, LARDER_OP_LINK);
+    struct larder_mark link = mark_of(tag, UNSET, UNSET, UNSET);
+    if (index)
+        CU_ASSERT_EQUAL(status_of(drive.one, LARDER_OP_LINK,
+                                  (struct op_inputs){.key = key, .marks = &link, .n_marks = 1}),
+                        LARDER_OK);
+
+    drive.one = drive_close(drive.one);
+    drive.two = drive_close(drive.two);
+    drive.one = drive_open();
+    drive.two = drive_open();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(drive.one);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(drive.two);
+
+    if (has_cache()) {
+        struct op *op = call(drive.two, LARDER_OP_GET, (struct op_inputs){.key = key});
+        CU_ASSERT_EQUAL(op->result.status, LARDER_OK);
+        CU_ASSERT(value_is(op->result.value, 70000, 3));
+        CU_ASSERT_EQUAL(op->result.modified_ms, 123456789);
+        CU_ASSERT_EQUAL(op->result.epoch, 42);
+        op_free(op);
+    }
+    if (has_tags()) {
+        CU_ASSERT_TRUE_FATAL(read_mark(drive.one, tag, &got));
+        CU_ASSERT_EQUAL(got.expired_epoch, 5);
+        CU_ASSERT_EQUAL(got.stale_epoch, 6);
+        CU_ASSERT_EQUAL(got.expire_at_ms, drive.now_ms + 7000);
+        CU_ASSERT_EQUAL(advance(drive.two, key, 0, &later), LARDER_OK);
+        CU_ASSERT_EQUAL(later, epoch);
+    }
+    if (index) {
+        struct op *op = call(drive.one, LARDER_OP_KEYS_OF, (struct op_inputs){.key = tag});
+        CU_ASSERT_EQUAL(op->n_keys, 1);
+        op_free(op);
+    }
 }
 
-static void an_entry_is_there_before_its_time_is_up(void) {
-    int64_t before = drive.now_ms;
-    struct larder_bytes key = name("ttl-before", "x"), no_ttl = name("ttl-before", "keep");
-    CU_ASSERT_EQUAL(put_ttl(key, 1, 10000, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(put_ttl(no_ttl, 2, 0, 0), LARDER_OK);
-    drive.now_ms += 9999;
-    CU_ASSERT_EQUAL(get_value(drive.one, key, 16, 1), LARDER_OK);
-    drive.now_ms += 10 * YEAR_MS;
-    CU_ASSERT_EQUAL(get_value(drive.one, no_ttl, 16, 2), LARDER_OK);
-    drive.now_ms = before;
-}
-
-static void an_entry_is_a_miss_once_its_time_is_up(void) {
-    if (!claims(LARDER_TTL, "TTL"))
+static void what_a_killed_process_had_completed_is_there(void) {
+    if (!claims(LARDER_PERSISTENT, "persistence"))
         return;
-    int64_t before = drive.now_ms;
-    struct larder_bytes key = name("ttl-after", "x");
-    CU_ASSERT_EQUAL(put_ttl(key, 1, 10000, 0), LARDER_OK);
-    drive.now_ms += 10001;
-    CU_ASSERT_EQUAL(get_value(drive.one, key, 16, 1), LARDER_MISS);
-    CU_ASSERT_EQUAL(put_ttl(key, 2, 10000, LARDER_IF_ABSENT), LARDER_OK);
-    CU_ASSERT_EQUAL(get_value(drive.one, key, 16, 2), LARDER_OK);
-    drive.now_ms = before;
-}
-
-static void a_new_put_brings_its_own_time(void) {
-    if (!claims(LARDER_TTL, "TTL"))
-        return;
-    int64_t before = drive.now_ms;
-    struct larder_bytes longer = name("ttl-new", "longer"), none = name("ttl-new", "none");
-    CU_ASSERT_EQUAL(put_ttl(longer, 1, 1000, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(put_ttl(longer, 2, 60000, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(put_ttl(none, 1, 1000, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(put_ttl(none, 2, 0, 0), LARDER_OK);
-    drive.now_ms += 59999;
-    CU_ASSERT_EQUAL(get_value(drive.one, longer, 16, 2), LARDER_OK);
-    CU_ASSERT_EQUAL(get_value(drive.one, none, 16, 2), LARDER_OK);
-    drive.now_ms += 2;
-    CU_ASSERT_EQUAL(get_value(drive.one, longer, 16, 2), LARDER_MISS);
-    CU_ASSERT_EQUAL(get_value(drive.one, none, 16, 2), LARDER_OK);
-    drive.now_ms = before;
-}
-
-static void a_ttl_of_many_years_is_no_overflow(void) {
-    struct larder_bytes key = name("ttl-huge", "x");
-    CU_ASSERT_EQUAL(put_ttl(key, 1, INT64_MAX, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(get_value(drive.one, key, 16, 1), LARDER_OK);
-    CU_ASSERT_EQUAL(put_ttl(key, 2, 1000 * YEAR_MS, 0), LARDER_OK);
-    CU_ASSERT_EQUAL(get_value(drive.one, key, 16, 2), LARDER_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        struct larder_bytes key = name("killed", "%u", i);
+        CU_ASSERT_TRUE(run_writer_and_kill_it(key));
+        struct backend *fresh = drive_open();
+        CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
+        drive_close(fresh);
+        CU_ASSERT_TRUE(child_finds(key));
+        CU_ASSERT_TRUE(run_reader(key));
+    }
 }
 
 static void a_late_put_of_an_older_rendering_replaces_nothing(void) {
@@ -97,8 +115,6 @@ static void whatever_the_order_of_puts_at_once_the_newest_stays(void) {
     CU_ASSERT_EQUAL(get_value(drive.one, key, 300, PUTS - 1), LARDER_OK);
 }
 
-/* ---- claims ------------------------------------------------------------------------------- */
-
 static int32_t claim_as(struct backend *b, uint32_t code, struct larder_bytes key, uint64_t owner,
                         int64_t ttl_ms) {
     struct larder_slice value = value_of(8, owner);
@@ -135,13 +151,12 @@ static void a_claim_ends_with_its_time(void) {
 }
 
 static const struct unit_test tests[] = {
-    UNIT(an_entry_is_there_before_its_time_is_up),
-    UNIT(an_entry_is_a_miss_once_its_time_is_up),
-    UNIT(a_new_put_brings_its_own_time),
-    UNIT(a_ttl_of_many_years_is_no_overflow),
+    UNIT(another_process_reads_what_this_one_wrote_and_the_other_way_round),
+    UNIT(what_was_stored_is_there_after_closing_and_opening),
+    UNIT(what_a_killed_process_had_completed_is_there),
     UNIT(a_late_put_of_an_older_rendering_replaces_nothing),
     UNIT(whatever_the_order_of_puts_at_once_the_newest_stays),
     UNIT(a_claimed_key_is_held_until_it_is_given_back),
     UNIT(a_claim_ends_with_its_time),
 };
-const struct suite age_suite = {"time and order", LARDER_OP_GET, tests, N_ELEMENTS(tests)};
+const struct suite claims_suite = {"claims", LARDER_OP_PING, tests, N_ELEMENTS(tests)};
