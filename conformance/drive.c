@@ -44,6 +44,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     unsigned outstanding;
+    uint64_t stamp; /* the last one given */
 } flight = {.lock = PTHREAD_MUTEX_INITIALIZER, .quiet = PTHREAD_COND_INITIALIZER};
 
 /* ---- on the reactor's thread ----------------------------------------------------------- */
@@ -129,6 +130,7 @@ static void on_done(void *arg, struct op *op) {
     pthread_mutex_lock(&flight.lock);
     if (s->op != op || s->answers++ != 0)
         abort(); /* answered twice: nothing can be believed any more */
+    s->returned = ++flight.stamp;
     flight.outstanding--;
     pthread_cond_broadcast(&flight.quiet);
     pthread_mutex_unlock(&flight.lock);
@@ -161,21 +163,22 @@ void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64
     ret->task = (struct task){.fn = call_now, .arg = ret};
     pthread_mutex_lock(&flight.lock);
     flight.outstanding++;
+    ret->called = ++flight.stamp;
     pthread_mutex_unlock(&flight.lock);
     reactor_post(drive.reactor, &ret->task);
 }
 
-/* Until s (NULL: everything) is answered. */
-static void wait_for(const struct sent *s) {
+/* Until s is answered; NULL: until no more than `most` ops are under way. */
+static void wait_for(const struct sent *s, unsigned most) {
     struct timespec until;
-    while (n_layers > 0 && (s ? s->answers == 0 : flight.outstanding > 0)) {
+    while (n_layers > 0 && (s ? s->answers == 0 : flight.outstanding > most)) {
         if (reactor_step(drive.reactor, false, 0) == 0)
             out_of_patience(); /* nothing is left that could happen */
     }
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 2 * PATIENCE_S;
     pthread_mutex_lock(&flight.lock);
-    while (s ? s->answers == 0 : flight.outstanding > 0) {
+    while (s ? s->answers == 0 : flight.outstanding > most) {
         if (pthread_cond_timedwait(&flight.quiet, &flight.lock, &until) == ETIMEDOUT)
             out_of_patience();
     }
@@ -183,13 +186,17 @@ static void wait_for(const struct sent *s) {
 }
 
 void drive_wait(void) {
-    wait_for(NULL);
+    wait_for(NULL, 0);
+}
+
+void drive_wait_for_room(unsigned most) {
+    wait_for(NULL, most);
 }
 
 struct op *call(struct backend *b, uint32_t code, struct op_inputs in) {
     struct sent s;
     send_op(b, code, in, &s);
-    wait_for(&s);
+    wait_for(&s, 0);
     return s.op;
 }
 
@@ -218,6 +225,32 @@ bool has(uint32_t code, const char *what) {
     if (backend_can(drive.one, code))
         return true;
     unclaimed(what);
+    return false;
+}
+
+void note(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+bool drive_has_time(void) {
+    static uint64_t until_ns;
+    if (until_ns == 0)
+        until_ns = reactor_now_ns(drive.reactor) + 1000000000u;
+    return reactor_now_ns(drive.reactor) < until_ns;
+}
+
+bool hook_given(enum hook hook) {
+    (void)hook;
+    return false;
+}
+
+bool hook_run(enum hook hook) {
+    static const char *const options[] = {"--cut", "--restart", "--wipe-tags", "--rollback", "--rollback"};
+    unclaimed(options[hook]);
     return false;
 }
 

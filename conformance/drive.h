@@ -6,20 +6,24 @@
  * Every test works under keys, tags and counters of its own (name()), so that a store which
  * keeps what it is given can be used, and used again.
  */
-#ifndef TESTS_DRIVE_H
-#define TESTS_DRIVE_H
+#ifndef CONFORMANCE_DRIVE_H
+#define CONFORMANCE_DRIVE_H
+
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "backend.h"
 #include "buf.h"
 #include "bytes.h"
-#include "unit.h"
 
 struct drive {
     const struct larder_driver *driver;
     struct reactor *reactor;
     struct backend *one, *two; /* two instances with the same settings, open throughout */
     int64_t now_ms;            /* the time of day of the ops that are made */
-    uint64_t random;           /* state of random_next(), from the seed that is printed */
+    uint64_t seed;             /* as printed, and as --seed says it again */
+    uint64_t random;           /* state of random_next(), from the seed and the test's name */
     unsigned n_keys;           /* how many keys the tests of paging use */
     unsigned n_inflight;       /* ops outstanding at once */
     unsigned n_unclaimed;
@@ -41,7 +45,31 @@ bool drive_end(void);
  * reported as not claimed, and the test has nothing to do. */
 bool claims(uint32_t trait, const char *what);
 bool has(uint32_t code, const char *what);
+/* The report says so.  A test that says it and asserts nothing is "not claimed", never passed. */
 void unclaimed(const char *what);
+
+/* A line for the report of this test, shown where it fails: the inputs, how to repeat it. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Whether a test without an end of its own (random sequences) goes on: for a second, or for its
+ * share of --time-limit.  Under --seed too: such a test counts its rounds, and round n of a seed
+ * is always the same. */
+bool drive_has_time(void);
+
+/* Commands of the author that do to the store what no op can: --cut, --restart, --wipe-tags,
+ * --rollback.  False: no such option was given, which is reported as not claimed; or the command
+ * failed, which fails the test.  %t in a command is the folder of %t.  The command is told which
+ * step this is in LARDER_STEP. */
+enum hook {
+    HOOK_CUT,       /* LARDER_STEP=cut: the store is out of reach */
+    HOOK_RESTART,   /* restart: it was stopped and is started again, in reach again after a cut */
+    HOOK_WIPE_TAGS, /* wipe-tags: marks and counters are gone, entries stay */
+    HOOK_SAVE,      /* --rollback with LARDER_STEP=save: remember the marks and counters of now */
+    HOOK_ROLLBACK,  /* --rollback with LARDER_STEP=rollback: they are as they were then */
+    N_HOOKS
+};
+bool hook_run(enum hook hook);
+/* Whether hook_run() would run something; reports nothing. */
+bool hook_given(enum hook hook);
 
 /* Another instance with the same settings; its end.  NULL: it does not open (said on stderr). */
 struct backend *drive_open(void);
@@ -57,6 +85,9 @@ int32_t status_of(struct backend *b, uint32_t code, struct op_inputs in);
 struct sent {         /* one op among many; memory of the test's */
     struct op *op;    /* answered once drive_wait() has returned; op_free() it */
     unsigned answers; /* how often done was called: 1 */
+    /* Numbers that grow with every call and answer: an op that returned before another was
+     * called has the smaller one. */
+    uint64_t called, returned;
     struct backend *backend;
     bool cancel;
     struct task task;
@@ -67,6 +98,8 @@ void send_unwanted(struct backend *b, uint32_t code, struct op_inputs in, uint64
                    struct sent *ret);
 /* Until all that was sent is answered. */
 void drive_wait(void);
+/* Until no more than so many are not answered yet. */
+void drive_wait_for_room(unsigned most);
 
 /* ---- names and values ---------------------------------------------------------------- */
 
@@ -109,11 +142,24 @@ void tally_init(struct tally *t, const char *test, unsigned n);
 void tally_seen(void *tally, struct larder_bytes record);
 void tally_done(struct tally *t);
 
+/* ---- tests ------------------------------------------------------------------------------- */
+
+struct unit_test { /* its name says what holds */
+    const char *name;
+    void (*run)(void);
+};
+#define UNIT(fn) \
+    { #fn, fn }
+
 struct suite {
     const char *name;
     uint32_t needs; /* a code: a driver without it has no such tests */
     const struct unit_test *tests;
     size_t n;
 };
+
+/* model.c: repeats a sequence of operations that --replay gives, in the text that the model's own
+ * failure printed, on drive.one and drive.two.  0: it holds; else what went wrong is in note()s. */
+int model_replay(const char *text);
 
 #endif

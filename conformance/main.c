@@ -2,6 +2,8 @@
  * What every driver must do, tried on one: see README.md.  Exit status 0: all that the driver
  * claims holds; 1: something does not; 2: it could not be tried.
  */
+#include <CUnit/Basic.h>
+
 #include "child.h"
 #include "suites.h"
 
