@@ -13,6 +13,14 @@ void forward_call(struct backend *below, struct larder_op *pub, const struct op_
     backend_call(below, child);
 }
 
+struct op_level *forward_lend(struct larder_op *pub, op_done_fn *back, void *arg) {
+    struct op_level *level = op_lend((struct op *)pub, back, arg);
+
+    if (level == NULL)
+        op_fail(pub, LARDER_INTERNAL, "too many layers stand on each other");
+    return level;
+}
+
 void forward_as_is(struct backend *below, struct larder_op *pub) {
     struct op_inputs in = op_inputs_of(pub);
 

@@ -18,7 +18,11 @@ enum {
 /* Sends a new op with inputs `in` to below; done(pub, child) ends with forward_done() or with
  * op_free(child) and a completion of pub.  Completes pub itself where there is no memory. */
 void forward_call(struct backend *below, struct larder_op *pub, const struct op_inputs *in, op_done_fn *done);
-/* The same, unchanged; the answer goes up unchanged. */
+/* For layers that change no inputs: lends the op itself instead of a copy.  The caller notes what it
+ * wants in the level that it gets and sends the op with backend_call(); back(arg, op) looks at the
+ * answer and ends with op_return(op).  NULL: there are too many layers, and pub is completed. */
+struct op_level *forward_lend(struct larder_op *pub, op_done_fn *back, void *arg);
+/* An unchanged copy; the answer goes up unchanged. */
 void forward_as_is(struct backend *below, struct larder_op *pub);
 /* An op_done_fn, arg: the upper op.  Completes it with all that child answered: status, value,
  * records and text; nothing is copied. */

@@ -187,6 +187,46 @@ static void send(struct backend *b, struct op *op) {
     function_of(b->driver, op->pub.code)(b->instance, &op->pub);
 }
 
+/* ---- the queue in front of a driver --------------------------------------------------- */
+
+/* A layer has room for everything: what waits, waits in front of the driver, below the layers
+ * that measure it and may refuse it. */
+static bool has_room(const struct backend *b) {
+    return b->inflight < b->info.max_inflight || b->layer.below != NULL;
+}
+
+/* Read by other threads too (metrics.c); written by one. */
+static void queue_count(struct backend *b, uint32_t n) {
+    __atomic_store_n(&b->n_waiting, n, __ATOMIC_RELAXED);
+}
+
+static struct op *queue_take(struct backend *b) {
+    struct op *op = b->waiting_first;
+    b->waiting_first = op->next_waiting;
+    if (b->waiting_first == NULL)
+        b->waiting_last = NULL;
+    queue_count(b, b->n_waiting - 1);
+    return op;
+}
+
+static void fail_late(struct op *op) {
+    op_fail(&op->pub, LARDER_DEADLINE, "its time was up before the driver had room");
+}
+
+/* Those whose time is up leave at the front, so that behind a driver which answers nothing the
+ * queue does not grow beyond what came within one deadline. */
+static void queue_add(struct backend *b, struct op *op) {
+    while (b->waiting_first != NULL && too_late(b->waiting_first))
+        fail_late(queue_take(b));
+    op->next_waiting = NULL;
+    if (b->waiting_last != NULL)
+        b->waiting_last->next_waiting = op;
+    else
+        b->waiting_first = op;
+    b->waiting_last = op;
+    queue_count(b, b->n_waiting + 1);
+}
+
 void backend_call(struct backend *b, struct op *op) {
     op->backend = b;
     int32_t status = backend_open(b);
@@ -194,30 +234,20 @@ void backend_call(struct backend *b, struct op *op) {
         op_fail(&op->pub, status, b->open_error);
     } else if (function_of(b->driver, op->pub.code) == NULL) {
         op_fail(&op->pub, LARDER_UNSUPPORTED, "the driver has no such operation");
-    } else if (b->inflight < b->info.max_inflight) {
+    } else if (has_room(b)) {
         send(b, op);
     } else {
-        op->next_waiting = NULL;
-        if (b->waiting_last != NULL)
-            b->waiting_last->next_waiting = op;
-        else
-            b->waiting_first = op;
-        b->waiting_last = op;
-        b->n_waiting++;
+        queue_add(b, op);
     }
 }
 
 void backend_returned(struct op *op) {
     struct backend *b = op->backend;
     b->inflight--;
-    while (b->inflight < b->info.max_inflight && b->waiting_first != NULL) {
-        struct op *next = b->waiting_first;
-        b->waiting_first = next->next_waiting;
-        if (b->waiting_first == NULL)
-            b->waiting_last = NULL;
-        b->n_waiting--;
+    while (has_room(b) && b->waiting_first != NULL) {
+        struct op *next = queue_take(b);
         if (too_late(next))
-            op_fail(&next->pub, LARDER_DEADLINE, "its time was up before the driver had room");
+            fail_late(next);
         else
             send(b, next);
     }
@@ -225,6 +255,7 @@ void backend_returned(struct op *op) {
 
 void backend_cancel(struct op *op) {
     struct backend *b = op->backend;
+    op->unwanted = true;
     if (!op->sent)
         return;
     if (b->lanes != NULL) {

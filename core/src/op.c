@@ -24,9 +24,13 @@ static bool inputs_size(const struct op_inputs *in, size_t *ret_size) {
     return fits;
 }
 
+static uint64_t new_id(void) {
+    static uint64_t last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
                   op_done_fn *done, void *arg) {
-    static uint64_t last_id;
     size_t size;
     if (!inputs_size(in, &size))
         return NULL;
@@ -34,11 +38,11 @@ struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, 
     if (op == NULL)
         return NULL;
 
-    memset(op, 0, sizeof(*op));
+    memset(op, 0, offsetof(struct op, levels));
     op->pub = (struct larder_op){
         .size = sizeof(op->pub),
         .code = code,
-        .id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED),
+        .id = new_id(),
         .deadline_ns = deadline_ns,
         .now_ms = reactor_now_ms(r),
         .flags = in->flags,
@@ -97,11 +101,52 @@ struct op_inputs op_inputs_of(const struct larder_op *pub) {
     };
 }
 
-static void op_came_back(void *arg) {
-    struct op *op = arg;
+void op_go_up(struct op *op) {
     if (op->sent)
         backend_returned(op);
     op->done(op->arg, op);
+}
+
+static void op_came_back(void *arg) {
+    op_go_up(arg);
+}
+
+struct op_level *op_lend(struct op *op, op_done_fn *back, void *arg) {
+    if (op->n_levels == OP_LEVELS)
+        return NULL;
+    struct op_level *level = &op->levels[op->n_levels++];
+    *level = (struct op_level){.backend = op->backend, .done = op->done, .arg = op->arg, .sent = op->sent};
+    op->backend = NULL;
+    op->done = back;
+    op->arg = arg;
+    op->sent = false;
+    return level;
+}
+
+void op_take_back(struct op *op) {
+    const struct op_level *level = &op->levels[--op->n_levels];
+    op->backend = level->backend;
+    op->done = level->done;
+    op->arg = level->arg;
+    op->sent = level->sent;
+}
+
+void op_return(struct op *op) {
+    op_take_back(op);
+    op_go_up(op);
+}
+
+void op_renew(struct op *op) {
+    slice_done(&op->result.value);
+    slice_done(&op->result.cursor);
+    arena_done(&op->arena);
+    op->n_marks = op->n_keys = op->text_len = 0;
+    op->detail[0] = 0;
+    op->result = (struct larder_result){.size = sizeof(op->result), .detail = op->detail};
+    op->refused = false;
+    op->back_ns = 0;
+    memset(op->pub.scratch, 0, sizeof(op->pub.scratch));
+    op->pub.id = new_id();
 }
 
 /* Copies only what the driver's idea of the struct holds, so that an older driver's shorter

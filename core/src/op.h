@@ -32,6 +32,19 @@ struct op_inputs { /* all copied into the op */
     uint32_t flags;
 };
 
+/* A layer that leaves an op as it is lends it to the backend below, instead of sending a copy:
+ * where the op came from, and what the layer wants to know when it is back.  Nothing is
+ * allocated, and the answer comes up through all such layers in one call. */
+struct op_level {
+    struct backend *backend; /* the layer's own */
+    op_done_fn *done;
+    void *arg;
+    bool sent;
+    void *note[2]; /* the layer's */
+    uint64_t at_ns;
+};
+enum { OP_LEVELS = 6 };
+
 struct op {
     struct larder_op pub; /* what the driver sees; first, so that a cast finds us */
     struct reactor *reactor;
@@ -42,6 +55,10 @@ struct op {
     struct lane_job lane_job;
     struct op *next_waiting; /* in the backend's queue beyond max_inflight */
     bool sent;               /* counted in backend->inflight */
+    bool unwanted;           /* backend_cancel(): not worth another attempt */
+    bool refused;            /* answered by a breaker, not by the driver: the same */
+    uint64_t back_ns;        /* when the driver answered; 0: no meter on the way */
+    uint32_t n_levels;
 
     /* The answer, written by complete() and the emit functions; for `done` and after. */
     struct larder_result result; /* detail: never NULL */
@@ -54,6 +71,8 @@ struct op {
     struct arena arena; /* what marks and keys point to */
 
     size_t room_marks, room_keys, room_text;
+    /* What follows is not zeroed by op_new(). */
+    struct op_level levels[OP_LEVELS];
     char detail[256];
     _Alignas(8) uint8_t inputs[]; /* copies of marks, key and cursor */
 };
@@ -75,6 +94,21 @@ int32_t op_emit_text(struct larder_op *pub, struct larder_bytes text);
 
 /* Complete with nothing but a status and one line (NULL: none). */
 void op_fail(struct larder_op *pub, int32_t status, const char *detail);
+/* For layers, which forward.h wraps: a level more, whose layer gets the op in back(arg, op);
+ * the caller sends it below.  Its scratch[] must be untouched.  NULL: OP_LEVELS are in use. */
+struct op_level *op_lend(struct op *op, op_done_fn *back, void *arg);
+/* In back(): the layer has the op again, as if it had never been sent on. */
+void op_take_back(struct op *op);
+/* In back(): takes the op back and hands it, with its answer, to whoever sent it. */
+void op_return(struct op *op);
+/* The same, later, for one that was taken back; on the reactor's thread, not in a call from above. */
+void op_go_up(struct op *op);
+/* Forgets an answer and all that was emitted, for another attempt under a new id. */
+void op_renew(struct op *op);
+static inline struct op_level *op_top_level(struct op *op) {
+    return &op->levels[op->n_levels - 1];
+}
+
 /* For layers: complete pub with the answer of `from` (status, times, cursor, detail, and its
  * value, whose reference passes on); emitted records are not copied. */
 void op_pass(struct larder_op *pub, struct op *from);
