@@ -1,6 +1,7 @@
 #include "child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "drive.h"
+#include "race.h"
 
 enum { VALUE_LEN = 70000, VALUE_SEED = 3, DONE = '!' };
 
@@ -38,6 +40,8 @@ int child_main(const char *role, const char *key) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (strcmp(role, "read") == 0)
         return child_finds(bytes_of(key)) ? 0 : 1;
+    if (strcmp(role, "write") != 0)
+        return race_child(role);
     if (!child_stores(bytes_of(key)))
         return 1;
     const char done = DONE;
@@ -47,15 +51,14 @@ int child_main(const char *role, const char *key) {
         pause();
 }
 
-/* The process, with its standard output in *ret_out; -1: it was not started. */
-static pid_t start(const char *role, struct larder_bytes key, int *ret_out) {
+pid_t child_start(const char *role, struct larder_bytes key, int in, int *ret_out) {
     enum { MAX_ARGS = 40 };
     char key_text[256];
     const char *args[MAX_ARGS] = {"test_driver", "--child", role, "--key", key_text};
     size_t n = 5;
     int out[2];
     pid_t pid = -1;
-    if (key.len >= sizeof(key_text) || n + drive.n_args >= MAX_ARGS || pipe(out) != 0)
+    if (key.len >= sizeof(key_text) || n + drive.n_args >= MAX_ARGS || pipe2(out, O_CLOEXEC) != 0)
         return -1;
     memcpy(key_text, key.ptr, key.len);
     key_text[key.len] = '\0';
@@ -65,8 +68,8 @@ static pid_t start(const char *role, struct larder_bytes key, int *ret_out) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, out[0]);
-    posix_spawn_file_actions_addclose(&actions, out[1]);
+    if (in >= 0)
+        posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)args, environ) != 0)
         pid = -1;
     posix_spawn_file_actions_destroy(&actions);
@@ -78,7 +81,7 @@ static pid_t start(const char *role, struct larder_bytes key, int *ret_out) {
     return pid;
 }
 
-static int end(pid_t pid) {
+int child_end(pid_t pid) {
     int how = -1;
     while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
         ;
@@ -87,7 +90,7 @@ static int end(pid_t pid) {
 
 bool run_writer_and_kill_it(struct larder_bytes key) {
     int out;
-    pid_t pid = start("write", key, &out);
+    pid_t pid = child_start("write", key, -1, &out);
     if (pid < 0)
         return false;
     char byte = 0;
@@ -96,17 +99,17 @@ bool run_writer_and_kill_it(struct larder_bytes key) {
         n = read(out, &byte, 1);
     while ((n == 1 && byte != DONE) || (n < 0 && errno == EINTR));
     kill(pid, SIGKILL);
-    end(pid);
+    child_end(pid);
     close(out);
     return n == 1;
 }
 
 bool run_reader(struct larder_bytes key) {
     int out;
-    pid_t pid = start("read", key, &out);
+    pid_t pid = child_start("read", key, -1, &out);
     if (pid < 0)
         return false;
-    int how = end(pid);
+    int how = child_end(pid);
     close(out);
     return WIFEXITED(how) && WEXITSTATUS(how) == 0;
 }

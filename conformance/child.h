@@ -6,6 +6,7 @@
 #define TESTS_CHILD_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "larder/driver.h"
 
@@ -22,5 +23,11 @@ bool child_finds(struct larder_bytes key);
 bool run_writer_and_kill_it(struct larder_bytes key);
 /* Starts a reader: whether it found what child_stores() stored. */
 bool run_reader(struct larder_bytes key);
+
+/* The process alone, with `in` (-1: ours) for its standard input, and *ret_out reading its standard
+ * output; -1: it was not started.  Other roles than the two above are race.h's. */
+pid_t child_start(const char *role, struct larder_bytes key, int in, int *ret_out);
+/* Waits for its end: what waitpid() tells. */
+int child_end(pid_t pid);
 
 #endif

@@ -1,5 +1,6 @@
 /* Counters, and bump: a counter and marks in one step. */
 
+#include "race.h"
 #include "suites.h"
 
 static void looking_at_an_absent_counter_creates_it_from_the_time(void) {
@@ -122,7 +123,52 @@ static void nobody_sees_the_counter_of_a_bump_without_its_marks(void) {
     CU_ASSERT_EQUAL(epoch, drive.now_ms + BUMPS);
 }
 
+/* ---- over processes ---------------------------------------------------------------------- */
+
+enum { RACERS = 4, RAISES_OF_ONE = 150 };
+
+static bool raise_and_say(const struct race_job *job) {
+    for (unsigned i = 0; i < RAISES_OF_ONE; i++) {
+        int64_t epoch = 0;
+        if (advance(i % 2 ? drive.two : drive.one, job->key, 1, &epoch) != LARDER_OK)
+            return false;
+        race_say(epoch);
+    }
+    return true;
+}
+const struct role raises_role = {"raises", raise_and_say};
+
+static int by_number(const void *a, const void *b) {
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static void processes_that_raise_one_counter_never_get_the_same_number(void) {
+    if (!claims(LARDER_SHARED, "sharing between processes"))
+        return;
+    struct larder_bytes counter = name("raise-race", "counter");
+    struct race race;
+    int64_t all[RACERS * RAISES_OF_ONE], last = 0;
+    size_t n = 0;
+    CU_ASSERT_TRUE_FATAL(race_run(&race, "raises", RACERS, counter, (struct larder_bytes){0}));
+    for (unsigned i = 0; i < RACERS; i++) {
+        const struct racer *r = &race.racers[i];
+        CU_ASSERT_EQUAL_FATAL(r->n_said, RAISES_OF_ONE);
+        for (size_t j = 0; j < r->n_said; j++) {
+            CU_ASSERT(j == 0 || r->said[j] > r->said[j - 1]);
+            all[n++] = r->said[j];
+        }
+    }
+    race_done(&race);
+    qsort(all, n, sizeof(all[0]), by_number);
+    for (size_t i = 0; i < n; i++)
+        CU_ASSERT_EQUAL(all[i], drive.now_ms + (int64_t)i); /* each number once, none left out */
+    CU_ASSERT_EQUAL(advance(drive.one, counter, 0, &last), LARDER_OK);
+    CU_ASSERT_EQUAL(last, all[n - 1]);
+}
+
 static const struct unit_test tests[] = {
+    UNIT(processes_that_raise_one_counter_never_get_the_same_number),
     UNIT(looking_at_an_absent_counter_creates_it_from_the_time),
     UNIT(raising_a_counter_gives_the_greater_of_its_next_number_and_the_time),
     UNIT(every_raise_of_many_at_once_gives_its_own_number),

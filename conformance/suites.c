@@ -1,5 +1,7 @@
 #include "suites.h"
 
+#include "race.h"
+
 extern const struct suite basic_suite, values_suite, keys_suite, list_suite, times_suite, marks_suite,
     tags_suite, epoch_suite, index_suite, limits_suite, flight_suite, life_suite, claims_suite;
 
@@ -7,6 +9,10 @@ const struct suite *const all_suites[] = {
     &basic_suite, &values_suite, &keys_suite,   &list_suite,   &times_suite, &marks_suite, &tags_suite,
     &epoch_suite, &index_suite,  &limits_suite, &flight_suite, &life_suite,  &claims_suite};
 const size_t n_suites = N_ELEMENTS(all_suites);
+
+extern const struct role raises_role;
+const struct role *const all_roles[] = {&raises_role};
+const size_t n_roles = N_ELEMENTS(all_roles);
 
 bool has_cache(void) {
     return backend_can(drive.one, LARDER_OP_PUT);
