@@ -14,6 +14,8 @@
  *   entry must be newer than they are, and a stale one is made so by it.
  */
 
+/** "For ever" in seconds is Infinity, or 0xfffffffe where it went through JSON. */
+const FOREVER_S = 4294967294;
 const TAGS_HEADER = 'x-next-cache-tags';
 const IMPLICIT = '_N_T_';
 const FRESH = 1;
@@ -189,4 +191,5 @@ module.exports = {
   IMPLICIT,
   FRESH,
   STALE,
+  FOREVER_S,
 };

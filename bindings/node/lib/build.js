@@ -10,10 +10,9 @@
  * servers do: a folder of its own, the staging environment's.  So the build revalidates a tag that
  * is its own alone.  Where a server's store has that mark, it is the store that the epoch is of.
  */
-const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, building, sayOnce, OFFLINE } = require('./state.js');
+const { state, store, clock, building, sayOnce, OFFLINE } = require('./state.js');
 
 const FILE = path.join('cache', 'larder-build.json');
 /** A build waits no longer for a store that may not be there. */
@@ -51,17 +50,19 @@ function record(distDir, first) {
   s.perDir.set(key, true);
   s.distDir ??= distDir;
   let epoch = 0;
+  // Here: loading it takes longer than a server's first get may, and servers record nothing.
+  const { randomUUID } = require('node:crypto');
   const tag = `larder:build:${randomUUID()}`;
   const opened = store();
   if (opened) {
-    const begin = performance.now();
+    const begin = clock();
     const begun = (promise) => promise.catch(() => {});
     // Looking at marks creates what a new store lacks (the mark of the namespace), which raises
     // its epoch; so that comes first.
     begun(opened.check([], 0));
     if (opened.drain(WAIT_MS)) {
       begun(opened.revalidate([tag]));
-      opened.drain(Math.max(0, WAIT_MS - (performance.now() - begin)));
+      opened.drain(Math.max(0, WAIT_MS - (clock() - begin)));
       epoch = opened.known();
     }
   }

@@ -5,14 +5,19 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, known, outage, recovered, sayOnce, building, offline } = require('./state.js');
+const { state, store, known, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
 const { encode, decode } = require('./entry.js');
 const { Notes, MAX_RENDER_MS } = require('./notes.js');
 const { internals } = require('./internals.js');
 const answer = require('./answer.js');
-const { seed, pathOf, routeOf } = require('./seeds.js');
-const { revalidate, FOREVER_S } = require('./revalidate.js');
-const { recordInWorker, epochOf } = require('./build.js');
+const { FOREVER_S } = answer;
+
+/*
+ * What a hit does not need is loaded where it is first used: the first page of a process waits for
+ * all that is loaded here.
+ */
+const seeds = () => require('./seeds.js');
+const build = () => require('./build.js');
 
 const KIND = { PAGE: 1, FETCH: 2, IMAGE: 3 };
 const RENDER = 16;
@@ -46,6 +51,7 @@ function tagsOf(value, key, ctx) {
   const appRouter =
     kind === 'APP_PAGE' || kind === 'APP_ROUTE' || kind === 'ROUTE' || kind === 'FETCH' || kind === 'IMAGE';
   if (!appRouter && ![...tags].some((tag) => tag.startsWith(answer.IMPLICIT))) {
+    const { routeOf, pathOf } = seeds();
     const route = routeOf(pathOf(key) ?? key);
     tags.add(answer.IMPLICIT + route);
     if (route === '/') tags.add(`${answer.IMPLICIT}/index`);
@@ -101,7 +107,7 @@ class LarderHandler {
     this.serverDistDir = ctx?.serverDistDir;
     this.dev = Boolean(ctx?.dev);
     this.ppr = Boolean(ctx?.experimental?.ppr);
-    this.born = performance.now();
+    this.born = clock();
     this.bornEpoch = known();
     /** @type {Notes | undefined} */
     this.notes = undefined;
@@ -110,7 +116,7 @@ class LarderHandler {
     if (this.serverDistDir) {
       // Next.js knows better than withLarder() could.
       if (state().store === undefined) state().distDir = path.dirname(this.serverDistDir);
-      if (building()) recordInWorker(this.serverDistDir);
+      if (building()) build().recordInWorker(this.serverDistDir);
     }
   }
 
@@ -130,7 +136,7 @@ class LarderHandler {
       if (kept !== undefined) return { epoch: kept, time };
     }
     let epoch = note?.epoch;
-    if (epoch === undefined) epoch = performance.now() - this.born > MAX_RENDER_MS ? 0 : this.bornEpoch;
+    if (epoch === undefined) epoch = clock() - this.born > MAX_RENDER_MS ? 0 : this.bornEpoch;
     if (value === null) {
       const kept = this.nulls?.get(`${kind}${key}`);
       if (kept !== undefined) epoch = Math.min(epoch, kept);
@@ -206,9 +212,9 @@ class LarderHandler {
   /** What this build prerendered for the key, if no revalidation made it useless since. */
   async #seed(s, key, ctx) {
     if (!this.serverDistDir) return null;
-    const found = await seed(this.serverDistDir, key, ctx, tagsOf, this.ppr);
+    const found = await seeds().seed(this.serverDistDir, key, ctx, tagsOf, this.ppr);
     if (!found) return null;
-    const epoch = await epochOf(s, path.dirname(this.serverDistDir), found.modified);
+    const epoch = await build().epochOf(s, path.dirname(this.serverDistDir), found.modified);
     const { verdict } = await s.check(found.tags, epoch);
     if (verdict !== FRESH && verdict !== STALE) return null;
     const got = {
@@ -287,7 +293,7 @@ class LarderHandler {
   #failed(what, { verdict, detail }, effect) {
     outage(what, detail || `error ${verdict}`, effect);
     // A build asks hundreds of times, each to its deadline, for a store that it does not need.
-    if (building()) state().offlineUntil = performance.now() + BUILD_PAUSE_MS;
+    if (building()) state().offlineUntil = clock() + BUILD_PAUSE_MS;
   }
 
   /**
@@ -296,7 +302,7 @@ class LarderHandler {
    */
   async revalidateTag(tags, durations) {
     try {
-      await revalidate(tags, durations);
+      await require('./revalidate.js').revalidate(tags, durations);
     } catch {}
   }
 

@@ -36,19 +36,23 @@ const ADDON = 'larder.node';
 /** @type {any} undefined: not tried yet; null: cannot be loaded here */
 let loaded;
 
-/** Where the module may be, in order.  `here` is this package, which a bundler may have moved. */
-function candidates(path, fromApp) {
-  if (process.env.LARDER_NODE_ADDON) return [path.resolve(process.env.LARDER_NODE_ADDON)];
-  const homes = [path.join(__dirname, '..')];
+/** Where the module may be, in order. */
+function* candidates(path, fromApp) {
+  if (process.env.LARDER_NODE_ADDON) {
+    yield path.resolve(process.env.LARDER_NODE_ADDON);
+    return;
+  }
+  const below = (home) => path.join(home, 'prebuilds', `${process.platform}-${process.arch}`, ADDON);
+  const here = path.join(__dirname, '..');
+  yield below(here);
   try {
-    homes.push(path.dirname(fromApp.resolve('larder/package.json')));
+    // A bundler may have moved this file.
+    yield below(path.dirname(fromApp.resolve('larder/package.json')));
   } catch {
     // Not a dependency of the application's folder: then only the place of this file is known.
   }
-  const paths = homes.map((home) => path.join(home, 'prebuilds', `${process.platform}-${process.arch}`, ADDON));
   // A checkout: bindings/node is two folders below the root.
-  for (const preset of ['release', 'dev']) paths.push(path.join(homes[0], '..', '..', 'build', preset, 'lib', ADDON));
-  return paths;
+  for (const preset of ['release', 'dev']) yield path.join(here, '..', '..', 'build', preset, 'lib', ADDON);
 }
 
 function find() {
@@ -58,8 +62,15 @@ function find() {
     const path = require('node:path');
     const fs = require('node:fs');
     const fromApp = createRequire(path.join(process.cwd(), 'package.json'));
-    const paths = candidates(path, fromApp);
-    const found = paths.find((file) => fs.existsSync(file));
+    const paths = [];
+    let found;
+    for (const file of candidates(path, fromApp)) {
+      paths.push(file);
+      if (fs.existsSync(file)) {
+        found = file;
+        break;
+      }
+    }
     if (!found) {
       throw new Error(
         `there is no ${ADDON} for ${process.platform}-${process.arch} (looked at ${paths.join(', ')}); ` +

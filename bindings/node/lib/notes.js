@@ -9,6 +9,8 @@
  * would let an entry outlive a revalidation.
  */
 
+const { clock } = require('./state.js');
+
 /** A rendering that takes longer than this has no note any more, and stores epoch 0. */
 const MAX_RENDER_MS = 10 * 60 * 1000;
 /** Gets that hit leave notes too; a handler that lives long (images) is swept above this. */
@@ -16,7 +18,7 @@ const SWEEP_ABOVE = 1024;
 
 class Notes {
   /** @param {() => number} [now] a monotonic clock in ms */
-  constructor(now = () => performance.now()) {
+  constructor(now = clock) {
     this.now = now;
     /** @type {Map<string, Array<{ epoch: number, at: number, time: number }>> } */
     this.map = new Map();

@@ -4,7 +4,8 @@
  * whether it succeeds or not and looks at no result, so nothing here rejects; what fails is tried
  * again in the background, and said once.
  */
-const { state, store, outage, recovered } = require('./state.js');
+const { state, store, clock, outage, recovered } = require('./state.js');
+const { FOREVER_S } = require('./answer.js');
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 30_000;
@@ -14,8 +15,6 @@ const MAX_TRIES = 125;
 const MAX_RETRIES = 10_000;
 /** LARDER_INVALID, LARDER_UNSUPPORTED, LARDER_TOO_BIG: repeating does not help. */
 const HOPELESS = new Set([-5, -7, -9]);
-/** "For ever" in seconds is Infinity, or 0xfffffffe where it went through JSON. */
-const FOREVER_S = 4294967294;
 
 /**
  * What the durations of Next.js mean to the store: undefined: gone now; ms: stale now and gone
@@ -61,7 +60,7 @@ async function attempt(tags, expire) {
 /** What is left of `expire`, which counts from the call; nothing left: gone now. */
 function remaining({ expire, since }) {
   if (expire === undefined || expire === Infinity) return expire;
-  const left = expire - (performance.now() - since);
+  const left = expire - (clock() - since);
   return left > 0 ? left : undefined;
 }
 
@@ -103,7 +102,7 @@ function revalidate(tags, durations) {
   const { revalidating } = state();
   const joined = revalidating.get(key);
   if (joined) return joined;
-  const since = performance.now();
+  const since = clock();
   const call = Promise.resolve().then(async () => {
     revalidating.delete(key);
     const status = await attempt(list, expire);
@@ -113,4 +112,4 @@ function revalidate(tags, durations) {
   return call;
 }
 
-module.exports = { revalidate, expireInMs, tagList, FOREVER_S };
+module.exports = { revalidate, expireInMs, tagList };

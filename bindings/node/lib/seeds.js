@@ -8,9 +8,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { readFile, stat } = fs.promises;
 const { state } = require('./state.js');
-const { headerTags } = require('./answer.js');
 
 const SCOPED = '/route-cache/';
 
@@ -73,7 +71,7 @@ async function maybe(promise) {
 }
 
 async function readMeta(base) {
-  const text = await maybe(readFile(`${base}.meta`, 'utf8'));
+  const text = await maybe(fs.promises.readFile(`${base}.meta`, 'utf8'));
   return text === undefined ? undefined : JSON.parse(text);
 }
 
@@ -84,7 +82,7 @@ async function segments(base, meta, rscData) {
   const files = await Promise.all(
     meta.segmentPaths.map(async (segment) => {
       const file = inside(root, segment);
-      return file && maybe(readFile(`${file}.segment.rsc`));
+      return file && maybe(fs.promises.readFile(`${file}.segment.rsc`));
     }),
   );
   meta.segmentPaths.forEach((segment, i) => {
@@ -96,15 +94,15 @@ async function segments(base, meta, rscData) {
 }
 
 async function route(base, meta, kind) {
-  const body = await readFile(`${base}.body`);
+  const body = await fs.promises.readFile(`${base}.body`);
   return { kind, body, headers: meta.headers, status: meta.status };
 }
 
 async function appPage(base, meta, ctx) {
-  const html = await readFile(`${base}.html`, 'utf8');
+  const html = await fs.promises.readFile(`${base}.html`, 'utf8');
   const shell =
     ctx.isFallback || (ctx.isRoutePPREnabled && meta.postponed !== undefined && meta.postponed !== null);
-  const rscData = shell ? undefined : await readFile(`${base}.rsc`);
+  const rscData = shell ? undefined : await fs.promises.readFile(`${base}.rsc`);
   return {
     kind: 'APP_PAGE',
     html,
@@ -117,8 +115,8 @@ async function appPage(base, meta, ctx) {
 }
 
 async function page(base, meta, ctx, kind) {
-  const html = await readFile(`${base}.html`, 'utf8');
-  const pageData = ctx.isFallback ? {} : JSON.parse(await readFile(`${base}.json`, 'utf8'));
+  const html = await fs.promises.readFile(`${base}.html`, 'utf8');
+  const pageData = ctx.isFallback ? {} : JSON.parse(await fs.promises.readFile(`${base}.json`, 'utf8'));
   return {
     kind,
     html,
@@ -136,8 +134,8 @@ async function page14(serverDistDir, file, ctx, ppr) {
     if (meta && fs.existsSync(`${base}.body`))
       return [base + '.body', await route(base, meta, 'ROUTE'), meta];
     if (base && fs.existsSync(`${base}.html`)) {
-      const html = await readFile(`${base}.html`, 'utf8');
-      const pageData = await readFile(`${base}${ppr ? '.prefetch.rsc' : '.rsc'}`, 'utf8');
+      const html = await fs.promises.readFile(`${base}.html`, 'utf8');
+      const pageData = await fs.promises.readFile(`${base}${ppr ? '.prefetch.rsc' : '.rsc'}`, 'utf8');
       return [
         base + '.html',
         {
@@ -213,7 +211,7 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
       : await page14(serverDistDir, file, ctx, ppr);
     if (!found) return undefined;
     const [main, value, meta] = found;
-    const modified = (await stat(main)).mtimeMs;
+    const modified = (await fs.promises.stat(main)).mtimeMs;
     return {
       value,
       modified,
@@ -227,4 +225,4 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
   }
 }
 
-module.exports = { seed, pathOf, routeOf, headerTags };
+module.exports = { seed, pathOf, routeOf };

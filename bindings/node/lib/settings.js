@@ -12,7 +12,6 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { parse, JsonError } = require('./json.js');
 
 /*
  * How the options of withLarder() reach the handler, which Next.js loads by its path alone: in the
@@ -70,6 +69,8 @@ function flatten(map, where) {
 
 /** @param {string} text @param {string} name as errors call the file */
 function fromText(text, name) {
+  // Here: where there is neither a file nor an option, nothing is parsed.
+  const { parse, JsonError } = require('./json.js');
   let root;
   try {
     root = parse(text);
@@ -84,7 +85,10 @@ function fromText(text, name) {
 /** The options of withLarder() as settings: a plain object, so there are no lines to name. */
 /** @param {object} options */
 function fromOptions(options) {
-  const plain = Object.fromEntries(Object.entries(options).filter(([k]) => !NOT_SETTINGS.has(k)));
+  const own = Object.entries(options).filter(([k]) => !NOT_SETTINGS.has(k));
+  if (own.length === 0) return [];
+  const { parse } = require('./json.js');
+  const plain = Object.fromEntries(own);
   const root = parse(JSON.stringify(plain));
   return flatten(/** @type {any} */ (root.value), () => 'withLarder()');
 }

@@ -17,7 +17,7 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {Map<string, any>} perDir  what was read once per build output
  * @property {Set<string>} said      lines that are said once
  * @property {Map<string, boolean>} failing   what is failing now: see outage()
- * @property {number} offlineUntil   in `next build`: nothing is asked before this performance.now()
+ * @property {number} offlineUntil   in `next build`: nothing is asked before this clock()
  * @property {Map<string, Promise<void>>} revalidating   calls of this turn of the event loop
  * @property {Map<string, {tags: string[], expire: number | undefined, since: number}>} retries
  */
@@ -41,6 +41,15 @@ function state() {
 /** Forgets everything: for tests. */
 function reset() {
   delete globalThis[SYMBOL];
+}
+
+/*
+ * ms of a clock that only goes forward.  Not performance.now(): the first use of `performance` makes
+ * Node.js load what belongs to it, which costs a millisecond and most of a megabyte.
+ */
+function clock() {
+  const [seconds, ns] = process.hrtime();
+  return seconds * 1e3 + ns / 1e6;
 }
 
 /** @param {string} line */
@@ -82,7 +91,7 @@ const OFFLINE = '__LARDER_OFFLINE';
 function offline() {
   const { offlineUntil } = state();
   return (
-    (offlineUntil > 0 && offlineUntil > performance.now()) || (building() && process.env[OFFLINE] === '1')
+    (offlineUntil > 0 && offlineUntil > clock()) || (building() && process.env[OFFLINE] === '1')
   );
 }
 
@@ -128,6 +137,7 @@ function known() {
 module.exports = {
   state,
   reset,
+  clock,
   sayOnce,
   outage,
   recovered,

@@ -4,7 +4,7 @@
  * names; keys never meet, since each begins with the id of its function.
  */
 const path = require('node:path');
-const { state, store, outage, recovered, sayOnce, building, offline } = require('./state.js');
+const { state, store, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
 const { internals } = require('./internals.js');
 const { revalidate } = require('./revalidate.js');
 const { lifeMs } = require('./handler.js');
@@ -33,7 +33,7 @@ function ready() {
 
 function failed(what, status, detail, effect) {
   outage(what, detail || `error ${status}`, effect);
-  if (building()) state().offlineUntil = performance.now() + BUILD_PAUSE_MS;
+  if (building()) state().offlineUntil = clock() + BUILD_PAUSE_MS;
 }
 
 /** @param {Promise<void>} promise @param {number} ms */

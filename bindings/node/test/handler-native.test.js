@@ -2,6 +2,10 @@
 /* The handlers on the addon: what the fake store only imitates. */
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { reset, state } = require('../lib/state.js');
 const { LarderHandler } = require('../lib/handler.js');
 const { useCache } = require('../lib/use-cache-handler.js');
@@ -106,4 +110,26 @@ test('a setting that does not exist is said once, and everything is a miss', { s
   assert.equal(warned.length, 1);
   assert.match(warned[0], /namespce.*namespace/);
   assert.equal(state().store, null);
+});
+
+/* What is loaded only here: crypto alone takes 4 ms and 2 MB, as much as all of this package. */
+test('a hit, the first of a process, loads no part of Node.js that it does not need', { skip }, (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-first-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const run = (program) => {
+    const env = { ...process.env, LARDER_CACHE: `fs:${dir}` };
+    const args = ['-e', program, require.resolve('../lib/next.js')];
+    return execFileSync(process.execPath, args, { env, encoding: 'utf8', timeout: 60_000 });
+  };
+  const begin = `const Handler = require(process.argv[1]);
+    const h = new Handler({ dev: true });
+    const value = { kind: 'APP_ROUTE', body: Buffer.from('b'), status: 200, headers: {} };`;
+  run(`${begin} h.get('/a', { kind: 'APP_ROUTE' }).then(() => h.set('/a', value, {}));`);
+  const loaded = run(`${begin} h.get('/a', { kind: 'APP_ROUTE' }).then((got) => {
+    if (got?.value.body.toString() !== 'b') throw new Error('no hit');
+    console.log(process.moduleLoadList.join('\\n'));
+  });`).split('\n');
+  assert.ok(loaded.includes('NativeModule fs'));
+  const costly = ['crypto', 'internal/fs/promises', 'perf_hooks'].map((name) => `NativeModule ${name}`);
+  assert.deepEqual(loaded.filter((name) => costly.includes(name)), []);
 });
