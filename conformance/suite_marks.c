@@ -4,15 +4,6 @@
 #include "random.h"
 #include "suites.h"
 
-/* What two marks say at a time is the same, however they say it: a pair that is due may have
- * moved into expired_epoch or not. */
-static bool says_the_same(struct larder_mark a, struct larder_mark b, int64_t now_ms) {
-    a = larder_merge_settled(a, now_ms);
-    b = larder_merge_settled(b, now_ms);
-    return a.expired_epoch == b.expired_epoch && a.stale_epoch == b.stale_epoch &&
-           a.expire_at_ms == b.expire_at_ms;
-}
-
 static void a_tag_that_was_never_marked_has_no_mark(void) {
     struct larder_mark got;
     CU_ASSERT_FALSE(read_mark(drive.one, name("no-mark", "x"), &got));
