@@ -1,0 +1,18 @@
+/* Mistake: ping() of a driver that is not blocking waits for the network
+ *
+ * A synchronous client library, in a driver that did not say LARDER_BLOCKING.  All stores of the
+ * process stand still meanwhile.
+ *
+ * Caught by: 
+ */
+#include <time.h>
+
+#include "bad.h"
+
+static void ping(void *instance, struct larder_op *op) {
+    const struct timespec round_trip = {.tv_nsec = 30 * 1000 * 1000};
+    nanosleep(&round_trip, NULL);
+    right->ping(instance, op);
+}
+
+const struct mistake mistake = {.driver.ping = ping};

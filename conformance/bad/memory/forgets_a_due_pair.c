@@ -1,0 +1,16 @@
+/* Mistake: a pair that is due is overwritten by the next one
+ *
+ * Greater and sooner are taken member by member, and the time is left out: what was gone by the
+ * first pair is merely stale by the second, and comes back.
+ *
+ * Caught by: 
+ */
+#include "bad.h"
+
+static void write(void *instance, struct larder_op *op) {
+    struct larder_op copy = disguised(op);
+    copy.now_ms = LARDER_UNSET + 1; /* nothing is ever due */
+    right->tags->write(instance, &copy);
+}
+
+const struct mistake mistake = {.tags.write = write};

@@ -1,0 +1,16 @@
+/* Mistake: a status that is not in driver.h
+ *
+ * An HTTP status, or errno with a minus, passed through.
+ *
+ * Caught by: 
+ */
+#include "bad.h"
+
+static void complete(struct larder_op *op, const struct larder_result *res) {
+    struct larder_result wrong = *res;
+    if (res->status == LARDER_UNSUPPORTED)
+        wrong.status = 501;
+    the_host->complete(op, &wrong);
+}
+
+const struct mistake mistake = {.host.complete = complete};

@@ -1,0 +1,20 @@
+/* Mistake: a descriptor is left open by close()
+ *
+ * One for each instance.  A development server opens one for each reload, and runs out in the
+ * afternoon.
+ *
+ * Caught by: 
+ */
+#include <fcntl.h>
+
+#include "bad.h"
+
+static int32_t open_instance(const struct larder_host *host, struct larder_home *home, const void *config,
+                             struct larder_info *info, void **instance, char *error) {
+    int32_t status = right->open(host, home, config, info, instance, error);
+    if (status == LARDER_OK)
+        (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return status;
+}
+
+const struct mistake mistake = {.driver.open = open_instance};

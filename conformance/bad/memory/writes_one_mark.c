@@ -1,0 +1,16 @@
+/* Mistake: of several marks in one write the first is written
+ *
+ * Next.js revalidates one tag at a time, so that is what was tried.
+ *
+ * Caught by: 
+ */
+#include "bad.h"
+
+static void write(void *instance, struct larder_op *op) {
+    struct larder_op copy = disguised(op);
+    if (copy.n_marks > 1)
+        copy.n_marks = 1;
+    right->tags->write(instance, &copy);
+}
+
+const struct mistake mistake = {.tags.write = write};
