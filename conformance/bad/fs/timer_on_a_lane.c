@@ -3,7 +3,7 @@
  * Op functions of a blocking driver run on pool threads; timers and watches belong to the I/O
  * thread and have no lock.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

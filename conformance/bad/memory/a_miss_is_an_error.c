@@ -3,7 +3,7 @@
  * The store's own client throws "not found" (S3's 404, a file system's ENOENT), and whatever it
  * throws becomes an error.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

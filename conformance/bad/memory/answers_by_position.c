@@ -3,7 +3,7 @@
  * The store leaves out what it does not have (DynamoDB's BatchGetItem, a SELECT with IN), and the
  * n-th answer is taken for that of the n-th tag.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * A synchronous client library, in a driver that did not say LARDER_BLOCKING.  All stores of the
  * process stand still meanwhile.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <time.h>
 

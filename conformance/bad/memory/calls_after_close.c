@@ -2,7 +2,7 @@
  *
  * Housekeeping is put off with post(), and close() frees the instance without waiting for it.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The number may belong to somebody else by the time of unwatch(), whose events then stop.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <sys/eventfd.h>
 #include <unistd.h>

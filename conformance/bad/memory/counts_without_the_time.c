@@ -3,7 +3,7 @@
  * INCR.  The time is in the rule for the day on which the counter is lost: it must come back
  * greater than it was.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The limit is that of the protocol; the column, or the name of a file, holds less, and cuts off
  * silently.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

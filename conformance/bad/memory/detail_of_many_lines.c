@@ -2,7 +2,7 @@
  *
  * A body of XML or HTML, passed on.  Lines of a log that nobody wrote can be made that way.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

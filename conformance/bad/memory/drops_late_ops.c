@@ -3,7 +3,7 @@
  * Nobody waits for the answer any more, so the driver gives none.  But the core does not know that
  * the op is over until it is completed, and keeps its memory and its place.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

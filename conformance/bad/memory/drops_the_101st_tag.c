@@ -2,7 +2,7 @@
  *
  * The store takes 100 keys in one request, and the driver makes one request.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

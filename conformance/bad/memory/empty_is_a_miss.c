@@ -2,7 +2,7 @@
  *
  * `if (len)` tells a reply with a value from one without.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * close() would free it, but is not called after a failed open().
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The store's collation compares text as people do (MySQL's default, file systems of macOS).
  *
- * Caught by: 
+ * Caught by:
  */
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Greater and sooner are taken member by member, and the time is left out: what was gone by the
  * first pair is merely stale by the second, and comes back.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * Two steps to the store, and two renderings of one page that come at the same time both find
  * nothing.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * The flag was added to the list of known ones, so that the op is not refused, and to nothing else.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

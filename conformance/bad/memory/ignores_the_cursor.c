@@ -2,7 +2,7 @@
  *
  * The cursor is given and never read.  With less than a page of keys it cannot be told.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

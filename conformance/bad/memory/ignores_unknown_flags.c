@@ -2,7 +2,7 @@
  *
  * Tolerance.  A flag changes what an op means; who ignores LARDER_IF_ABSENT overwrites.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * An HTTP status, or errno with a minus, passed through.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * SET.  What the new mark leaves unset is gone, and a revalidation that is on its way for longer
  * takes back one that came after it.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

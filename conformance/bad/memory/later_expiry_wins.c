@@ -2,7 +2,7 @@
  *
  * Everything else about marks is "the greater one wins".
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

@@ -3,7 +3,7 @@
  * get() makes a buffer before it looks.  Where nothing is found it is forgotten: the one path
  * without a value has nothing that reminds of it.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

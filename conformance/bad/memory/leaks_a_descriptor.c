@@ -3,7 +3,7 @@
  * One for each instance.  A development server opens one for each reload, and runs out in the
  * afternoon.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <fcntl.h>
 

@@ -3,7 +3,7 @@
  * It was detached, so that nobody has to join it, and it looks whether it is to end when it wakes
  * up the next time.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <pthread.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  *
  * It is stopped, but not freed; or it is not even stopped, and calls into what is gone.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

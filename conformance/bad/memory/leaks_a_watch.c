@@ -2,7 +2,7 @@
  *
  * The descriptor is closed, so its events are thought to be over.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <sys/eventfd.h>
 #include <unistd.h>

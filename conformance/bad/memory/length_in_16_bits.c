@@ -2,7 +2,7 @@
  *
  * A header with a uint16_t in it, tried with small pages only.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

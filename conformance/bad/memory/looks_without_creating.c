@@ -3,7 +3,7 @@
  * A read should not write.  But then two processes that look see two numbers, each its own time,
  * and the greater one was never in the store.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

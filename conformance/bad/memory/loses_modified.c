@@ -2,7 +2,7 @@
  *
  * Next.js shows nothing of it at once; it is what `revalidate` counts from.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * Members that are set replace those that are stored: the upsert that every database offers.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

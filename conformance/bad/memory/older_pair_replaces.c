@@ -3,7 +3,7 @@
  * The two belong together, so they are replaced together; which of the two pairs is the stricter
  * is not asked.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

@@ -2,7 +2,7 @@
  *
  * One table, one prefix.  A tag may have any name, also the counter's.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

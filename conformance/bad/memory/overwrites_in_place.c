@@ -3,7 +3,7 @@
  * It saves an allocation, and readers hold the very same buffer: what they are reading changes
  * from the old value to the new one.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

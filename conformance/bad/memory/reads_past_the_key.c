@@ -2,7 +2,7 @@
  *
  * A key is copied with the NUL that a C string would have behind it.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * The store tells how many it removed.  Ops are repeated after a fault, and the second remove has
  * done its work as well as the first.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * It has threads of its own, and says LARDER_BLOCKING because its library blocks.  The lane is
  * taken for free, and given to the next op.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * The last entry that was read is kept for the next get of the same key; put throws it away,
  * remove was forgotten.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <stdlib.h>
 

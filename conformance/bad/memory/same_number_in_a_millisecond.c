@@ -2,7 +2,7 @@
  *
  * max(stored, now) instead of max(stored + 1, now): an epoch is taken for a time.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

@@ -2,7 +2,7 @@
  *
  * The trait was copied with the rest of open() from another driver.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

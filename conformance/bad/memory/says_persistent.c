@@ -2,7 +2,7 @@
  *
  * The trait was copied from another driver, or is true of the store as it is configured elsewhere.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

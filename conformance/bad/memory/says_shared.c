@@ -2,7 +2,7 @@
  *
  * Two instances of one process do share, and that is what was tried.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

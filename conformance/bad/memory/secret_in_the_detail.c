@@ -2,7 +2,7 @@
  *
  * The connection string, quoted to be helpful.  Details go to logs, and logs to many places.
  *
- * Caught by: 
+ * Caught by:
  * With: password=correct-horse-battery
  */
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * The index is scanned from "tag" on as long as its rows begin with "tag"; nothing stands between
  * a tag and its key.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 #include "memory.h"

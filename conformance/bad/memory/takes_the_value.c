@@ -2,7 +2,7 @@
  *
  * In get one reference passes to the core, so in put one is thought to pass to the driver.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * Tidying up at the end of the function: the pointer to what was just freed is cleared.  By then
  * the op belongs to the core again, or to nobody.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

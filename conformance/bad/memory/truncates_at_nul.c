@@ -2,7 +2,7 @@
  *
  * The store's client library takes C strings.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

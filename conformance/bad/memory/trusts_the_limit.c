@@ -2,7 +2,7 @@
  *
  * The limit is a hint, and may be any number; it comes from a user's command line.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * buf_new() has never failed on the author's machine.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * link() with no tags has an empty loop, and that is all it does.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

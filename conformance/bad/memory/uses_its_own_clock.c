@@ -3,7 +3,7 @@
  * It is the same nearly always.  Where it is not - clocks that were put right, tests, a process
  * that was stopped - marks and entries of one op are of two times.
  *
- * Caught by: 
+ * Caught by:
  */
 #include <time.h>
 

@@ -2,7 +2,7 @@
  *
  * Next.js revalidates one tag at a time, so that is what was tried.
  *
- * Caught by: 
+ * Caught by:
  */
 #include "bad.h"
 

@@ -1,0 +1,17 @@
+/* Mistake: an op that comes too late is answered as cancelled
+ *
+ * Whoever is told LARDER_CANCELLED asked for it, and looks no further; a store that is too slow is
+ * seen by nobody.
+ *
+ * Caught by:
+ */
+#include "bad.h"
+
+static void get(void *instance, struct larder_op *op) {
+    if (op->deadline_ns > the_host->now_ns())
+        right->cache->get(instance, op);
+    else
+        answer(op, LARDER_CANCELLED, NULL);
+}
+
+const struct mistake mistake = {.cache.get = get};

@@ -1,0 +1,15 @@
+/* Mistake: tags_of emits its tags as keys
+ *
+ * The two emit functions look alike, and tags are names as keys are.
+ *
+ * Caught by:
+ */
+#include "bad.h"
+
+static int32_t emit_mark(struct larder_op *op, const struct larder_mark *mark) {
+    if (op->code == LARDER_OP_TAGS_OF)
+        return the_host->emit_key(op, mark->tag);
+    return the_host->emit_mark(op, mark);
+}
+
+const struct mistake mistake = {.host.emit_mark = emit_mark};
