@@ -8,6 +8,7 @@
 
 #include "config_parts.h"
 #include "error.h"
+#include "fault.h"
 
 #define AT(member) LARDER_AT(struct store_settings, member)
 
@@ -38,6 +39,26 @@ static const struct larder_param store_params[] = {
      "an entry that is larger is not stored"},
     {"index", LARDER_P_BOOL, AT(index), "false", 0, 0, NULL, NULL,
      "keep an index from tags to keys, for listing the entries of a tag"},
+    {"retries", LARDER_P_INT, AT(retries), "2", 0, 10, NULL, NULL,
+     "how often a call of the backend that failed in passing is repeated, within its deadline; 0: never"},
+    {"retry-base", LARDER_P_MS, AT(retry_base_ms), "25ms", 0, 60000, NULL, NULL,
+     "the first repetition comes after a random time up to this, each further one up to twice as late"},
+    {"retry-cap", LARDER_P_MS, AT(retry_cap_ms), "1s", 0, 60000, NULL, NULL,
+     "the longest wait before a repetition, unless the backend asks for more"},
+    {"breaker", LARDER_P_INT, AT(breaker_percent), "50", 0, 100, NULL, NULL,
+     "percent of failing calls from which on the backend is left alone for a while; 0: never"},
+    {"breaker-calls", LARDER_P_INT, AT(breaker_calls), "20", 1, 1000000, NULL, NULL,
+     "of fewer calls in the window no percentage is taken"},
+    {"breaker-window", LARDER_P_MS, AT(breaker_window_ms), "10s", 100, 3600000, NULL, NULL,
+     "how far back failing calls are counted"},
+    {"breaker-pause", LARDER_P_MS, AT(breaker_pause_ms), "250ms", 1, 3600000, NULL, NULL,
+     "after this the backend is asked whether it is back; then later and later, at most every 5 s"},
+    {"fault", LARDER_P_TEXT, AT(fault), "", 0, 0, NULL, NULL,
+     "for tests and drills alone: a plan of faults to inject, such as any:delay=10ms..200ms@10%;down=3s/10s"},
+    {"memory", LARDER_P_BYTES, AT(memory_bytes), "50MB", 0, INT64_C(1) << 40, NULL, NULL,
+     "entries that each process keeps in its memory, checked against their tags' marks; 0: none"},
+    {"memory-age", LARDER_P_MS, AT(memory_age_ms), "5s", 0, 86400000, NULL, NULL,
+     "an entry in memory is read again after this: another process may have replaced it"},
 };
 
 const struct larder_param *larder_store_params(size_t *ret_n) {
@@ -205,6 +226,14 @@ static int32_t check_kinds(const char *kinds, const char *where, struct larder_e
     return LARDER_OK;
 }
 
+static int32_t check_faults(const char *plan, const char *where, struct larder_error *error) {
+    struct fault_plan parsed;
+    char why[FAULT_WHY];
+    if (fault_parse(plan, &parsed, why))
+        return LARDER_OK;
+    return error_set(error, LARDER_INVALID, "setting 'fault' of the store (%s): %s", where, why);
+}
+
 static int32_t resolve_store(const struct larder_config *config, struct store_config *store,
                              struct larder_error *error) {
     const size_t n = N_ELEMENTS(store_params);
@@ -226,6 +255,10 @@ static int32_t resolve_store(const struct larder_config *config, struct store_co
     int32_t status = check_namespace(store->settings->ns, ns_where ? ns_where : "default", error);
     if (status == LARDER_OK)
         status = check_kinds(store->settings->shared_kinds, kinds_where ? kinds_where : "default", error);
+    if (status == LARDER_OK)
+        status = check_faults(store->settings->fault,
+                              param_set_where_at(store->settings_set, param_find(store_params, n, "fault")),
+                              error);
     return status;
 }
 

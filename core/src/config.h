@@ -22,6 +22,16 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t max_inflight;       /* "max-inflight": requests of this store, default 4096 */
     int64_t max_value_bytes;    /* "max-value": default 64 MB */
     int64_t index;              /* "index": bool, default false */
+    int64_t retries;            /* "retries": attempts after the first, default 2; 0: none */
+    int64_t retry_base_ms;      /* "retry-base": default 25 ms */
+    int64_t retry_cap_ms;       /* "retry-cap": default 1 s */
+    int64_t breaker_percent;    /* "breaker": default 50; 0: none */
+    int64_t breaker_calls;      /* "breaker-calls": default 20 */
+    int64_t breaker_window_ms;  /* "breaker-window": default 10 s */
+    int64_t breaker_pause_ms;   /* "breaker-pause": default 250 ms */
+    const char *fault;          /* "fault": a plan of faults (fault.h), default none */
+    int64_t memory_bytes;       /* "memory": default 50 MB; 0: off */
+    int64_t memory_age_ms;      /* "memory-age": default 5 s */
 };
 
 struct backend_spec {

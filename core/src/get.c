@@ -1,11 +1,13 @@
 /*
  * Reading: an entry and the marks of its tags, together, and what they say of each other.
  *
- * The entry, the marks of the tags that are known beforehand (the request's, and those last
+ * An entry in memory needs its marks alone, which are read for each get.  Where it is fresh that is
+ * all; where it is not, another process may have rendered it since, and the store is asked.
+ *
+ * Else the entry, the marks of the tags that are known beforehand (the request's, and those last
  * seen with this key) and, where a render may follow, the question for the epoch are sent at
  * once.  The marks of tags that only the entry told of are read after it.
  */
-#include "buf.h"
 #include "bytes.h"
 #include "marks.h"
 #include "request.h"
@@ -35,8 +37,8 @@ static uint32_t verdict_over(const struct request *r, int64_t epoch) {
     uint32_t verdict = verdict_of_tag(r, (struct larder_bytes){0}, epoch);
     for (size_t i = 0; i < r->n_own_tags; i++)
         verdict = worse(verdict, verdict_of_tag(r, r->tags[i], epoch));
-    for (size_t i = 0; r->has_frame && i < r->frame.entry.n_tags; i++)
-        verdict = worse(verdict, verdict_of_tag(r, r->entry_tags[i], epoch));
+    for (size_t i = 0; r->kept != NULL && i < r->kept->frame.entry.n_tags; i++)
+        verdict = worse(verdict, verdict_of_tag(r, r->kept->tags[i], epoch));
     return verdict;
 }
 
@@ -57,19 +59,18 @@ static void answer_marks_failed(struct request *r, const struct mark_want *want)
 }
 
 static bool renders_next(const struct request *r) {
-    return r->verdict == LARDER_GONE || !r->has_frame;
+    return r->verdict == LARDER_GONE || r->kept == NULL;
 }
 
 static void finish(struct request *r) {
-    bool give = r->has_frame && (r->verdict != LARDER_GONE || (r->in.flags & LARDER_F_ANY));
-    int32_t read = r->op->result.status;
+    bool give = r->kept != NULL && (r->verdict != LARDER_GONE || (r->in.flags & LARDER_F_ANY));
     r->answer.verdict = r->verdict;
     if (give)
-        r->answer.entry = &r->frame.entry;
-    if (r->failed != LARDER_OK)
-        request_answer(r, r->failed, "out of memory");
-    else if (read < 0 && read != LARDER_CORRUPT)
-        request_answer_op(r, r->op);
+        r->answer.entry = &r->kept->frame.entry;
+    if (r->entry.from_memory && give)
+        STAT(r->store, memory_hits);
+    if (r->read_status < 0 && r->read_status != LARDER_CORRUPT)
+        request_answer(r, r->read_status, r->read_why);
     else
         request_answer(r, give ? LARDER_OK : LARDER_MISS, NULL);
     drop_wants(r);
@@ -88,7 +89,7 @@ static void more_marks_here(void *arg, struct mark_want *want) {
 /* Asks for the marks of the entry's tags that the first read did not have.  True: none, or
  * answered. */
 static bool ask_for_more(struct request *r) {
-    size_t n = 0, n_tags = r->frame.entry.n_tags;
+    size_t n = 0, n_tags = r->kept->frame.entry.n_tags;
     struct larder_bytes *missing = arena_alloc(&r->arena, n_tags * sizeof(*missing));
     if (missing == NULL) {
         request_answer(r, LARDER_NOMEM, "out of memory");
@@ -96,8 +97,8 @@ static bool ask_for_more(struct request *r) {
         return false;
     }
     for (size_t i = 0; i < n_tags; i++)
-        if (!mark_batch_asked(r->want.batch, r->entry_tags[i]))
-            missing[n++] = r->entry_tags[i];
+        if (!mark_batch_asked(r->want.batch, r->kept->tags[i]))
+            missing[n++] = r->kept->tags[i];
     if (n == 0) {
         r->more_here = true;
         return true;
@@ -111,92 +112,63 @@ static bool ask_for_more(struct request *r) {
     return false;
 }
 
-/* Pure, and of this request's frame alone: on the reactor's thread or on a pool's. */
-static void decode(void *arg) {
-    struct request *r = arg;
-    const char *why;
-    r->decode_status = frame_decode(r->op->result.value, r->in.key, (r->in.flags & LARDER_F_V8) != 0,
-                                    &r->frame, &why);
-    r->has_frame = r->decode_status == LARDER_OK;
+/* NULL: there is none, or no memory for it. */
+static const char *text_in(struct arena *arena, const char *text) {
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+    char *copy = size > 0 ? arena_alloc(arena, size) : NULL;
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
-/* What the entry's store gave has been decoded.  What cannot be verified is a miss, and counted. */
+/* What was said of the entry is in r->entry. */
 static void take_entry(struct request *r) {
-    if (r->op->result.status == LARDER_OK)
-        STAT_ADD(r->store, bytes_read, r->op->result.value.len);
-    if (r->op->result.status == LARDER_CORRUPT || r->decode_status == LARDER_CORRUPT)
-        STAT(r->store, corrupt);
-    if (r->decode_status == LARDER_NOMEM)
-        r->failed = LARDER_NOMEM;
-    if (!r->has_frame)
-        return;
-    r->entry_tags = request_map_tags(r, r->frame.entry.tags, r->frame.entry.n_tags);
-    if (r->entry_tags == NULL) {
-        frame_done(&r->frame);
-        r->has_frame = false;
-        r->failed = LARDER_NOMEM;
-        return;
-    }
-    guess_put(&r->store->guesses, request_key(r), r->frame.entry.tags, r->frame.entry.n_tags);
-}
-
-/* Whatever has arrived: is it enough for the next step? */
-static void go_on(struct request *r) {
-    if (r->answered) {
-        if (r->marks_here && (r->more_here || r->more.fn == NULL))
-            drop_wants(r);
-        return;
-    }
-    if (!r->entry_here || !r->marks_here)
-        return;
-    if (r->want.status != LARDER_OK) {
-        answer_marks_failed(r, &r->want);
-        return;
-    }
-    if (r->has_frame && !r->more_here) {
-        if (r->more.fn != NULL || !ask_for_more(r))
-            return;
-    }
-    if (r->more.fn != NULL && r->more.status != LARDER_OK) {
-        answer_marks_failed(r, &r->more);
-        return;
-    }
-    if (r->verdict == 0 && r->has_frame)
-        r->verdict = verdict_over(r, r->frame.entry.epoch);
-    if (renders_next(r) && !r->epoch_here)
-        return;
-    finish(r);
-}
-
-static void decoded(void *arg) {
-    struct request *r = arg;
+    const struct entry_want *want = &r->entry;
     r->entry_here = true;
-    if (!r->answered)
-        take_entry(r);
-    go_on(r);
-    request_unref(r);
+    r->kept = want->kept;
+    r->read_status = want->status;
+    if (r->answered)
+        return;
+    if (r->kept != NULL && !want->from_memory)
+        guess_put(&r->store->guesses, request_key(r), r->kept->frame.entry.tags, r->kept->frame.entry.n_tags);
+    if (want->status >= 0)
+        return;
+    r->answer.native_code = want->native_code;
+    r->answer.retry_after_ms = want->retry_after_ms;
+    r->read_why = text_in(&r->arena, want->detail);
 }
 
-static void entry_here(void *arg, struct op *op) {
-    struct request *r = arg;
-    r->op = op;
-    if (r->answered || op->result.status != LARDER_OK) {
-        decoded(r);
-    } else if (frame_is_slow(op->result.value, (r->in.flags & LARDER_F_V8) != 0)) {
-        r->job = (struct job){.work = decode, .done = decoded, .arg = r};
-        reactor_offload(r->store->reactor, &r->job);
-    } else {
-        decode(r);
-        decoded(r);
-    }
-}
-
-static void marks_here(void *arg, struct mark_want *want) {
+static void entry_here(void *arg, struct entry_want *want) {
     struct request *r = arg;
     (void)want;
-    r->marks_here = true;
+    take_entry(r);
     go_on(r);
     request_unref(r);
+}
+
+/* True: it is here already. */
+static bool want_entry(struct request *r, bool past_memory) {
+    r->entry = (struct entry_want){.key = request_key(r),
+                                   .full_key = r->in.key,
+                                   .v8 = (r->in.flags & LARDER_F_V8) != 0,
+                                   .past_memory = past_memory,
+                                   .deadline_ns = r->deadline_ns,
+                                   .fn = entry_here,
+                                   .arg = r};
+    if (entry_wanted(&r->store->entries, &r->entry)) {
+        take_entry(r);
+        return true;
+    }
+    request_ref(r);
+    return false;
+}
+
+/* Next.js refreshes an entry whose time has come; somebody else may have done that already. */
+static bool is_due(const struct request *r) {
+    const struct larder_entry *entry = &r->kept->frame.entry;
+    int64_t due_ms;
+    if (entry->revalidate_ms == LARDER_UNSET || entry->revalidate_ms == LARDER_FOREVER ||
+        __builtin_add_overflow(entry->modified_ms, entry->revalidate_ms, &due_ms))
+        return false;
+    return due_ms <= reactor_now_ms(r->store->reactor);
 }
 
 /* The counter could not be read: what is known is smaller, which is safe. */
@@ -214,6 +186,9 @@ static void ask_epoch_if_old(struct request *r) {
     uint64_t age_ns = (uint64_t)store->settings->epoch_age_ms * 1000000u;
     uint64_t heard_ns = store->epoch.asked_ns;
     bool young = heard_ns != 0 && reactor_now_ns(store->reactor) - heard_ns <= age_ns;
+    if (r->epoch_asked)
+        return;
+    r->epoch_asked = true;
     r->epoch_here = young || !(r->in.flags & LARDER_F_RENDER);
     if (r->epoch_here)
         return;
@@ -221,29 +196,94 @@ static void ask_epoch_if_old(struct request *r) {
     store_ask_epoch(store, &r->epoch_wait, r->deadline_ns);
 }
 
-/* The request's tags and the guessed ones, as the store takes them. */
-static bool gather_tags(struct request *r) {
+/* What memory had is no good: the store is asked.  The marks that are here stay. */
+static void go_past_memory(struct request *r) {
+    kept_unref(r->kept);
+    r->kept = NULL;
+    r->verdict = 0;
+    r->entry_here = r->more_here = false;
+    mark_want_done(&r->more);
+    r->more = (struct mark_want){0};
+    ask_epoch_if_old(r);
+    if (want_entry(r, true))
+        go_on(r);
+}
+
+/* Whatever has arrived: is it enough for the next step? */
+static void go_on(struct request *r) {
+    if (r->answered) {
+        if (r->marks_here && (r->more_here || r->more.fn == NULL))
+            drop_wants(r);
+        return;
+    }
+    if (!r->entry_here || !r->marks_here)
+        return;
+    if (r->want.status != LARDER_OK) {
+        answer_marks_failed(r, &r->want);
+        return;
+    }
+    if (r->kept != NULL && !r->more_here) {
+        if (r->more.fn != NULL || !ask_for_more(r))
+            return;
+    }
+    if (r->more.fn != NULL && r->more.status != LARDER_OK) {
+        answer_marks_failed(r, &r->more);
+        return;
+    }
+    if (r->verdict == 0 && r->kept != NULL)
+        r->verdict = verdict_over(r, r->kept->frame.entry.epoch);
+    if (r->entry.from_memory && (r->kept == NULL || r->verdict != LARDER_FRESH || is_due(r))) {
+        go_past_memory(r);
+        return;
+    }
+    if (renders_next(r) && !r->epoch_here)
+        return;
+    finish(r);
+}
+
+static void marks_here(void *arg, struct mark_want *want) {
+    struct request *r = arg;
+    (void)want;
+    r->marks_here = true;
+    go_on(r);
+    request_unref(r);
+}
+
+/* The tags last seen with the key, as the store takes them. */
+static struct larder_bytes *guessed_tags(struct request *r, size_t *ret_n) {
     struct larder_bytes guessed[MAX_GUESSED];
-    size_t n_guessed = r->physical != NULL
-                           ? guess_get(&r->store->guesses, request_key(r), guessed, MAX_GUESSED)
-                           : 0;
-    size_t n = r->in.n_tags;
-    struct larder_bytes *all = arena_alloc(&r->arena, (n + n_guessed) * sizeof(*all));
-    if (all == NULL)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        all[i] = r->in.tags[i];
-    for (size_t i = 0; i < n_guessed; i++) {
+    size_t n = 0;
+    if (r->physical != NULL)
+        n = guess_get(&r->store->guesses, request_key(r), guessed, MAX_GUESSED);
+    for (size_t i = 0; i < n; i++) { /* the table may change */
         uint8_t *copy = arena_alloc(&r->arena, guessed[i].len);
         if (copy == NULL)
-            return false;
+            return NULL;
         bytes_put(copy, guessed[i]);
-        all[n + i] = (struct larder_bytes){copy, guessed[i].len};
+        guessed[i].ptr = copy;
     }
-    r->tags = request_map_tags(r, all, n + n_guessed);
-    r->n_own_tags = n;
-    r->n_tags = n + n_guessed;
-    return r->tags != NULL;
+    *ret_n = n;
+    return request_map_tags(r, guessed, n);
+}
+
+/* The request's tags, then the entry's where it is here, else those guessed. */
+static bool gather_tags(struct request *r) {
+    size_t n_own = r->in.n_tags, n_others = 0;
+    const struct larder_bytes *others, *own = request_map_tags(r, r->in.tags, n_own);
+    if (r->kept != NULL) {
+        others = r->kept->tags;
+        n_others = r->kept->frame.entry.n_tags;
+    } else {
+        others = guessed_tags(r, &n_others);
+    }
+    r->tags = arena_alloc(&r->arena, (n_own + n_others) * sizeof(*r->tags));
+    if (own == NULL || others == NULL || r->tags == NULL)
+        return false;
+    memcpy(r->tags, own, n_own * sizeof(*own));
+    memcpy(r->tags + n_own, others, n_others * sizeof(*others));
+    r->n_own_tags = n_own;
+    r->n_tags = n_own + n_others;
+    return true;
 }
 
 static bool want_marks(struct request *r, void (*fn)(void *arg, struct mark_want *want)) {
@@ -260,12 +300,8 @@ static bool want_marks(struct request *r, void (*fn)(void *arg, struct mark_want
 void get_start(struct request *r) {
     if (!request_make_key(r))
         return;
-    struct op_inputs in = {.key = request_key(r)};
-    struct op *op = request_op(r, LARDER_OP_GET, &in, entry_here);
-    if (op == NULL)
-        return;
-    backend_call(r->store->cache.top, op);
-    if (want_marks(r, marks_here))
+    bool in_memory = want_entry(r, (r->in.flags & LARDER_F_ANY) != 0) && r->kept != NULL;
+    if (want_marks(r, marks_here) && !in_memory)
         ask_epoch_if_old(r);
 }
 

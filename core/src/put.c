@@ -32,6 +32,21 @@ static void main_over(void *arg, struct op *op) {
     op_over(arg, op, true);
 }
 
+/* A read that was sent while this was under way may have found either. */
+static void put_over(void *arg, struct op *op) {
+    struct request *r = arg;
+    if (!r->answered) /* else the store may be gone */
+        entry_outdate(&r->store->entries, request_key(r));
+    op_over(r, op, true);
+}
+
+static void remove_over(void *arg, struct op *op) {
+    struct request *r = arg;
+    if (!r->answered)
+        entry_forget(&r->store->entries, request_key(r));
+    op_over(r, op, true);
+}
+
 static void index_over(void *arg, struct op *op) {
     op_over(arg, op, false);
 }
@@ -81,7 +96,7 @@ static void send_put(struct request *r) {
         .flags = r->in.flags & LARDER_F_IF_ABSENT ? LARDER_IF_ABSENT : 0,
     };
     bool index = has_index(store);
-    struct op *put = request_op(r, LARDER_OP_PUT, &in, main_over);
+    struct op *put = request_op(r, LARDER_OP_PUT, &in, put_over);
     if (put == NULL)
         return;
     struct op *link = index ? link_op(r, entry->tags, entry->n_tags, index_over) : NULL;
@@ -102,9 +117,19 @@ static void encode(void *arg) {
     r->encode_status = frame_encode(r->in.entry, max_value(r->store), &r->encoded);
 }
 
+/* Gets of this process see what is put from here on.  Not with IF_ABSENT: it may not be stored. */
+static void show(struct request *r) {
+    struct larder_slice frame = r->encode_status == LARDER_OK ? r->encoded : (struct larder_slice){0};
+    if (r->in.flags & LARDER_F_IF_ABSENT)
+        return;
+    entry_put_over(&r->store->entries, r->put_flight, request_key(r), frame, r->in.entry->epoch);
+    r->put_flight = NULL;
+}
+
 static void encoded(void *arg) {
     struct request *r = arg;
     r->borrowing = false;
+    show(r);
     if (r->overdue)
         request_answer(r, LARDER_DEADLINE, "its time was up before it was encoded");
     else if (r->encode_status == LARDER_TOO_BIG)
@@ -131,6 +156,8 @@ void put_start(struct request *r) {
     if (!request_make_key(r))
         return;
     r->borrowing = true;
+    if (!(r->in.flags & LARDER_F_IF_ABSENT))
+        r->put_flight = entry_put_begins(&r->store->entries, request_key(r));
     r->job = (struct job){.work = encode, .done = encoded, .arg = request_ref(r)};
     if (rough_size(entry) > ENCODE_INLINE_BYTES) {
         reactor_offload(r->store->reactor, &r->job);
@@ -148,9 +175,10 @@ void remove_start(struct request *r) {
         return;
     struct op_inputs in = {.key = request_key(r)};
     bool index = has_index(store);
-    struct op *op = request_op(r, LARDER_OP_REMOVE, &in, main_over);
+    struct op *op = request_op(r, LARDER_OP_REMOVE, &in, remove_over);
     if (op == NULL)
         return;
+    entry_forget(&store->entries, request_key(r));
     struct op *unlink = index ? request_op(r, LARDER_OP_LINK, &in, index_over) : NULL;
     if (index && unlink == NULL) {
         op_free(op);

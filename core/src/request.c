@@ -61,8 +61,7 @@ struct request *request_ref(struct request *r) {
 void request_unref(struct request *r) {
     if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    if (r->has_frame)
-        frame_done(&r->frame);
+    kept_unref(r->kept);
     op_free(r->op);
     slice_done(&r->encoded);
     arena_done(&r->arena);

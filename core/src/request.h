@@ -7,7 +7,6 @@
 #ifndef CORE_REQUEST_H
 #define CORE_REQUEST_H
 
-#include "frame.h"
 #include "store.h"
 
 struct request {
@@ -34,22 +33,23 @@ struct request {
     int32_t failed; /* first failure of several ops */
 
     /* get */
-    struct mark_want want; /* marks of the request's tags and the guessed ones */
+    struct entry_want entry;
+    struct kept *kept;     /* the entry, once it is here; NULL: there is none */
+    int32_t read_status;   /* what was said of it */
+    const char *read_why;  /* in the arena; NULL: nothing */
+    struct mark_want want; /* marks of the request's tags and the entry's, or those guessed */
     struct mark_want more; /* those of the entry that were not asked for */
     struct epoch_wait epoch_wait;
-    struct larder_bytes *tags; /* the request's tags as the store takes them, then guesses */
+    struct larder_bytes *tags; /* the request's tags as the store takes them, then the others */
     size_t n_own_tags, n_tags;
-    struct larder_bytes *entry_tags; /* the entry's, as the store takes them */
-    struct frame frame;
-    int32_t decode_status;
-    bool has_frame;
-    bool entry_here, marks_here, epoch_here, more_here;
+    bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
     uint32_t verdict;
 
-    /* put: encode; get: decode, where that is slow */
+    /* put */
     struct job job;
     struct larder_slice encoded;
     int32_t encode_status;
+    struct entry_flight *put_flight; /* gets of the key wait for it while this is encoded */
 
     /* revalidate */
     struct larder_mark *marks;

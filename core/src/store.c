@@ -5,7 +5,6 @@
 
 #include "bytes.h"
 #include "error.h"
-#include "layers.h"
 #include "log.h"
 #include "request.h"
 #include "runtime.h"
@@ -18,52 +17,18 @@ enum {
 
 /* ---- stacks --------------------------------------------------------------------- */
 
-static bool push(struct larder_store *store, struct stack *stack, const struct larder_driver *driver,
-                 const void *config) {
-    struct backend *b = backend_new(store->reactor, driver, config, stack->top);
-    if (b == NULL)
-        return false;
-    stack->levels[stack->n++] = b;
-    stack->top = b;
-    return true;
-}
-
-static void free_stack(struct stack *stack) {
-    while (stack->n > 0)
-        backend_free(stack->levels[--stack->n]);
-}
-
-/* From the driver up: compress, namespace.  The place of retry, breaker, meter and fault is
- * between the driver and compress. */
+/* One driver for both is one stack; see stack.h for what stands on it. */
 static bool build_stacks(struct larder_store *store) {
-    const struct store_settings *settings = store->settings;
-    struct stack *cache = &store->cache, *tags = &store->tags;
-    const struct backend_spec *spec = &store->config->cache;
+    const struct store_config *config = store->config;
+    bool separate = config->tags.driver != NULL;
 
-    store->ns_settings = calloc(1, sizeof(*store->ns_settings));
-    store->compress_settings = calloc(1, sizeof(*store->compress_settings));
-    if (store->ns_settings == NULL || store->compress_settings == NULL)
+    if (!stack_build(&store->cache, store->reactor, &config->cache, store->settings,
+                     separate ? "cache" : "cache+tags", true))
         return false;
-    *store->ns_settings = (struct layer_namespace_settings){.ns = settings->ns};
-    *store->compress_settings = (struct layer_compress_settings){
-        /* Off means writing: what is compressed already is still read. */
-        .min_bytes = strcmp(settings->compress, "off") == 0 ? INT64_MAX : settings->compress_min_bytes,
-        .level = settings->compress_level,
-        .max_value = (uint64_t)settings->max_value_bytes,
-        .spare_local = strcmp(settings->compress, "auto") == 0,
-    };
-    if (!push(store, cache, spec->driver, param_set_config(spec->params)))
-        return false;
-    if (!push(store, cache, &layer_compress, store->compress_settings) ||
-        !push(store, cache, &layer_namespace, store->ns_settings))
-        return false;
-    spec = &store->config->tags;
-    if (spec->driver == NULL) {
-        tags->top = cache->top;
-        return true;
-    }
-    return push(store, tags, spec->driver, param_set_config(spec->params)) &&
-           push(store, tags, &layer_namespace, store->ns_settings);
+    if (separate)
+        return stack_build(&store->tags, store->reactor, &config->tags, store->settings, "tags", false);
+    store->tags.top = store->cache.top;
+    return true;
 }
 
 int32_t store_ready(struct larder_store *store, const char **ret_detail) {
@@ -147,13 +112,11 @@ static uint32_t parse_kinds(const char *list) {
 }
 
 static void store_free(struct larder_store *store) {
-    free_stack(&store->tags);
-    free_stack(&store->cache);
+    stack_done(&store->tags);
+    stack_done(&store->cache);
     guess_table_done(&store->guesses);
     epoch_book_done(&store->epoch);
     store_config_free(store->config);
-    free(store->ns_settings);
-    free(store->compress_settings);
     pthread_cond_destroy(&store->idle);
     pthread_mutex_destroy(&store->lock);
     free(store);
@@ -171,6 +134,12 @@ static void init_wait(struct larder_store *store) {
 /* The reader adds a hook to the reactor, which only its own thread may do. */
 static void begin(void *arg) {
     struct larder_store *store = arg;
+    struct larder_stats *stats = &store->stats;
+    entry_reader_init(&store->entries, store->cache.top, store->tags.top,
+                      (size_t)store->settings->memory_bytes,
+                      (uint64_t)store->settings->memory_age_ms * 1000000u,
+                      &(struct entry_reader_stats){&stats->bytes_read, &stats->corrupt, &stats->joined,
+                                                   &stats->memory_entries, &stats->memory_bytes});
     mark_reader_init(&store->marks, store->tags.top, &store->epoch);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
@@ -225,12 +194,8 @@ int32_t larder_open(const struct larder_config *config, struct larder_store **re
 /* ---- close --------------------------------------------------------------------------------- */
 
 static bool is_quiet(const struct larder_store *store) {
-    const struct stack *stacks[] = {&store->cache, &store->tags};
-    for (size_t s = 0; s < N_ELEMENTS(stacks); s++)
-        for (size_t i = 0; i < stacks[s]->n; i++)
-            if (backend_busy(stacks[s]->levels[i]))
-                return false;
-    return store->marks.first == NULL && store->marks.n_reads == 0 && store->epoch_asked_ns == 0;
+    return !stack_busy(&store->cache) && !stack_busy(&store->tags) && store->marks.first == NULL &&
+           store->marks.n_reads == 0 && store->entries.n_flights == 0 && store->epoch_asked_ns == 0;
 }
 
 /* Looks again and again, because nobody tells when the last late op has come back.  A driver
@@ -252,6 +217,7 @@ static void try_close(void *arg) {
     void *fn_arg = store->close_arg;
     timer_done(&store->close_timer);
     mark_reader_done(&store->marks);
+    entry_reader_done(&store->entries);
     if (quiet) {
         store_free(store);
     } else {

@@ -9,22 +9,15 @@
 
 #include <pthread.h>
 
-#include "backend.h"
 #include "config.h"
+#include "entry_reader.h"
 #include "epoch.h"
 #include "guess.h"
 #include "key.h"
 #include "mark_reader.h"
+#include "stack.h"
 
 struct request;
-
-enum { MAX_STACK = 8 };
-
-struct stack { /* [0] is the driver; each stands on the one before */
-    struct backend *levels[MAX_STACK];
-    size_t n;
-    struct backend *top;
-};
 
 struct epoch_wait { /* the asker's memory until fn */
     struct epoch_wait *next;
@@ -41,10 +34,9 @@ struct larder_store {
 
     struct stack cache;
     struct stack tags; /* n 0: tags.top is cache.top */
-    struct layer_namespace_settings *ns_settings;
-    struct layer_compress_settings *compress_settings;
 
     struct epoch_book epoch;
+    struct entry_reader entries;
     struct mark_reader marks;
     struct guess_table guesses;
     struct epoch_wait *epoch_waits; /* of the question that is under way */

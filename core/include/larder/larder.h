@@ -256,9 +256,95 @@ struct larder_stats {                /* since the store was opened */
     uint64_t bytes_read, bytes_written;
     uint64_t inflight;               /* requests not answered yet */
     int64_t epoch;
+    uint64_t memory_hits;            /* gets that were answered from this process's memory */
+    uint64_t joined;                 /* gets that shared a read of another, or waited for a put */
+    uint64_t memory_entries, memory_bytes;   /* in memory now */
 };
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
+
+/* What follows is about driver instances: one row for each, filled below the store's requests by
+ * the layers retry, breaker and meter.  One op of a request may be several attempts here. */
+
+/* "get", "tags-read" ... for LARDER_OP_*; NULL for another number. */
+LARDER_API const char *larder_op_name(uint32_t code);
+
+enum { LARDER_N_OPS = LARDER_OP_EXPLAIN + 1 };         /* LARDER_OP_* as an index; 0 is no op */
+enum { LARDER_N_CLASSES = 2 - LARDER_INTERNAL };       /* LARDER_CLASS(status) as an index */
+#define LARDER_CLASS(status) ((uint32_t)((status) >= 0 ? (status) : 1 - (status)))
+#define LARDER_STATUS_OF(index) ((int32_t)(index) <= 1 ? (int32_t)(index) : 1 - (int32_t)(index))
+
+/* Durations in buckets of equal relative width: [0] below 64 ns, then 16 for each power of two
+ * (so a value is known to 6.25 %), the last from 68.7 s on.  The buckets are the same everywhere,
+ * so histograms of several processes add up exactly. */
+enum { LARDER_N_BUCKETS = 482 };
+
+struct larder_histogram {
+    uint64_t count;                  /* of all buckets */
+    uint64_t sum_ns;
+    uint64_t max_ns;
+    uint64_t buckets[LARDER_N_BUCKETS];
+};
+
+/* What bucket i holds is below this; UINT64_MAX for the last. */
+LARDER_API uint64_t larder_bucket_limit_ns(size_t i);
+LARDER_API void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from);
+/* The upper limit of the bucket that the q-quantile (0 to 1) is in, at most max_ns; 0 where empty. */
+LARDER_API uint64_t larder_histogram_quantile(const struct larder_histogram *h, double q);
+
+struct larder_op_metrics {           /* attempts of one LARDER_OP_* that have come back */
+    uint64_t answers[LARDER_N_CLASSES];
+    uint64_t bytes_sent;             /* of values */
+    uint64_t bytes_received;
+    uint64_t records;                /* marks and keys that were emitted */
+    struct larder_histogram latency; /* from the driver's queue to the driver's answer */
+};
+
+enum { LARDER_BREAKER_OFF, LARDER_BREAKER_CLOSED, LARDER_BREAKER_OPEN, LARDER_BREAKER_HALF_OPEN };
+
+struct larder_breaker_metrics {
+    uint64_t state;                  /* LARDER_BREAKER_* */
+    int64_t since_ms;                /* when that state began; UTC; 0: at the start */
+    uint64_t opened;                 /* how often */
+    uint64_t refused;                /* calls answered at once while open */
+    uint64_t probes;                 /* pings sent while open */
+    uint64_t failures;               /* answers and silences that counted against the driver */
+    uint64_t stuck;                  /* those that were silences: calls out past their deadline */
+    char reason[256];                /* why it is, or was last, open; "" if it never was */
+};
+
+struct larder_retry_metrics {
+    uint64_t retries;                /* attempts after the first */
+    uint64_t recovered;              /* ops that a retry made good */
+    uint64_t exhausted;              /* ops that failed although attempts, time or tokens were used up */
+    uint64_t without_tokens;         /* of those: because the bucket was empty */
+    uint64_t throttled;              /* answers that asked for less */
+    uint64_t waiting;                /* ops between two attempts, or held back, now */
+    uint64_t tokens;                 /* in the bucket now */
+    uint64_t pace_ns;                /* least time between two calls now; 0: as they come */
+};
+
+struct larder_instance_metrics {
+    const char *role;                /* "cache", "tags", or "cache+tags" for one that is both */
+    const char *driver;              /* its name; good while the store is open */
+    uint64_t inflight;               /* ops with the driver or in its queue */
+    uint64_t queued;                 /* those in its queue, over its max_inflight */
+    uint64_t faults;                 /* injected by the setting `fault` */
+    struct larder_retry_metrics retry;
+    struct larder_breaker_metrics breaker;
+    struct larder_op_metrics ops[LARDER_N_OPS];
+};
+
+struct larder_metrics {
+    struct larder_stats stats;
+    uint64_t n_instances;
+    struct larder_instance_metrics instances[];
+};
+
+/* A copy of all counters at about this moment (single numbers are whole, sums may differ by what
+ * is under way); free it with larder_metrics_free().  NULL: no memory.  About 70 KB a row. */
+LARDER_API struct larder_metrics *larder_metrics(const struct larder_store *store);
+LARDER_API struct larder_metrics *larder_metrics_free(struct larder_metrics *metrics);   /* NULL */
 
 /* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);

@@ -1,0 +1,449 @@
+/* A store with memory: what is answered from it, when the store is asked all the same, and gets that
+ * share a read. */
+#include "marks.h"
+#include "store_over_held.h"
+
+static struct larder_mark ns_mark(void) {
+    return mark_of("ns/", namespace_mark.expired_epoch);
+}
+
+static void open_with_memory(void) {
+    memory_setting = "1MB";
+    open_store();
+}
+
+/* The marks that are asked for: the namespace's, and t's where it is not LARDER_UNSET. */
+static void answer_tag(int64_t expired) {
+    struct larder_mark marks[] = {ns_mark(), mark_of("ns/t", expired)};
+    struct larder_op *op = held_take(LARDER_OP_TAGS_READ);
+    CU_ASSERT_FATAL(op != NULL);
+    answer_marks(op, marks, expired == LARDER_UNSET ? 1 : 2);
+    settle(reactor);
+}
+
+static void answer_get(struct larder_slice value, int64_t epoch) {
+    struct larder_op *op = held_take(LARDER_OP_GET);
+    CU_ASSERT_FATAL(op != NULL);
+    answer_value(op, value, epoch);
+    settle(reactor);
+}
+
+/* A get from the store, which leaves entry `key` with tag t and epoch 12 in memory. */
+static void read_in(const char *key) {
+    struct seen seen = {0};
+    submit(&seen, get_of(key, 0));
+    settle(reactor);
+    answer_get(frame_of(key, 12, "t"), 12);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET);
+    CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == LARDER_OK);
+    CU_ASSERT(held_count(0) == 0);
+    forget(&seen);
+}
+
+static uint64_t memory_hits(void) {
+    struct larder_stats stats;
+    larder_stats(store, &stats);
+    return stats.memory_hits;
+}
+
+/* A get that must be answered from memory, once its marks are read. */
+static void expect_from_memory(const char *key, int64_t epoch) {
+    struct seen seen = {0};
+    uint64_t hits = memory_hits();
+    submit(&seen, get_of(key, LARDER_F_RENDER));
+    settle(reactor);
+    CU_ASSERT(held_count(LARDER_OP_GET) == 0);
+    CU_ASSERT(seen.times == 0); /* P1: not before the marks are read */
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == LARDER_OK);
+    CU_ASSERT(seen.answer->entry->epoch == epoch && seen.answer->verdict == LARDER_FRESH);
+    CU_ASSERT(memory_hits() == hits + 1);
+    CU_ASSERT(held_count(LARDER_OP_GET) == 0 && held_count(LARDER_OP_ADVANCE) == 0);
+    forget(&seen);
+}
+
+/* A get that asks the store; it says that nothing is there. */
+static void expect_asked(const char *key) {
+    struct seen seen = {0};
+    submit(&seen, get_of(key, 0));
+    settle(reactor);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET);
+    struct larder_op *op = held_take(LARDER_OP_GET);
+    CU_ASSERT_FATAL(op != NULL);
+    answer_status(op, LARDER_MISS);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_MISS);
+    forget(&seen);
+}
+
+static struct larder_entry entry_of(const char *key, int64_t epoch, const char *body) {
+    static struct larder_part part;
+    static struct larder_bytes tag;
+    part = (struct larder_part){.name = BYTES("body"), .data = bytes_of(body), .encoding = LARDER_BINARY};
+    tag = BYTES("t");
+    return (struct larder_entry){.kind = LARDER_FETCH,
+                                 .n_parts = 1,
+                                 .key = bytes_of(key),
+                                 .meta = BYTES("{}"),
+                                 .epoch = epoch,
+                                 .modified_ms = test_clock.ms,
+                                 .revalidate_ms = LARDER_UNSET,
+                                 .expire_ms = LARDER_UNSET,
+                                 .tags = &tag,
+                                 .n_tags = 1,
+                                 .parts = &part};
+}
+
+static struct larder_request put_of(const struct larder_entry *entry, uint32_t flags) {
+    return (struct larder_request){.code = LARDER_DO_PUT, .entry = entry, .flags = flags};
+}
+
+static void finish_put(struct seen *seen) {
+    struct larder_op *op = held_take(LARDER_OP_PUT);
+    CU_ASSERT_FATAL(op != NULL);
+    answer_status(op, LARDER_OK);
+    settle(reactor);
+    CU_ASSERT(seen->times == 1 && seen->answer->status == LARDER_OK);
+    forget(seen);
+}
+
+/* ---- from memory ------------------------------------------------------------------ */
+
+static void an_entry_in_memory_needs_its_marks_alone(void) {
+    open_with_memory();
+    read_in("k");
+    expect_from_memory("k", 12);
+    expect_from_memory("k", 12);
+    close_store();
+}
+
+static void marks_are_read_for_each_get_from_memory(void) {
+    struct seen seen = {0};
+    open_with_memory();
+    read_in("k");
+    submit(&seen, get_of("k", 0));
+    settle(reactor);
+    struct larder_op *op = held_take(LARDER_OP_TAGS_READ);
+    CU_ASSERT_FATAL(op != NULL);
+    CU_ASSERT(op->n_marks == 2); /* the namespace's and the entry's, at once */
+    answer_namespace(op);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1);
+    forget(&seen);
+    close_store();
+}
+
+/* P1 */
+static void what_a_mark_outdates_is_asked_of_the_store(void) {
+    struct seen seen = {0};
+    open_with_memory();
+    read_in("k");
+    submit(&seen, get_of("k", LARDER_F_RENDER));
+    settle(reactor);
+    answer_tag(20);
+    CU_ASSERT(seen.times == 0);
+    CU_ASSERT(held_count(LARDER_OP_ADVANCE) == 1); /* a render may follow */
+    answer_get(frame_of("k", 25, "t"), 25);
+    CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == LARDER_OK);
+    CU_ASSERT(seen.answer->entry->epoch == 25);
+    forget(&seen);
+    answer_epoch(held_take(LARDER_OP_ADVANCE), 25);
+    settle(reactor);
+    expect_from_memory("k", 25); /* and this is what is in memory now */
+    close_store();
+}
+
+static void what_nobody_rendered_again_is_gone(void) {
+    struct seen seen = {0};
+    open_with_memory();
+    read_in("k");
+    submit(&seen, get_of("k", LARDER_F_RENDER));
+    settle(reactor);
+    answer_tag(20);
+    answer_get(frame_of("k", 12, "t"), 12);
+    CU_ASSERT(seen.times == 0); /* P1: a render must know the epoch */
+    answer_epoch(held_take(LARDER_OP_ADVANCE), 30);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_MISS && seen.answer->verdict == LARDER_GONE);
+    CU_ASSERT(seen.answer->epoch == 30);
+    forget(&seen);
+    close_store();
+}
+
+static void an_entry_whose_time_to_revalidate_has_come_is_asked_of_the_store(void) {
+    struct seen seen = {0};
+    struct larder_entry entry = entry_of("k", 12, "hello");
+    entry.revalidate_ms = 2000;
+    open_with_memory();
+    submit(&seen, put_of(&entry, 0));
+    settle(reactor);
+    finish_put(&seen);
+    pass_ms(reactor, 1500);
+    expect_from_memory("k", 12);
+    pass_ms(reactor, 1000);
+    expect_asked("k");
+    close_store();
+}
+
+static void after_memory_age_an_entry_is_read_again(void) {
+    open_with_memory();
+    read_in("k");
+    pass_ms(reactor, 4999);
+    expect_from_memory("k", 12);
+    pass_ms(reactor, 2);
+    expect_asked("k");
+    expect_asked("k"); /* what the store does not have is not in memory either */
+    close_store();
+}
+
+static void without_memory_the_store_is_asked_each_time(void) {
+    memory_setting = "0";
+    open_store();
+    read_in("k");
+    expect_asked("k");
+    close_store();
+}
+
+static void tools_that_ask_for_anything_ask_the_store(void) {
+    struct seen seen = {0};
+    open_with_memory();
+    read_in("k");
+    submit(&seen, get_of("k", LARDER_F_ANY));
+    settle(reactor);
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT(seen.times == 0 && held_count(LARDER_OP_GET) == 1);
+    answer_get(frame_of("k", 12, "t"), 12);
+    CU_ASSERT(seen.times == 1);
+    forget(&seen);
+    close_store();
+}
+
+/* P5 */
+static void memory_is_bounded_and_tells_its_size(void) {
+    struct larder_stats stats;
+    char key[16];
+    open_with_memory();
+    memory_setting = "0";
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        read_in(key);
+    }
+    larder_stats(store, &stats);
+    CU_ASSERT(stats.memory_bytes <= 1 << 20 && stats.memory_bytes > 9 * (1 << 20) / 10);
+    CU_ASSERT(stats.memory_entries > 0 && stats.memory_entries < 3000);
+    close_store();
+}
+
+/* ---- sharing a read ------------------------------------------------------------------ */
+
+static void gets_of_one_key_share_one_read(void) {
+    struct seen seen[3] = {{0}};
+    struct larder_stats stats;
+    open_with_memory();
+    for (int i = 0; i < 3; i++) {
+        submit(&seen[i], get_of("k", 0));
+        settle(reactor);
+    }
+    CU_ASSERT(held_count(LARDER_OP_GET) == 1);
+    CU_ASSERT(held_count(LARDER_OP_TAGS_READ) == 3); /* P1: none joins an earlier read of marks */
+    answer_get(frame_of("k", 12, NULL), 12);
+    for (int i = 0; i < 3; i++) {
+        answer_tag(LARDER_UNSET);
+        CU_ASSERT_FATAL(seen[i].times == 1 && seen[i].answer->status == LARDER_OK);
+    }
+    CU_ASSERT(seen[0].answer->entry == seen[2].answer->entry);
+    for (int i = 0; i < 3; i++)
+        forget(&seen[i]);
+    larder_stats(store, &stats);
+    CU_ASSERT(stats.joined == 2);
+    close_store();
+}
+
+static void an_error_is_shared_too_and_leaves_nothing(void) {
+    struct seen seen[2] = {{0}};
+    open_with_memory();
+    for (int i = 0; i < 2; i++)
+        submit(&seen[i], get_of("k", 0));
+    settle(reactor);
+    answer_status(held_take(LARDER_OP_GET), LARDER_DENIED);
+    answer_tag(LARDER_UNSET);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT(seen[i].times == 1 && seen[i].answer->status == LARDER_DENIED);
+        forget(&seen[i]);
+    }
+    expect_asked("k");
+    close_store();
+}
+
+/* P2 */
+static void whoever_has_more_time_asks_once_more(void) {
+    struct seen hasty = {0}, patient = {0};
+    struct larder_request request = get_of("k", 0);
+    open_with_memory();
+    request.deadline_ms = 100;
+    submit(&hasty, request);
+    request.deadline_ms = 1000;
+    submit(&patient, request);
+    settle(reactor);
+    answer_tag(LARDER_UNSET);
+    pass_ms(reactor, 101);
+    CU_ASSERT(hasty.times == 1 && hasty.answer->status == LARDER_DEADLINE);
+    CU_ASSERT(patient.times == 0);
+    answer_status(held_take(LARDER_OP_GET), LARDER_DEADLINE);
+    settle(reactor);
+    CU_ASSERT(patient.times == 0);
+    answer_get(frame_of("k", 12, NULL), 12);
+    CU_ASSERT(patient.times == 1 && patient.answer->status == LARDER_OK);
+    forget(&hasty);
+    forget(&patient);
+    close_store();
+}
+
+/* P2 */
+static void a_read_that_is_overdue_is_not_joined(void) {
+    struct seen first = {0}, second = {0};
+    open_with_memory();
+    submit(&first, get_of("k", 0));
+    settle(reactor);
+    pass_ms(reactor, 501);
+    CU_ASSERT(first.times == 1 && first.answer->status == LARDER_DEADLINE);
+    struct larder_op *stuck = held_take(LARDER_OP_GET);
+    CU_ASSERT_FATAL(stuck != NULL);
+    answer_tag(LARDER_UNSET);
+    submit(&second, get_of("k", 0));
+    settle(reactor);
+    answer_tag(LARDER_UNSET);
+    answer_get(frame_of("k", 12, NULL), 12);
+    CU_ASSERT(second.times == 1 && second.answer->status == LARDER_OK);
+    answer_status(stuck, LARDER_MISS);
+    settle(reactor);
+    forget(&first);
+    forget(&second);
+    close_store();
+}
+
+/* ---- puts and removes ------------------------------------------------------------------- */
+
+static void what_is_being_put_is_seen_at_once(void) {
+    struct seen put = {0};
+    struct larder_entry entry = entry_of("k", 13, "new");
+    open_with_memory();
+    read_in("k");
+    submit(&put, put_of(&entry, 0));
+    settle(reactor);
+    CU_ASSERT(put.times == 0);
+    expect_from_memory("k", 13);
+    finish_put(&put);
+    expect_from_memory("k", 13);
+    close_store();
+}
+
+static void a_get_waits_for_a_put_that_is_being_encoded(void) {
+    struct seen put = {0}, get = {0};
+    char *large = malloc(200001);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(large);
+    memset(large, 'x', 200000);
+    large[200000] = 0;
+    struct larder_entry entry = entry_of("k", 13, large);
+    open_with_memory();
+    submit(&put, put_of(&entry, 0));
+    submit(&get, get_of("k", 0));
+    settle(reactor);
+    CU_ASSERT(held_count(LARDER_OP_GET) == 0);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET);
+    CU_ASSERT_FATAL(get.times == 1 && get.answer->status == LARDER_OK);
+    CU_ASSERT(get.answer->entry->parts[0].data.len == 200000);
+    forget(&get);
+    finish_put(&put);
+    close_store();
+    free(large);
+}
+
+static void an_earlier_read_is_not_joined_after_a_put_and_not_kept(void) {
+    struct seen early = {0}, put = {0};
+    struct larder_entry entry = entry_of("k", 12, "new");
+    open_with_memory();
+    submit(&early, get_of("k", 0));
+    settle(reactor);
+    submit(&put, put_of(&entry, 0));
+    settle(reactor);
+    finish_put(&put);
+    answer_get(frame_of("k", 12, "t"), 12);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET);
+    CU_ASSERT(early.times == 1);
+    forget(&early);
+
+    struct seen late = {0};
+    submit(&late, get_of("k", 0));
+    settle(reactor);
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT_FATAL(late.times == 1 && late.answer->status == LARDER_OK);
+    CU_ASSERT(bytes_equal(late.answer->entry->parts[0].data, BYTES("new")));
+    forget(&late);
+    close_store();
+}
+
+static void a_slow_rendering_of_an_earlier_epoch_does_not_replace_what_is_in_memory(void) {
+    struct seen put = {0};
+    struct larder_entry entry = entry_of("k", 11, "old");
+    open_with_memory();
+    read_in("k");
+    submit(&put, put_of(&entry, 0));
+    settle(reactor);
+    finish_put(&put);
+    expect_from_memory("k", 12);
+    close_store();
+}
+
+static void a_put_only_if_absent_is_not_shown(void) {
+    struct seen put = {0};
+    struct larder_entry entry = entry_of("k", 13, "seed");
+    open_with_memory();
+    submit(&put, put_of(&entry, LARDER_F_IF_ABSENT));
+    settle(reactor);
+    expect_asked("k");
+    finish_put(&put);
+    close_store();
+}
+
+static void what_was_removed_is_not_in_memory(void) {
+    struct seen seen = {0};
+    struct larder_request remove = {.code = LARDER_DO_REMOVE, .kind = LARDER_FETCH, .key = bytes_of("k")};
+    open_with_memory();
+    read_in("k");
+    submit(&seen, remove);
+    settle(reactor);
+    expect_asked("k");
+    answer_status(held_take(LARDER_OP_REMOVE), LARDER_OK);
+    settle(reactor);
+    forget(&seen);
+    close_store();
+}
+
+int main(void) {
+    static const struct unit_test tests[] = {
+        UNIT(an_entry_in_memory_needs_its_marks_alone),
+        UNIT(marks_are_read_for_each_get_from_memory),
+        UNIT(what_a_mark_outdates_is_asked_of_the_store),
+        UNIT(what_nobody_rendered_again_is_gone),
+        UNIT(an_entry_whose_time_to_revalidate_has_come_is_asked_of_the_store),
+        UNIT(after_memory_age_an_entry_is_read_again),
+        UNIT(without_memory_the_store_is_asked_each_time),
+        UNIT(tools_that_ask_for_anything_ask_the_store),
+        UNIT(memory_is_bounded_and_tells_its_size),
+        UNIT(gets_of_one_key_share_one_read),
+        UNIT(an_error_is_shared_too_and_leaves_nothing),
+        UNIT(whoever_has_more_time_asks_once_more),
+        UNIT(a_read_that_is_overdue_is_not_joined),
+        UNIT(what_is_being_put_is_seen_at_once),
+        UNIT(a_get_waits_for_a_put_that_is_being_encoded),
+        UNIT(an_earlier_read_is_not_joined_after_a_put_and_not_kept),
+        UNIT(a_slow_rendering_of_an_earlier_epoch_does_not_replace_what_is_in_memory),
+        UNIT(a_put_only_if_absent_is_not_shown),
+        UNIT(what_was_removed_is_not_in_memory)};
+    return store_main("store_memory", tests, N_ELEMENTS(tests));
+}
