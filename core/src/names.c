@@ -34,3 +34,26 @@ const char *larder_kind_name(uint32_t kind) {
     };
     return kind < N_ELEMENTS(names) ? names[kind] : NULL;
 }
+
+const char *larder_op_name(uint32_t code) {
+    static const char *const names[LARDER_N_OPS] = {
+        [LARDER_OP_GET] = "get",
+        [LARDER_OP_PUT] = "put",
+        [LARDER_OP_REMOVE] = "remove",
+        [LARDER_OP_LIST] = "list",
+        [LARDER_OP_CLAIM] = "claim",
+        [LARDER_OP_RELEASE] = "release",
+        [LARDER_OP_TAGS_READ] = "tags-read",
+        [LARDER_OP_TAGS_WRITE] = "tags-write",
+        [LARDER_OP_ADVANCE] = "advance",
+        [LARDER_OP_BUMP] = "bump",
+        [LARDER_OP_LINK] = "link",
+        [LARDER_OP_KEYS_OF] = "keys-of",
+        [LARDER_OP_TAGS_OF] = "tags-of",
+        [LARDER_OP_LIST_MARKS] = "list-marks",
+        [LARDER_OP_PING] = "ping",
+        [LARDER_OP_PROVISION] = "provision",
+        [LARDER_OP_EXPLAIN] = "explain",
+    };
+    return code < N_ELEMENTS(names) ? names[code] : NULL;
+}

@@ -40,7 +40,7 @@ struct op_level {
     op_done_fn *done;
     void *arg;
     bool sent;
-    void *note[2]; /* the layer's */
+    void *note[3]; /* the layer's */
     uint64_t at_ns;
 };
 enum { OP_LEVELS = 6 };

@@ -46,6 +46,9 @@ static inline void open_with(const char *cache, const char *setting, const char 
     reactor = held_reactor();
     larder_config_set(config, "cache", cache, "test", &error);
     larder_config_set(config, "compress", "off", "test", &error);
+    /* What follows a failed op is the subject of test_retry.c and test_breaker.c. */
+    larder_config_set(config, "retries", "0", "test", &error);
+    larder_config_set(config, "breaker", "0", "test", &error);
     larder_config_set(config, "namespace", "ns", "test", &error);
     larder_config_set(config, "memory", memory_setting, "test", &error);
     if (setting != NULL)

@@ -1,0 +1,22 @@
+/* A store's counters as one table that can be kept: larder_metrics(). */
+#include <stdlib.h>
+
+#include "bytes.h"
+#include "store.h"
+
+struct larder_metrics *larder_metrics(const struct larder_store *store) {
+    const struct stack *stacks[] = {&store->cache, &store->tags};
+    struct larder_metrics *m = calloc(1, sizeof(*m) + N_ELEMENTS(stacks) * sizeof(m->instances[0]));
+    if (m == NULL)
+        return NULL;
+    larder_stats(store, &m->stats);
+    for (size_t i = 0; i < N_ELEMENTS(stacks); i++)
+        if (stacks[i]->n > 0)
+            stack_metrics(stacks[i], &m->instances[m->n_instances++]);
+    return m;
+}
+
+struct larder_metrics *larder_metrics_free(struct larder_metrics *metrics) {
+    free(metrics);
+    return NULL;
+}
