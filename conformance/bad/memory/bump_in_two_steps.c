@@ -9,50 +9,60 @@
 
 #include "bad.h"
 
+enum { ROUND_TRIP_NS = 20 * 1000 * 1000 };
+
 struct request {
     void *instance;
     struct larder_op *op;
     int64_t epoch;
+    struct larder_timer *reply; /* to the first command */
 };
 
-static void second_step(void *arg) {
-    struct request request = *(struct request *)arg;
-    free(arg);
-    struct larder_op marks = *request.op;
-    struct larder_mark *resolved = calloc(marks.n_marks + 1, sizeof(*resolved));
+static struct larder_result write_marks(const struct request *request) {
+    struct larder_op write = *request->op;
+    struct larder_mark *marks = calloc(write.n_marks + 1, sizeof(*marks));
     struct larder_result res = {.size = sizeof(res), .status = LARDER_NOMEM};
-    for (size_t i = 0; resolved && i < marks.n_marks; i++) {
-        resolved[i] = marks.marks[i];
-        if (resolved[i].expired_epoch == LARDER_NEW_EPOCH)
-            resolved[i].expired_epoch = request.epoch;
-        if (resolved[i].stale_epoch == LARDER_NEW_EPOCH)
-            resolved[i].stale_epoch = request.epoch;
+    for (size_t i = 0; marks && i < write.n_marks; i++) {
+        marks[i] = write.marks[i];
+        if (marks[i].expired_epoch == LARDER_NEW_EPOCH)
+            marks[i].expired_epoch = request->epoch;
+        if (marks[i].stale_epoch == LARDER_NEW_EPOCH)
+            marks[i].stale_epoch = request->epoch;
     }
-    if (resolved) {
-        marks.marks = resolved;
-        res = ask(right->tags->write, request.instance, &marks);
-        res.epoch = request.epoch;
+    if (marks) {
+        write.marks = marks;
+        res = ask(right->tags->write, request->instance, &write);
+        res.epoch = request->epoch;
     }
-    free(resolved);
-    the_host->complete(request.op, &res);
+    free(marks);
+    return res;
+}
+
+static void second_step(void *arg) {
+    struct request *request = arg;
+    struct larder_result res = write_marks(request);
+    the_host->complete(request->op, &res);
+    the_host->timer_free(request->reply);
+    free(request);
 }
 
 static void bump(void *instance, struct larder_op *op) {
     struct larder_op raise = *op;
     raise.add = 1;
-    raise.n_marks = 0;
     struct larder_result res = ask(right->tags->advance, instance, &raise);
     if (res.status != LARDER_OK) {
         answer(op, res.status, NULL);
         return;
     }
     struct request *request = malloc(sizeof(*request));
-    if (request)
-        *request = (struct request){instance, op, res.epoch};
-    if (!request || the_host->post(home_of(instance), second_step, request) != LARDER_OK) {
+    struct larder_timer *reply = request ? the_host->timer(home_of(instance), second_step, request) : NULL;
+    if (!reply) {
         free(request);
         answer(op, LARDER_NOMEM, NULL);
+        return;
     }
+    *request = (struct request){instance, op, res.epoch, reply};
+    the_host->timer_set(reply, the_host->now_ns() + ROUND_TRIP_NS);
 }
 
 const struct mistake mistake = {.tags.bump = bump};
