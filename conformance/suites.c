@@ -13,8 +13,8 @@ const struct suite *const all_suites[] = {
 };
 const size_t n_suites = N_ELEMENTS(all_suites);
 
-extern const struct role raises_role;
-const struct role *const all_roles[] = {&raises_role};
+extern const struct role raises_role, lists_on_role;
+const struct role *const all_roles[] = {&raises_role, &lists_on_role};
 const size_t n_roles = N_ELEMENTS(all_roles);
 
 bool has_cache(void) {
@@ -67,7 +67,7 @@ bool is_whole(const struct op *get, uint32_t *ret_no) {
     return value_is(res->value, res->value.len, *ret_no);
 }
 
-bool put_many(const char *test, unsigned first, unsigned n) {
+static bool send_many(uint32_t code, const char *test, unsigned first, unsigned n) {
     enum { AT_ONCE = 256 };
     struct sent sent[AT_ONCE];
     bool ok = true;
@@ -75,7 +75,7 @@ bool put_many(const char *test, unsigned first, unsigned n) {
         unsigned some = n - done < AT_ONCE ? n - done : AT_ONCE;
         for (unsigned i = 0; i < some; i++) {
             struct op_inputs in = {.key = name(test, "%06u", first + done + i)};
-            send_op(either(done / AT_ONCE), LARDER_OP_PUT, in, &sent[i]);
+            send_op(either(done / AT_ONCE), code, in, &sent[i]);
         }
         drive_wait();
         for (unsigned i = 0; i < some; i++) {
@@ -84,6 +84,14 @@ bool put_many(const char *test, unsigned first, unsigned n) {
         }
     }
     return ok;
+}
+
+bool put_many(const char *test, unsigned first, unsigned n) {
+    return send_many(LARDER_OP_PUT, test, first, n);
+}
+
+bool remove_many(const char *test, unsigned first, unsigned n) {
+    return send_many(LARDER_OP_REMOVE, test, first, n);
 }
 
 /* ---- names -------------------------------------------------------------------------------- */

@@ -31,9 +31,10 @@ int32_t remove_key(struct backend *b, struct larder_bytes key);
 struct op_inputs whole_put(struct larder_bytes key, size_t len, uint32_t no); /* slice_done() its value */
 bool is_whole(const struct op *get, uint32_t *ret_no);
 
-/* Entries with nothing in them under name(test, "%06u", first ...), many at a time.  False: a put
- * failed. */
+/* Entries with nothing in them under name(test, "%06u", first ...), many at a time; and away with
+ * them.  False: an op failed. */
 bool put_many(const char *test, unsigned first, unsigned n);
+bool remove_many(const char *test, unsigned first, unsigned n);
 
 /* ---- names -------------------------------------------------------------------------------- */
 
