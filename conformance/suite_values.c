@@ -131,6 +131,25 @@ static void a_value_may_be_a_part_of_a_larger_buffer(void) {
     slice_done(&whole);
 }
 
+/* Also by a value of the same length, and when the key is removed: it is the reader's as long as he
+ * holds a reference. */
+static void a_value_that_was_read_stays_what_it_was_when_its_key_is_put_again(void) {
+    struct larder_bytes key = name("held", "x");
+    for (unsigned i = 0; i < 2; i++) {
+        size_t len = i == 0 ? 60 : 70000;
+        CU_ASSERT_EQUAL(put_value(drive.one, key, len, 1, 0), LARDER_OK);
+        CU_ASSERT_EQUAL(put_value(drive.one, key, len, 2, 0), LARDER_OK);
+        struct op *held = call(drive.one, LARDER_OP_GET, (struct op_inputs){.key = key});
+        CU_ASSERT(value_is(held->result.value, len, 2));
+        CU_ASSERT_EQUAL(put_value(drive.one, key, len, 3, 0), LARDER_OK);
+        CU_ASSERT(value_is(held->result.value, len, 2));
+        CU_ASSERT_EQUAL(remove_key(drive.one, key), LARDER_OK);
+        CU_ASSERT_EQUAL(put_value(drive.one, key, len, 4, 0), LARDER_OK);
+        CU_ASSERT(value_is(held->result.value, len, 2));
+        op_free(held);
+    }
+}
+
 static const struct unit_test tests[] = {
     UNIT(values_of_every_size_are_read_back_byte_for_byte),
     UNIT(a_value_of_20_mb_or_the_largest_is_read_back_byte_for_byte),
@@ -138,5 +157,6 @@ static const struct unit_test tests[] = {
     UNIT(every_byte_may_stand_in_a_value),
     UNIT(values_that_look_like_something_else_come_back_as_they_were),
     UNIT(a_value_may_be_a_part_of_a_larger_buffer),
+    UNIT(a_value_that_was_read_stays_what_it_was_when_its_key_is_put_again),
 };
 const struct suite values_suite = {"values", LARDER_OP_GET, tests, N_ELEMENTS(tests)};
