@@ -14,12 +14,14 @@
 #include "param.h"
 #include "random.h"
 #include "runtime.h"
+#include "strict.h"
 
 enum { PATIENCE_S = 120, CURSOR_ROOM = 16384, MAX_LAYERS = 4 };
 
 struct drive drive = {.n_keys = 10000, .n_inflight = 4000};
 
 static struct param_set *params;
+static const struct larder_driver *strict_driver;
 static char folder[64]; /* that %t stands for; "": none was made */
 static char run[17];
 static struct arena names;
@@ -58,7 +60,7 @@ struct errand {
 
 /* The driver and what stands on it; NULL: no memory. */
 static struct backend *stack_new(void) {
-    struct backend *top = backend_new(drive.reactor, drive.driver, param_set_config(params), NULL);
+    struct backend *top = backend_new(drive.reactor, strict_driver, param_set_config(params), NULL);
     for (size_t i = 0; top && i < n_layers; i++)
         top = backend_new(drive.reactor, layers[i]->driver, layers[i]->settings, top);
     return top;
@@ -121,6 +123,7 @@ struct backend *drive_open(void) {
 /* ---- ops ---------------------------------------------------------------------------------- */
 
 static void out_of_patience(void) {
+    strict_blame_outstanding();
     fprintf(stderr, "\n%u ops were never completed\n", flight.outstanding);
     abort();
 }
@@ -237,10 +240,12 @@ void note(const char *format, ...) {
 }
 
 bool drive_has_time(void) {
-    static uint64_t until_ns;
-    if (until_ns == 0)
-        until_ns = reactor_now_ns(drive.reactor) + 1000000000u;
-    return reactor_now_ns(drive.reactor) < until_ns;
+    static time_t until_s; /* of the machine's clock: a reactor that is stepped has another */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (until_s == 0)
+        until_s = now.tv_sec + 1;
+    return now.tv_sec <= until_s;
 }
 
 bool hook_given(enum hook hook) {
@@ -560,6 +565,7 @@ bool drive_begin(int argc, char **argv) {
     }
     if (!drive.reactor)
         return false;
+    strict_driver = strict_around(drive.driver, drive.random, n_layers == 0);
     drive.one = drive_open();
     drive.two = drive.one ? drive_open() : NULL;
     return drive.two != NULL;
@@ -579,6 +585,7 @@ bool drive_end(void) {
         else
             runtime_release();
     }
+    strict_audit();
     params = param_set_free(params);
     arena_done(&names);
     if (folder[0])

@@ -44,7 +44,6 @@
     X(HOST_WRITTEN, "host or configuration written")                          \
     X(IO_THREAD, "io function on another thread")                             \
     X(IO_BLOCKED, "I/O thread blocked")                                       \
-    X(LANE_SHARED, "two calls on one lane")                                   \
     X(TIMER_LEAKED, "timer leaked")                                           \
     X(TIMER_STALE, "timer used after it was freed")                           \
     X(WATCH_LEAKED, "watch leaked")                                           \
@@ -63,5 +62,20 @@ enum violation { VIOLATIONS(VIOLATION_ENUM) N_VIOLATIONS };
 #undef VIOLATION_ENUM
 
 const char *violation_text(enum violation v);
+
+/* The driver with the host around it, as a driver.  Once per process: one driver is tried.  seed
+ * tells the order in which completions and posts are let through. */
+const struct larder_driver *strict_around(const struct larder_driver *tried, uint64_t seed, bool real_time);
+/* A text that may stand in no detail, log line or answer. */
+void strict_secret(const char *text);
+
+/* Patience has ended: names the ops that the driver has not completed and the call that it has
+ * not returned from, and answers how many there are. */
+unsigned strict_blame_outstanding(void);
+/* Every instance is closed and every answer given back: what is left over is reported. */
+void strict_audit(void);
+
+/* Allocations of host functions fail where this answers true (starve.h); NULL: never. */
+void strict_starve(bool (*must_fail)(void));
 
 #endif
