@@ -3,10 +3,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "pool.h"
+
 struct larder_buf {
     atomic_size_t refs;
     larder_fn *release; /* buf_wrap(); NULL: the bytes are behind the header */
     void *arg;
+    size_t capacity; /* of the pool's block that this is; 0: from malloc() */
     _Alignas(max_align_t) uint8_t bytes[];
 };
 
@@ -16,9 +19,13 @@ static struct larder_buf *buf_make(size_t len) {
     size_t size;
     if (__builtin_add_overflow(sizeof(struct larder_buf), len, &size) || size > PTRDIFF_MAX)
         return NULL;
-    struct larder_buf *buf = malloc(size);
+    size_t capacity = 0;
+    struct larder_buf *buf = pool_take(size, &capacity);
+    if (!buf)
+        buf = malloc(size);
     if (!buf)
         return NULL;
+    buf->capacity = capacity;
     atomic_init(&buf->refs, 1);
     buf->release = NULL;
     buf->arg = NULL;
@@ -57,7 +64,10 @@ void buf_unref(struct larder_buf *buf) {
         return;
     larder_fn *release = buf->release;
     void *arg = buf->arg;
-    free(buf);
+    if (buf->capacity > 0)
+        pool_give(buf, buf->capacity);
+    else
+        free(buf);
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     if (release)
         release(arg);

@@ -1,5 +1,6 @@
 #include "runtime.h"
 
+#include "pool.h"
 #include "thread.h"
 
 static struct {
@@ -9,7 +10,10 @@ static struct {
     pthread_t thread;
     struct task stop; /* posted by the last user */
     pthread_mutex_t stop_lock;
-    bool stopped; /* the thread's own */
+    struct task trim; /* posted when there is memory to trim */
+    /* The thread's own. */
+    bool stopped;
+    struct larder_timer trim_timer;
 } runtime = {.lock = PTHREAD_MUTEX_INITIALIZER, .stop_lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool here;
@@ -19,13 +23,54 @@ static void stop_run(void *arg) {
     runtime.stopped = true;
 }
 
+/* AddressSanitizer is to see each use of memory that was given back, so nothing is kept then. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { KEEPS_MEMORY = 0 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { KEEPS_MEMORY = 0 };
+#else
+enum { KEEPS_MEMORY = 1 };
+#endif
+#else
+enum { KEEPS_MEMORY = 1 };
+#endif
+
+/* ---- memory that nobody needs ---------------------------------------------------- */
+
+/* [any] */
+static void trim_wanted(void *arg) {
+    reactor_post(arg, &runtime.trim);
+}
+
+static void trim_begin(void *arg) {
+    if (runtime.stopped)
+        return;
+    uint64_t due_ns = reactor_now_ns(arg) + POOL_TRIM_MS * UINT64_C(1000000);
+    if (timer_set(&runtime.trim_timer, due_ns) != LARDER_OK)
+        pool_stop(); /* nobody would give anything back */
+}
+
+static void trim_due(void *arg) {
+    if (pool_trim())
+        trim_begin(arg);
+}
+
+/* ---- the thread ---------------------------------------------------------------------- */
+
 static void *runtime_main(void *arg) {
     struct reactor *r = arg;
     pthread_setname_np(pthread_self(), "larder-io");
     here = true;
     runtime.stopped = false;
+    runtime.trim = (struct task){.fn = trim_begin, .arg = r};
+    timer_init(&runtime.trim_timer, r, trim_due, r);
+    if (KEEPS_MEMORY)
+        pool_start(trim_wanted, r);
     while (!runtime.stopped)
         (void)reactor_step(r, true, UINT64_MAX);
+    pool_stop();
+    timer_done(&runtime.trim_timer);
     pthread_mutex_lock(&runtime.stop_lock); /* runtime_release() has left reactor_post() */
     pthread_mutex_unlock(&runtime.stop_lock);
     reactor_free(r); /* here: what is still posted belongs on this thread */
