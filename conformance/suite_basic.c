@@ -101,24 +101,6 @@ static void of_many_that_put_if_absent_at_once_one_succeeds(void) {
     CU_ASSERT_EQUAL(get_value(drive.one, key, 64, winner), LARDER_OK);
 }
 
-/* A reader may send it for as long as it likes. */
-static void a_value_that_was_read_stays_as_it_was_whatever_becomes_of_the_entry(void) {
-    enum { LEN = 3000 };
-    struct larder_bytes key = name("stays", "x");
-    CU_ASSERT_EQUAL(put_value(drive.one, key, LEN, 2, 1), LARDER_OK);
-    struct op *first = call(drive.one, LARDER_OP_GET, (struct op_inputs){.key = key});
-    CU_ASSERT_EQUAL(put_value(drive.one, key, LEN, 4, 2), LARDER_OK); /* of the same length */
-    struct op *second = call(drive.one, LARDER_OP_GET, (struct op_inputs){.key = key});
-    CU_ASSERT_EQUAL(put_value(drive.two, key, LEN / 2, 6, 3), LARDER_OK);
-    CU_ASSERT_EQUAL(get_value(drive.one, key, LEN / 2, 6), LARDER_OK);
-    CU_ASSERT_EQUAL(remove_key(drive.one, key), LARDER_OK);
-    CU_ASSERT_EQUAL(put_value(drive.one, key, LEN, 8, 4), LARDER_OK);
-    CU_ASSERT(value_is(first->result.value, LEN, 2));
-    CU_ASSERT(value_is(second->result.value, LEN, 4));
-    op_free(first);
-    op_free(second);
-}
-
 static void a_value_outlives_the_instance_it_came_from(void) {
     struct backend *b = drive_open();
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
@@ -140,7 +122,6 @@ static const struct unit_test tests[] = {
     UNIT(a_removed_key_is_a_miss_and_its_neighbours_stay),
     UNIT(a_put_if_absent_leaves_what_is_stored),
     UNIT(of_many_that_put_if_absent_at_once_one_succeeds),
-    UNIT(a_value_that_was_read_stays_as_it_was_whatever_becomes_of_the_entry),
     UNIT(a_value_outlives_the_instance_it_came_from),
 };
 const struct suite basic_suite = {"basic", LARDER_OP_GET, tests, N_ELEMENTS(tests)};

@@ -4,8 +4,7 @@
 #include "race.h"
 
 extern const struct suite basic_suite, values_suite, keys_suite, list_suite, times_suite, marks_suite,
-    tags_suite, epoch_suite, index_suite, limits_suite, flight_suite, life_suite, claims_suite,
-    model_suite;
+    tags_suite, epoch_suite, index_suite, limits_suite, flight_suite, life_suite, claims_suite, model_suite;
 
 const struct suite *const all_suites[] = {
     &basic_suite, &values_suite, &keys_suite,   &list_suite,   &times_suite, &marks_suite,  &tags_suite,
@@ -13,8 +12,8 @@ const struct suite *const all_suites[] = {
 };
 const size_t n_suites = N_ELEMENTS(all_suites);
 
-extern const struct role raises_role, lists_on_role;
-const struct role *const all_roles[] = {&raises_role, &lists_on_role};
+extern const struct role raises_role, lists_on_role, marks_role, marks_if_absent_role;
+const struct role *const all_roles[] = {&raises_role, &lists_on_role, &marks_role, &marks_if_absent_role};
 const size_t n_roles = N_ELEMENTS(all_roles);
 
 bool has_cache(void) {
