@@ -26,16 +26,38 @@ function parseVersion(text) {
   return m ? m.slice(1, 4).map(Number) : NEWEST;
 }
 
-/** @param {any} tables @param {string} version @returns {Internals} */
+const TABLES = {
+  tagsManifest: (get) => get('tags-manifest.external').tagsManifest,
+  controls: (get) => get('shared-cache-controls.external').SharedCacheControls.cacheControls,
+  timings: (get) => get('shared-revalidate-timings').SharedRevalidateTimings.timings,
+};
+
+/**
+ * @param {string} version
+ * @param {any} tables   each a Map, or anything else where there is none; or a function that loads a
+ *     file of Next.js, which is asked for what the version has alone: looking for a file that is not
+ *     there takes longer than finding one
+ * @returns {Internals}
+ */
 function make(version, tables) {
   const v = parseVersion(version);
+  const atLeast = (major, minor = 0, patch = 0) =>
+    v[0] !== major ? v[0] > major : v[1] !== minor ? v[1] > minor : v[2] >= patch;
+  const table = (name) => {
+    try {
+      const map = typeof tables === 'function' ? TABLES[name](tables) : tables[name];
+      return map instanceof Map ? map : null;
+    } catch {
+      return null;
+    }
+  };
+  const controls = atLeast(15, 2) ? table('controls') : null;
   return {
     version: v,
-    atLeast: (major, minor = 0, patch = 0) =>
-      v[0] !== major ? v[0] > major : v[1] !== minor ? v[1] > minor : v[2] >= patch,
-    tagsManifest: v[0] >= 16 && tables.tagsManifest instanceof Map ? tables.tagsManifest : null,
-    controls: tables.controls instanceof Map ? tables.controls : null,
-    timings: tables.timings instanceof Map ? tables.timings : null,
+    atLeast,
+    tagsManifest: atLeast(16) ? table('tagsManifest') : null,
+    controls,
+    timings: controls ? null : table('timings'),
   };
 }
 
@@ -54,20 +76,8 @@ function load(serverDistDir) {
     if (!base) continue;
     try {
       const from = createRequire(path.join(base, 'noop.js'));
-      const get = (id) => from(id);
-      const { version } = get('next/package.json');
-      const optional = (id) => {
-        try {
-          return get(CACHE + id);
-        } catch {
-          return {};
-        }
-      };
-      return make(version, {
-        tagsManifest: optional('tags-manifest.external').tagsManifest,
-        controls: optional('shared-cache-controls.external').SharedCacheControls?.cacheControls,
-        timings: optional('shared-revalidate-timings').SharedRevalidateTimings?.timings,
-      });
+      const { version } = from('next/package.json');
+      return make(version, (id) => from(CACHE + id));
     } catch {}
   }
   return make('', {});
