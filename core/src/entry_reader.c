@@ -170,7 +170,9 @@ static void take_decoded(struct entry_flight *f) {
 
 /* Two keys may have one place in the store, where it holds their hash: each has its own key in
  * the frame. */
-static void give(struct entry_want *want, struct kept *kept) {
+static void give(const struct entry_reader *reader, struct entry_want *want, struct kept *kept,
+                 uint64_t asked_ns) {
+    want->trusted_until_ns = asked_ns + reader->memory_age_ns;
     bool same = bytes_equal(kept->frame.entry.key, want->full_key);
     want->status = same ? LARDER_OK : LARDER_MISS;
     want->kept = same ? kept_ref(kept) : NULL;
@@ -185,7 +187,7 @@ static void fill(const struct entry_flight *f, struct entry_want *want) {
         want->retry_after_ms = f->op->result.retry_after_ms;
     }
     if (f->status == LARDER_OK)
-        give(want, f->kept);
+        give(f->reader, want, f->kept, f->asked_ns);
 }
 
 /* Whoever has more time than the one who sent the read asks once more. */
@@ -341,7 +343,7 @@ bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
     const struct cached *cached = f == NULL ? young_in_memory(reader, want) : NULL;
     if (cached != NULL && cached->kept != NULL && cached->kept->v8 == want->v8) {
         want->from_memory = true;
-        give(want, cached->kept);
+        give(reader, want, cached->kept, cached->asked_ns);
         return true;
     }
     if (f == NULL)

@@ -31,6 +31,7 @@ struct entry_want { /* the asker's memory until fn, or until entry_wanted() retu
     int32_t status;    /* LARDER_OK, LARDER_MISS, LARDER_CORRUPT or an error */
     struct kept *kept; /* with LARDER_OK: one reference, the asker's */
     bool from_memory;
+    uint64_t trusted_until_ns; /* when what is in memory for the key will be too old */
     int32_t native_code;
     uint32_t retry_after_ms;
     const char *detail; /* good during fn */

@@ -62,11 +62,41 @@ static bool renders_next(const struct request *r) {
     return r->verdict == LARDER_GONE || r->kept == NULL;
 }
 
+/* When Next.js will refresh the entry; INT64_MAX: never. */
+static int64_t due_at(const struct larder_entry *entry) {
+    int64_t due_ms;
+    if (entry->revalidate_ms == LARDER_UNSET || entry->revalidate_ms == LARDER_FOREVER ||
+        __builtin_add_overflow(entry->modified_ms, entry->revalidate_ms, &due_ms))
+        return INT64_MAX;
+    return due_ms;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Until when a fresh answer could be given again without asking anybody; 0: not at all. */
+static uint64_t trusted_until(const struct request *r) {
+    struct reactor *reactor = r->store->reactor;
+    uint64_t now_ns = reactor_now_ns(reactor);
+    uint64_t until_ns = lesser(r->want.trusted_until_ns, r->entry.trusted_until_ns);
+    int64_t left_ms = due_at(&r->kept->frame.entry) - reactor_now_ms(reactor);
+    if (r->more.fn != NULL)
+        until_ns = lesser(until_ns, r->more.trusted_until_ns);
+    if (until_ns <= now_ns || left_ms <= 0)
+        return 0;
+    if ((uint64_t)left_ms < (until_ns - now_ns) / 1000000u)
+        until_ns = now_ns + (uint64_t)left_ms * 1000000u;
+    return until_ns;
+}
+
 static void finish(struct request *r) {
     bool give = r->kept != NULL && (r->verdict != LARDER_GONE || (r->in.flags & LARDER_F_ANY));
     r->answer.verdict = r->verdict;
     if (give)
         r->answer.entry = &r->kept->frame.entry;
+    if (give && r->verdict == LARDER_FRESH && r->store->settings->mark_age_ms > 0)
+        r->answer.trusted_until_ns = trusted_until(r);
     if (r->entry.from_memory && give)
         STAT(r->store, memory_hits);
     if (r->read_status < 0 && r->read_status != LARDER_CORRUPT)
@@ -161,16 +191,6 @@ static bool want_entry(struct request *r, bool past_memory) {
     return false;
 }
 
-/* Next.js refreshes an entry whose time has come; somebody else may have done that already. */
-static bool is_due(const struct request *r) {
-    const struct larder_entry *entry = &r->kept->frame.entry;
-    int64_t due_ms;
-    if (entry->revalidate_ms == LARDER_UNSET || entry->revalidate_ms == LARDER_FOREVER ||
-        __builtin_add_overflow(entry->modified_ms, entry->revalidate_ms, &due_ms))
-        return false;
-    return due_ms <= reactor_now_ms(r->store->reactor);
-}
-
 /* The counter could not be read: what is known is smaller, which is safe. */
 static void epoch_here(void *arg, int32_t status) {
     struct request *r = arg;
@@ -194,6 +214,11 @@ static void ask_epoch_if_old(struct request *r) {
         return;
     r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r)};
     store_ask_epoch(store, &r->epoch_wait, r->deadline_ns);
+}
+
+/* Somebody else may have refreshed it already. */
+static bool is_due(const struct request *r) {
+    return due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor);
 }
 
 /* What memory had is no good: the store is asked.  The marks that are here stay. */

@@ -27,6 +27,8 @@ struct mark_batch {
     uint32_t n_pending; /* ops of this round */
     uint32_t rounds;
     uint64_t deadline_ns;
+    uint64_t asked_ns;   /* when the last round was sent; of memory: when the oldest of them was */
+    uint64_t generation; /* of the memory, then */
     int32_t status;
     int32_t native_code;
     uint32_t retry_after_ms;
@@ -131,18 +133,23 @@ static void answer_want(struct mark_want *want, struct mark_batch *batch, int32_
     want->native_code = batch != NULL ? batch->native_code : 0;
     want->retry_after_ms = batch != NULL ? batch->retry_after_ms : 0;
     want->detail = batch != NULL ? batch->detail : "out of memory";
+    want->trusted_until_ns = batch != NULL ? batch->asked_ns + batch->reader->memory.age_ns : 0;
     want->fn(want->arg, want);
 }
 
-static void answer_batch(struct mark_batch *batch) {
+static void answer_wants(struct mark_batch *batch) {
     struct mark_want *w = batch->wants;
-    batch->reader->n_reads--;
     while (w != NULL) {
         struct mark_want *next = w->next;
         answer_want(w, batch, batch->status);
         w = next;
     }
     batch_unref(batch);
+}
+
+static void answer_batch(struct mark_batch *batch) {
+    batch->reader->n_reads--;
+    answer_wants(batch);
 }
 
 void mark_want_done(struct mark_want *want) {
@@ -161,6 +168,79 @@ static void note_failure(struct mark_batch *batch, int32_t status, const struct 
     size_t n = strnlen(detail, sizeof(batch->detail) - 1);
     memcpy(batch->detail, detail, n);
     batch->detail[n] = 0;
+}
+
+/* ---- marks that were read lately ------------------------------------------------------ */
+
+/* Not where a revalidation of this process may have come between: they may be from before it. */
+static void remember_marks(const struct mark_batch *batch) {
+    struct mark_memory *memory = &batch->reader->memory;
+    if (memory->age_ns == 0 || memory->generation != batch->generation)
+        return;
+    for (size_t i = 0; i < batch->n_slots; i++)
+        if (batch->slots[i].used)
+            mark_memory_put(memory, batch->slots[i].tag, batch->slots[i].mark, batch->asked_ns);
+}
+
+static bool remembers_all(const struct mark_memory *memory, const struct mark_want *want, uint64_t now_ns) {
+    bool all = mark_memory_find(memory, NAMESPACE_TAG, now_ns) != NULL;
+    for (size_t i = 0; i < want->n_tags && all; i++)
+        all = mark_memory_find(memory, want->tags[i], now_ns) != NULL;
+    return all;
+}
+
+/* A batch of its own for one want, all of whose marks are remembered; NULL: no memory. */
+static struct mark_batch *remembered_batch(struct mark_reader *reader, struct mark_want *want,
+                                           uint64_t now_ns) {
+    want->next = NULL;
+    struct mark_batch *batch = batch_new(reader, want);
+    if (batch == NULL)
+        return NULL;
+    batch->asked_ns = now_ns;
+    for (size_t i = 0; i < batch->n_slots; i++) {
+        struct slot *s = &batch->slots[i];
+        const struct marked *marked = s->used ? mark_memory_find(&reader->memory, s->tag, now_ns) : NULL;
+        struct larder_mark *mark = marked != NULL ? arena_alloc(&batch->arena, sizeof(*mark)) : NULL;
+        if (s->used && mark == NULL) {
+            batch->refs = 1;
+            batch_unref(batch);
+            return NULL;
+        }
+        if (mark == NULL)
+            continue;
+        *mark = marked->mark;
+        mark->tag = s->tag;
+        s->mark = mark;
+        if (marked->asked_ns < batch->asked_ns)
+            batch->asked_ns = marked->asked_ns;
+    }
+    return batch;
+}
+
+/* Answers those of *first whose marks are all remembered, and leaves the others. */
+static void answer_remembered(struct mark_reader *reader, struct mark_want **first) {
+    uint64_t now_ns = reactor_now_ns(reader->tags->reactor);
+    struct mark_want **at = first, *found = NULL;
+    while (*at != NULL) {
+        struct mark_want *want = *at;
+        if (!remembers_all(&reader->memory, want, now_ns)) {
+            at = &want->next;
+            continue;
+        }
+        *at = want->next;
+        want->next = found;
+        found = want;
+    }
+    reader->last = at;
+    while (found != NULL) {
+        struct mark_want *next = found->next;
+        struct mark_batch *batch = remembered_batch(reader, found, now_ns);
+        if (batch != NULL)
+            answer_wants(batch);
+        else
+            answer_want(found, NULL, LARDER_NOMEM);
+        found = next;
+    }
 }
 
 /* ---- a round of reads --------------------------------------------------------------- */
@@ -188,6 +268,7 @@ static void round_over(struct mark_batch *batch) {
         return;
     }
     epoch_learn(batch->reader->epoch, learned, reactor_now_ns(batch->reader->tags->reactor));
+    remember_marks(batch);
     answer_batch(batch);
 }
 
@@ -232,6 +313,8 @@ static void send_reads(struct mark_batch *batch) {
     __atomic_fetch_add(reader->stat_reads, n_ops, __ATOMIC_RELAXED);
     __atomic_fetch_add(reader->stat_marks, batch->n_tags, __ATOMIC_RELAXED);
     batch->rounds++;
+    batch->asked_ns = reactor_now_ns(reader->tags->reactor);
+    batch->generation = reader->memory.generation;
     batch->n_pending = (uint32_t)n_ops;
     for (size_t i = 0; i < n_ops; i++)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n_ops of them are there */
@@ -292,6 +375,8 @@ static void create_namespace_mark(struct mark_batch *batch) {
 
 static void send_gathered(void *arg) {
     struct mark_reader *reader = arg;
+    if (reader->memory.age_ns > 0)
+        answer_remembered(reader, &reader->first);
     if (reader->first == NULL || reader->n_reads >= MAX_READS)
         return;
     struct mark_want *wants = reader->first;
@@ -311,7 +396,21 @@ static void send_gathered(void *arg) {
     }
 }
 
-void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch) {
+void marks_disturbed(struct mark_reader *reader) {
+    mark_memory_disturb(&reader->memory);
+}
+
+void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n) {
+    mark_memory_disturb(&reader->memory);
+    for (size_t i = 0; i < n; i++)
+        mark_memory_forget(&reader->memory, marks[i].tag);
+    double changes = reader->changes + 1;
+    __atomic_store(&reader->changes, &changes, __ATOMIC_RELEASE);
+}
+
+void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
+                      uint64_t mark_age_ns) {
+    mark_memory_init(&reader->memory, mark_age_ns);
     reader->tags = tags;
     reader->epoch = epoch;
     reader->last = &reader->first;
@@ -321,6 +420,7 @@ void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct e
 
 void mark_reader_done(struct mark_reader *reader) {
     reactor_hook_remove(reader->tags->reactor, &reader->hook);
+    mark_memory_done(&reader->memory);
 }
 
 void marks_want(struct mark_reader *reader, struct mark_want *want) {

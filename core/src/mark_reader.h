@@ -2,7 +2,8 @@
  * Reading marks for many requests at once.  What is wanted within one turn of the reactor goes
  * to the tag store as one read, each tag once; while MAX_READS reads are under way the next
  * one gathers.  A request never shares a read that was sent before the request began, so a
- * revalidation that completed before then is always seen.
+ * revalidation that completed before then is always seen.  The exception is the setting mark-age:
+ * marks that were read no longer ago than that are trusted (mark_memory.h).
  *
  * The namespace mark (the empty tag) is part of every read.  Where it is absent the tag store
  * is new, or was wiped: it is created with an epoch of its own, so that everything older is
@@ -13,6 +14,7 @@
 
 #include "backend.h"
 #include "epoch.h"
+#include "mark_memory.h"
 
 struct mark_batch;
 
@@ -27,8 +29,9 @@ struct mark_want { /* the asker's memory until mark_want_done() */
     int32_t status;
     int32_t native_code;
     uint32_t retry_after_ms;
-    const char *detail;       /* good until mark_want_done() */
-    struct mark_batch *batch; /* one reference; NULL: there was no memory */
+    const char *detail;        /* good until mark_want_done() */
+    struct mark_batch *batch;  /* one reference; NULL: there was no memory */
+    uint64_t trusted_until_ns; /* with LARDER_OK; what comes of mark-age */
 };
 
 struct mark_reader {
@@ -37,14 +40,22 @@ struct mark_reader {
     struct turn_hook hook;
     struct mark_want *first, **last;
     uint32_t n_reads;
+    struct mark_memory memory;
+    _Alignas(8) double changes;        /* how often marks_changed() was called: larder_changes_cell() */
     uint64_t *stat_reads, *stat_marks; /* counters of the store */
 };
 
-void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch);
+void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
+                      uint64_t mark_age_ns);
 /* Nothing may be wanted or under way. */
 void mark_reader_done(struct mark_reader *reader);
 
 void marks_want(struct mark_reader *reader, struct mark_want *want);
+/* A revalidation of this process begins; and it is over, whether it succeeded or not: what was
+ * known of its tags (as the store takes them) is not trusted any more. */
+void marks_disturbed(struct mark_reader *reader);
+void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n);
+
 /* After fn: gives the batch back. */
 void mark_want_done(struct mark_want *want);
 

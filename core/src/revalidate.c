@@ -100,11 +100,18 @@ static void succeed(struct request *r, int64_t epoch) {
     }
 }
 
+/* What this process remembers of the marks is outdated now, also where it failed half-way.  An op is
+ * over, so the store is there. */
+static void marks_are_new(struct request *r) {
+    marks_changed(&r->store->marks, r->marks, r->in.n_tags);
+}
+
 static void bumped(void *arg, struct op *op) {
     struct request *r = arg;
     if (op->result.epoch > r->in.epoch)
         r->in.epoch = op->result.epoch;
     if (step_over(r, op)) {
+        marks_are_new(r);
         if (r->failed != LARDER_OK)
             request_answer_op(r, r->op);
         else
@@ -116,6 +123,7 @@ static void bumped(void *arg, struct op *op) {
 static void written(void *arg, struct op *op) {
     struct request *r = arg;
     if (step_over(r, op)) {
+        marks_are_new(r);
         if (r->failed != LARDER_OK)
             request_answer_op(r, r->op);
         else if (++r->round < 2)
@@ -164,10 +172,11 @@ void revalidate_start(struct request *r) {
     r->in.epoch = 0;
     if (r->in.n_tags == 0)
         request_answer(r, LARDER_OK, NULL);
-    else if (!make_marks(r))
-        return;
-    else if (backend_can(r->store->tags.top, LARDER_OP_BUMP))
-        send_marks(r, LARDER_OP_BUMP, r->marks, bumped);
-    else
-        next_round(r);
+    else if (make_marks(r)) {
+        marks_disturbed(&r->store->marks);
+        if (backend_can(r->store->tags.top, LARDER_OP_BUMP))
+            send_marks(r, LARDER_OP_BUMP, r->marks, bumped);
+        else
+            next_round(r);
+    }
 }

@@ -136,11 +136,11 @@ static void begin(void *arg) {
     struct larder_store *store = arg;
     struct larder_stats *stats = &store->stats;
     entry_reader_init(&store->entries, store->cache.top, store->tags.top,
-                      (size_t)store->settings->memory_bytes,
-                      (uint64_t)store->settings->memory_age_ms * 1000000u,
+                      (size_t)store->settings->memory_bytes, (uint64_t)store->settings->memory_age_ms * MS,
                       &(struct entry_reader_stats){&stats->bytes_read, &stats->corrupt, &stats->joined,
                                                    &stats->memory_entries, &stats->memory_bytes});
-    mark_reader_init(&store->marks, store->tags.top, &store->epoch);
+    mark_reader_init(&store->marks, store->tags.top, &store->epoch,
+                     (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
 }
@@ -292,6 +292,10 @@ int larder_drain(struct larder_store *store, uint32_t timeout_ms) {
 
 const double *larder_epoch_cell(const struct larder_store *store) {
     return &store->epoch.cell;
+}
+
+const double *larder_changes_cell(const struct larder_store *store) {
+    return &store->marks.changes;
 }
 
 int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {

@@ -424,6 +424,162 @@ static void what_was_removed_is_not_in_memory(void) {
     close_store();
 }
 
+/* ---- mark-age ------------------------------------------------------------------------------- */
+
+static void open_trusting(void) {
+    memory_setting = "1MB";
+    open_with("held", "mark-age", "1s");
+}
+
+/* A get that must be answered with nothing but what this process remembers. */
+static void expect_at_once(const char *key) {
+    struct seen seen = {0};
+    submit(&seen, get_of(key, LARDER_F_RENDER));
+    settle(reactor);
+    CU_ASSERT(held_count(0) == 0);
+    CU_ASSERT_FATAL(seen.times == 1);
+    CU_ASSERT(seen.answer->status == LARDER_OK);
+    forget(&seen);
+}
+
+static void expect_marks_read(const char *key) {
+    struct seen seen = {0};
+    submit(&seen, get_of(key, LARDER_F_RENDER));
+    settle(reactor);
+    CU_ASSERT(seen.times == 0 && held_count(LARDER_OP_TAGS_READ) == 1);
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT(seen.times == 1);
+    forget(&seen);
+}
+
+static void within_mark_age_marks_are_trusted(void) {
+    open_trusting();
+    read_in("k");
+    expect_at_once("k");
+    pass_ms(reactor, 1000);
+    expect_at_once("k");
+    pass_ms(reactor, 1);
+    expect_marks_read("k");
+    expect_at_once("k");
+    close_store();
+}
+
+static void marks_of_other_tags_are_read_all_the_same(void) {
+    struct seen seen = {0};
+    struct larder_bytes soft = BYTES("soft");
+    struct larder_request request = get_of("k", 0);
+    request.tags = &soft;
+    request.n_tags = 1;
+    open_trusting();
+    read_in("k");
+    submit(&seen, request);
+    settle(reactor);
+    CU_ASSERT(seen.times == 0 && held_count(LARDER_OP_TAGS_READ) == 1);
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT(seen.times == 1);
+    forget(&seen);
+    close_store();
+}
+
+static struct larder_op *begin_revalidation(struct seen *seen) {
+    static struct larder_bytes tag;
+    tag = BYTES("t");
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1};
+    submit(seen, request);
+    settle(reactor);
+    struct larder_op *op = held_take(LARDER_OP_BUMP);
+    CU_ASSERT_FATAL(op != NULL);
+    return op;
+}
+
+/* P1 */
+static void a_revalidation_of_this_process_is_seen_at_once(void) {
+    struct seen seen = {0};
+    open_trusting();
+    read_in("k");
+    expect_at_once("k");
+    double changes = *larder_changes_cell(store);
+    answer_epoch(begin_revalidation(&seen), 20);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && *larder_changes_cell(store) == changes + 1);
+    forget(&seen);
+    expect_marks_read("k");
+    close_store();
+}
+
+/* P1 */
+static void one_that_failed_half_way_makes_marks_be_read_again(void) {
+    struct seen seen = {0};
+    open_trusting();
+    read_in("k");
+    answer_status(begin_revalidation(&seen), LARDER_RETRY);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_RETRY);
+    forget(&seen);
+    expect_marks_read("k");
+    close_store();
+}
+
+/* P1 */
+static void marks_that_were_being_read_meanwhile_are_not_trusted(void) {
+    struct seen seen = {0}, get = {0};
+    open_trusting();
+    read_in("k");
+    pass_ms(reactor, 1001);
+    submit(&get, get_of("k", 0));
+    settle(reactor);
+    answer_epoch(begin_revalidation(&seen), 20);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1);
+    forget(&seen);
+    answer_tag(LARDER_UNSET); /* from before the revalidation */
+    CU_ASSERT(get.times == 1);
+    forget(&get);
+    expect_marks_read("k");
+    close_store();
+}
+
+static void an_answer_tells_until_when_it_can_be_trusted(void) {
+    struct seen seen = {0};
+    open_trusting();
+    read_in("k");
+    uint64_t asked_ns = test_clock.ns;
+    pass_ms(reactor, 400);
+    submit(&seen, get_of("k", 0));
+    settle(reactor);
+    CU_ASSERT_FATAL(seen.times == 1);
+    CU_ASSERT(seen.answer->trusted_until_ns == asked_ns + 1000000000u);
+    forget(&seen);
+    close_store();
+
+    open_with_memory();
+    read_in("k");
+    submit(&seen, get_of("k", 0));
+    settle(reactor);
+    answer_tag(LARDER_UNSET);
+    CU_ASSERT_FATAL(seen.times == 1);
+    CU_ASSERT(seen.answer->trusted_until_ns == 0);
+    forget(&seen);
+    close_store();
+}
+
+static void no_answer_is_trusted_beyond_its_own_time(void) {
+    struct seen seen = {0};
+    struct larder_entry entry = entry_of("k", 12, "hello");
+    entry.revalidate_ms = 300;
+    open_trusting();
+    submit(&seen, put_of(&entry, 0));
+    settle(reactor);
+    finish_put(&seen);
+    expect_marks_read("k");
+    submit(&seen, get_of("k", 0));
+    settle(reactor);
+    CU_ASSERT_FATAL(seen.times == 1);
+    CU_ASSERT(seen.answer->trusted_until_ns == test_clock.ns + 300000000u);
+    forget(&seen);
+    close_store();
+}
+
 int main(void) {
     static const struct unit_test tests[] = {
         UNIT(an_entry_in_memory_needs_its_marks_alone),
@@ -444,6 +600,13 @@ int main(void) {
         UNIT(an_earlier_read_is_not_joined_after_a_put_and_not_kept),
         UNIT(a_slow_rendering_of_an_earlier_epoch_does_not_replace_what_is_in_memory),
         UNIT(a_put_only_if_absent_is_not_shown),
-        UNIT(what_was_removed_is_not_in_memory)};
+        UNIT(what_was_removed_is_not_in_memory),
+        UNIT(within_mark_age_marks_are_trusted),
+        UNIT(marks_of_other_tags_are_read_all_the_same),
+        UNIT(a_revalidation_of_this_process_is_seen_at_once),
+        UNIT(one_that_failed_half_way_makes_marks_be_read_again),
+        UNIT(marks_that_were_being_read_meanwhile_are_not_trusted),
+        UNIT(an_answer_tells_until_when_it_can_be_trusted),
+        UNIT(no_answer_is_trusted_beyond_its_own_time)};
     return store_main("store_memory", tests, N_ELEMENTS(tests));
 }

@@ -114,6 +114,9 @@ LARDER_API int larder_drain(struct larder_store *store, uint32_t timeout_ms);
 /* The greatest epoch that this process knows for the store, readable without a call for as
  * long as the store is open: an aligned double, written atomically; 0 before any is known. */
 LARDER_API const double *larder_epoch_cell(const struct larder_store *store);
+/* How many revalidations through this store have ended, in the same way: while it stands, none of
+ * this process has outdated what an answer's trusted_until_ns says. */
+LARDER_API const double *larder_changes_cell(const struct larder_store *store);
 /* The greatest epoch that this process knew age_ms ago; 0 when that is longer ago than the
  * store remembers. */
 LARDER_API int64_t larder_epoch_at(const struct larder_store *store, double age_ms);
@@ -229,6 +232,8 @@ struct larder_answer {
     uint32_t retry_after_ms;
     int32_t native_code;
     const char *detail;              /* one line about an error; "" otherwise; never a secret */
+    uint64_t trusted_until_ns;       /* GET, fresh: the same may be answered again without asking until
+                                        then (CLOCK_MONOTONIC); 0: not at all.  See mark-age. */
 };
 
 typedef void larder_answer_fn(void *arg, const struct larder_answer *answer);
