@@ -12,8 +12,10 @@ const struct suite *const all_suites[] = {
 };
 const size_t n_suites = N_ELEMENTS(all_suites);
 
-extern const struct role raises_role, lists_on_role, marks_role, marks_if_absent_role;
-const struct role *const all_roles[] = {&raises_role, &lists_on_role, &marks_role, &marks_if_absent_role};
+extern const struct role lists_on_role, marks_role, marks_if_absent_role, raises_role, looks_role, bumps_role;
+const struct role *const all_roles[] = {
+    &lists_on_role, &marks_role, &marks_if_absent_role, &raises_role, &looks_role, &bumps_role,
+};
 const size_t n_roles = N_ELEMENTS(all_roles);
 
 bool has_cache(void) {
