@@ -24,22 +24,20 @@ static bool fail(char why[FAULT_WHY], const char *what, const char *piece) {
 
 /* ---- pieces -------------------------------------------------------------------------- */
 
-static const char *skip_spaces(const char *p) {
-    return p + strspn(p, " \t\n");
-}
-
-/* What stands before the first of `ends`, without spaces around it; *at goes to that sign. */
+/* What stands before the first of `ends`, without any spaces; *at goes to that sign. */
 static bool take(const char **at, const char *ends, struct piece *ret) {
-    const char *from = skip_spaces(*at);
-    size_t len = strcspn(from, ends);
+    const char *p = *at;
+    size_t len = 0;
 
-    *at = from + len;
-    while (len > 0 && strchr(" \t\n", from[len - 1]) != NULL)
-        len--;
-    if (len >= PIECE)
-        return false;
-    memcpy(ret->text, from, len);
+    for (; *p != '\0' && strchr(ends, *p) == NULL; p++) {
+        if (strchr(" \t\n", *p) != NULL)
+            continue;
+        if (len == PIECE - 1)
+            return false;
+        ret->text[len++] = *p;
+    }
     ret->text[len] = '\0';
+    *at = p;
     return true;
 }
 
@@ -155,7 +153,7 @@ static bool read_phase(const char *text, struct fault_rule *rule, char why[FAULT
     if (take(&p, "/", &piece) && take_sign(&p, '/') && read_time(piece.text, &rule->on_ns) &&
         take(&p, "+", &piece) && read_time(piece.text, &rule->period_ns) && rule->period_ns > 0 &&
         rule->on_ns <= rule->period_ns &&
-        (*p == '\0' || (take_sign(&p, '+') && read_time(skip_spaces(p), &rule->offset_ns))))
+        (*p == '\0' || (take_sign(&p, '+') && read_time(p, &rule->offset_ns))))
         return true;
     return fail(why, "is not a phase such as 3s/10s or 3s/10s+5s", text);
 }
@@ -177,7 +175,7 @@ static bool read_rule(const char *item, struct fault_rule *rule, char why[FAULT_
         if (!take(&p, "~", &piece) || !read_percent(piece.text, &rule->ppm))
             return fail(why, "is not a share such as 5%", piece.text);
     }
-    return !take_sign(&p, '~') || read_phase(skip_spaces(p), rule, why);
+    return !take_sign(&p, '~') || read_phase(p, rule, why);
 }
 
 static bool read_item(const char *item, struct fault_plan *plan, char why[FAULT_WHY]) {
@@ -209,7 +207,7 @@ bool fault_parse(const char *text, struct fault_plan *ret, char why[FAULT_WHY]) 
 
     for (const char *p = text;;) {
         if (!take(&p, ";", &item))
-            return fail(why, "too long", skip_spaces(text));
+            return fail(why, "too long", p);
         if (item.text[0] != '\0' && !read_item(item.text, &plan, why))
             return false;
         if (!take_sign(&p, ';'))

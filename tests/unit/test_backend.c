@@ -158,6 +158,27 @@ static void an_op_that_waited_past_its_time_never_reaches_the_driver(void) {
     reactor_free(r);
 }
 
+static void behind_a_driver_that_answers_nothing_the_queue_does_not_outgrow_a_deadline(void) {
+    struct reactor *r = held_reactor();
+    struct backend *b = backend_new(r, &held_driver, NULL, NULL);
+    held_info.max_inflight = 1;
+    backend_call(b, new_get(r, UINT64_MAX));
+    for (unsigned i = 1; i < 200; i++) {
+        backend_call(b, new_get(r, test_clock.ns + 20 * UINT64_C(1000000)));
+        pass_ms(r, 1);
+        CU_ASSERT(b->n_waiting <= 21);
+    }
+    CU_ASSERT(n_done >= 178 && last->result.status == LARDER_DEADLINE);
+    pass_ms(r, 20);
+    answer_status(held_take(0), LARDER_MISS);
+    settle(r);
+    CU_ASSERT(n_done == 200 && !backend_busy(b) && held_count(0) == 0);
+    held_info.max_inflight = 0;
+    forget();
+    backend_free(b);
+    reactor_free(r);
+}
+
 static void flush_comes_once_after_a_burst(void) {
     struct reactor *r = held_reactor();
     struct backend *b = backend_new(r, &held_driver, NULL, NULL);
@@ -181,4 +202,5 @@ UNIT_MAIN("backend", UNIT(an_op_owns_copies_of_all_it_was_given),
           UNIT(a_function_that_is_missing_is_unsupported),
           UNIT(a_drivers_shorter_result_leaves_the_rest_zero), UNIT(a_detail_is_copied_and_cut),
           UNIT(emitted_records_are_copies), UNIT(an_op_that_waited_past_its_time_never_reaches_the_driver),
+          UNIT(behind_a_driver_that_answers_nothing_the_queue_does_not_outgrow_a_deadline),
           UNIT(flush_comes_once_after_a_burst))
