@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "larder/larder.h"
 #include "model.h"
 
 enum { LINE = 1024 };
@@ -42,12 +41,26 @@ static const char *code_of(enum model_kind kind) {
     return codes[kind];
 }
 
+static const char *status_name(int32_t status) {
+    static const char *const errors[] = {"LARDER_RETRY",     "LARDER_THROTTLED", "LARDER_DEADLINE",
+                                         "LARDER_CANCELLED", "LARDER_TOO_BIG",   "LARDER_DENIED",
+                                         "LARDER_INVALID",   "LARDER_CORRUPT",   "LARDER_UNSUPPORTED",
+                                         "LARDER_NOMEM",     "LARDER_INTERNAL"};
+    if (status == LARDER_OK)
+        return "LARDER_OK";
+    if (status == LARDER_MISS)
+        return "LARDER_MISS";
+    return status < 0 && status >= LARDER_INTERNAL ? errors[-1 - status] : "a status that there is not";
+}
+
 /* A time or epoch of the program. */
 static const char *time_text(int64_t at, char text[48]) {
     if (at == LARDER_UNSET)
         return "UNSET";
     if (at == LARDER_NEW_EPOCH)
         return "LARDER_NEW_EPOCH";
+    if (at == 0)
+        return "start_ms";
     snprintf(text, 48, at < 0 ? "start_ms - %" PRId64 : "start_ms + %" PRId64, at < 0 ? -at : at);
     return text;
 }
@@ -67,6 +80,7 @@ static void inputs_of(struct writer *w, const struct model_step *s) {
         len = n > 0 && (size_t)n < sizeof(w->inputs) - len ? len + (size_t)n : len; \
     } while (0)
     ADD("(struct op_inputs){");
+    const size_t head = len;
     if (s->kind == MODEL_LIST || s->kind == MODEL_LIST_MARKS)
         ADD(".key = name(\"model\", \"%%s\", \"\")");
     else if (s->kind != MODEL_READ && s->kind != MODEL_WRITE)
@@ -82,7 +96,11 @@ static void inputs_of(struct writer *w, const struct model_step *s) {
     for (size_t i = 0; i < s->n_marks; i++) {
         char text[256];
         mark_text(&s->marks[i], text);
-        ADD("%s{%s}", i == 0 ? ", .marks = (struct larder_mark[]){" : ", ", text);
+        ADD("%s{%s}",
+            i > 0        ? ", "
+            : len > head ? ", .marks = (struct larder_mark[]){"
+                         : ".marks = (struct larder_mark[]){",
+            text);
     }
     if (s->n_marks > 0)
         ADD("}, .n_marks = %zu", s->n_marks);
@@ -132,6 +150,37 @@ static void marks_lines(struct writer *w, const struct model_event *e) {
     }
 }
 
+/* Ops for which drive.h has a helper that says as much.  False: this is not one. */
+static bool helper_line(struct writer *w, const struct model_event *e) {
+    const struct model_step *s = &e->step;
+    const bool strange = w->h->events[w->v->at].got == MODEL_STRANGE; /* then modified_ms may count */
+    char text[256];
+    if (s->kind == MODEL_PUT && !s->ttl_ms && !s->if_absent && !strange) {
+        line(w, "CU_ASSERT_EQUAL(put_value(%s, x%u, %" PRIu32 ", %" PRIu32 ", %" PRId64 "), %s);",
+             instance_of(s), s->name, s->len, s->id, s->epoch, status_name(e->status));
+        return true;
+    }
+    if (s->kind == MODEL_WRITE && s->n_marks == 1) {
+        mark_text(&s->marks[0], text);
+        line(w, "CU_ASSERT_EQUAL(write_mark(%s, mark_of(%s), %s), %s);", instance_of(s), text,
+             s->if_absent ? "LARDER_IF_ABSENT" : "0", status_name(e->status));
+        return true;
+    }
+    return false;
+}
+
+static void plain_line(struct writer *w, const struct model_event *e) {
+    const struct model_step *s = &e->step;
+    char text[48];
+    bool value = value_line(w, s);
+    inputs_of(w, s);
+    line(w, "CU_ASSERT_EQUAL(status_of(%s, LARDER_OP_%s, %s), %s);%s%s%s", instance_of(s), code_of(s->kind),
+         w->inputs, status_name(e->status), s->kind == MODEL_BUMP ? " /* makes " : "",
+         s->kind == MODEL_BUMP ? time_text(e->epoch, text) : "", s->kind == MODEL_BUMP ? " */" : "");
+    if (value)
+        line(w, "slice_done(&value);");
+}
+
 /* What was answered, or should have been, as assertions. */
 static void assert_lines(struct writer *w, const struct model_event *e) {
     const struct model_step *s = &e->step;
@@ -139,8 +188,8 @@ static void assert_lines(struct writer *w, const struct model_event *e) {
     switch (s->kind) {
     case MODEL_GET: {
         const struct model_step *put = e->got >= 0 ? &w->h->events[e->got].step : s;
-        line(w, "CU_ASSERT_EQUAL(get_value(%s, x%u, %" PRIu32 ", %" PRIu32 "), LARDER_%s);", instance_of(s),
-             s->name, put->len, put->id, larder_status_name(e->status));
+        line(w, "CU_ASSERT_EQUAL(get_value(%s, x%u, %" PRIu32 ", %" PRIu32 "), %s);", instance_of(s), s->name,
+             put->len, put->id, status_name(e->status));
         break;
     }
     case MODEL_LIST:
@@ -160,28 +209,22 @@ static void assert_lines(struct writer *w, const struct model_event *e) {
     case MODEL_READ: marks_lines(w, e); break;
     case MODEL_LOOK:
     case MODEL_RAISE:
-        line(w, "CU_ASSERT_EQUAL(advance(%s, x%u, %d, &epoch), LARDER_%s);", instance_of(s), s->name,
-             s->kind == MODEL_RAISE, larder_status_name(e->status));
+        line(w, "CU_ASSERT_EQUAL(advance(%s, x%u, %d, &epoch), %s);", instance_of(s), s->name,
+             s->kind == MODEL_RAISE, status_name(e->status));
         if (e->status == LARDER_OK)
             line(w, "CU_ASSERT_EQUAL(epoch, %s);", time_text(e->epoch, text));
         break;
-    default: {
-        bool value = value_line(w, s);
-        inputs_of(w, s);
-        line(w, "CU_ASSERT_EQUAL(status_of(%s, LARDER_OP_%s, %s), LARDER_%s);%s%s%s", instance_of(s),
-             code_of(s->kind), w->inputs, larder_status_name(e->status),
-             s->kind == MODEL_BUMP ? " /* makes " : "",
-             s->kind == MODEL_BUMP ? time_text(e->epoch, text) : "", s->kind == MODEL_BUMP ? " */" : "");
-        if (value)
-            line(w, "slice_done(&value);");
-    }
+    default:
+        if (helper_line(w, e))
+            break;
+        plain_line(w, e);
     }
 }
 
 /* What was answered, for a person. */
 static void answer_text(const struct model_event *e, char text[512]) {
     char seen[32], t[3][48];
-    int n = snprintf(text, 512, "%s", larder_status_name(e->status));
+    int n = snprintf(text, 512, "%s", status_name(e->status));
     size_t len = n > 0 ? (size_t)n : 0;
     if (e->status < LARDER_OK)
         return;
@@ -241,14 +284,14 @@ void model_print_c(const struct model_history *h, const struct model_verdict *v,
     for (size_t i = 0; i < h->n; i++) {
         const struct model_event *e = &h->events[i];
         bool is_bad = v->outcome == MODEL_FAILS && v->at == i;
-        char answer[512];
+        char answer[512], time[48];
         answer_text(e, answer);
         if (window > 1 && i > 0 && (e->step.alone || e->step.at_ms != at_ms))
             line(&w, "drive_wait();");
         else if (window > 1 && i >= window)
             line(&w, "drive_wait_for_room(%u);", window - 1);
         if (e->step.at_ms != at_ms)
-            line(&w, "drive.now_ms = start_ms + %" PRId64 ";", e->step.at_ms);
+            line(&w, "drive.now_ms = %s;", time_text(e->step.at_ms, time));
         at_ms = e->step.at_ms;
         if (is_bad)
             line(&w, "/* %s */", v->why);

@@ -187,6 +187,17 @@ static void finish(struct run *r, size_t first, size_t n) {
     }
 }
 
+/* Many programs run on one store, and some stores list by looking at all that they have. */
+static void clean_up(const struct run *r) {
+    for (unsigned i = 0; i < MODEL_NAMES; i++) {
+        struct op_inputs in = {.key = r->names[i]};
+        if (backend_can(drive.one, LARDER_OP_REMOVE))
+            (void)status_of(drive.one, LARDER_OP_REMOVE, in);
+        if (backend_can(drive.one, LARDER_OP_LINK))
+            (void)status_of(drive.one, LARDER_OP_LINK, in);
+    }
+}
+
 void model_run(const struct model_program *p, struct model_history *ret) {
     static unsigned runs; /* each has names of its own */
     struct run *r = calloc(1, sizeof(*r));
@@ -217,5 +228,6 @@ void model_run(const struct model_program *p, struct model_history *ret) {
     }
     finish(r, done, p->n);
     drive.now_ms = r->start_ms;
+    clean_up(r);
     free(r);
 }
