@@ -21,6 +21,10 @@ static void few_keys_are_listed_one_by_one(void) {
     list_has("list-few", "", KEYS, KEYS, KEYS - 1);
     list_has("list-few", "", KEYS, KEYS, KEYS);
     list_has("list-few", "", KEYS, KEYS, KEYS + 1);
+    list_has("list-few", "", KEYS, KEYS, UINT64_MAX);
+    list_has("list-few", "00002", KEYS, 10, 3);
+    list_has("list-few", "000021", KEYS, 1, 1); /* a whole key */
+    list_has("list-few", "0000210", KEYS, 0, 0);
 }
 
 /* A hint; but who asks for ten wants to show ten, and not to hold all there are. */
@@ -307,15 +311,13 @@ static void keys_that_stay_are_listed_while_others_come_and_go(void) {
 
 /* They go again: whoever lists after this need not step over them. */
 static void many_keys_are_listed_page_by_page_from_either_instance(void) {
-    static const uint64_t limits[] = {0, 997, UINT64_MAX};
+    static const uint64_t limits[] = {0, 997};
     CU_ASSERT_TRUE_FATAL(put_many("list", 0, drive.n_keys));
     CU_ASSERT_EQUAL(put_value(drive.one, name("list2", "%06u", 1u), 1, 1, 0), LARDER_OK);
     for (size_t i = 0; i < N_ELEMENTS(limits); i++)
         list_has("list", "", drive.n_keys, drive.n_keys, limits[i]);
     list_has("list", "0000", drive.n_keys, drive.n_keys < 100 ? drive.n_keys : 100,
              7);                                                    /* no slash at its end */
-    list_has("list", "000042", drive.n_keys, drive.n_keys > 42, 1); /* a whole key */
-    list_has("list", "0000420", drive.n_keys, 0, 0);
     CU_ASSERT_TRUE(remove_many("list", 0, drive.n_keys));
     list_has("list", "", drive.n_keys, 0, 0);
 }
