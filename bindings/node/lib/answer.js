@@ -54,23 +54,19 @@ function toRoute(key) {
  * @returns {boolean} whether Next.js will know it
  */
 function prime(next, key, control) {
-  let known = next.atLeast(16, 4);
+  const known = next.atLeast(16, 4);
+  if (!next.controls && !next.timings) return known;
   const keys = key.startsWith('/route-cache/') ? [key] : [key, toRoute(key)];
-  if (next.controls) {
-    for (const k of keys) {
+  for (const k of keys) {
+    if (next.controls) {
       const row = next.controls.get(k);
       if (!row || row.revalidate !== control.revalidate || row.expire !== control.expire)
         next.controls.set(k, control);
     }
-    known = true;
+    if (next.timings && next.timings.get(k) !== control.revalidate)
+      next.timings.set(k, control.revalidate);
   }
-  if (next.timings) {
-    for (const k of keys) {
-      if (next.timings.get(k) !== control.revalidate) next.timings.set(k, control.revalidate);
-    }
-    known = true;
-  }
-  return known;
+  return true;
 }
 
 /** The latest times at which this process's table makes these tags expired or stale. */
@@ -123,7 +119,9 @@ function page(next, key, value, got) {
   if (control?.expire !== undefined && got.modified + control.expire * 1000 < now && next.atLeast(16, 3))
     return answer;
 
-  const tags = headerTags(value);
+  // The list is made for those who look at it: on most hits nobody does.
+  const looks = got.verdict === STALE || (next.tagsManifest && next.tagsManifest.size > 0);
+  const tags = looks ? headerTags(value) : [];
   const times = manifestTimes(next.tagsManifest, tags, now);
   if (got.verdict === STALE || (due && times.expired > got.modified)) {
     if (next.tagsManifest && tags.length > 0) {

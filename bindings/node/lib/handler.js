@@ -5,7 +5,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, known, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
+const { state, store, known, buildOf, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
 const { encode, decode } = require('./entry.js');
 const { Notes, MAX_RENDER_MS } = require('./notes.js');
 const { internals } = require('./internals.js');
@@ -26,6 +26,8 @@ const STALE = 2;
 const MISS = 0;
 /** An error class: LARDER_DEADLINE. */
 const DEADLINE = -3;
+/** No tags. @type {string[]} */
+const NONE = [];
 /** In `next build`, after a failure: the store is asked again no sooner. */
 const BUILD_PAUSE_MS = 10_000;
 
@@ -72,18 +74,15 @@ function lifeMs(seconds) {
 function buildId(serverDistDir, dev) {
   if (dev) return 'development';
   if (!serverDistDir) return '';
-  const { perDir } = state();
-  const key = `id:${serverDistDir}`;
-  let id = perDir.get(key);
-  if (id === undefined) {
+  const about = buildOf(serverDistDir);
+  if (about.buildId === undefined) {
     try {
-      id = fs.readFileSync(path.join(serverDistDir, '..', 'BUILD_ID'), 'utf8').trim();
-      perDir.set(key, id);
+      about.buildId = fs.readFileSync(path.join(serverDistDir, '..', 'BUILD_ID'), 'utf8').trim();
     } catch {
-      id = '';
+      return '';
     }
   }
-  return id;
+  return about.buildId;
 }
 
 /*
@@ -151,39 +150,30 @@ class LarderHandler {
    */
   async get(key, ctx) {
     try {
-      return await this.#get(String(key), ctx ?? {});
+      key = String(key);
+      const kind = kindOf(ctx);
+      const inBuild = building();
+      // The build writes its pages itself.
+      if (kind === KIND.PAGE && inBuild) return null;
+      const s = offline(inBuild) ? null : store();
+      if (!s) return null;
+      const tags = ctx?.tags || ctx?.softTags ? [...strings(ctx.tags), ...strings(ctx.softTags)] : NONE;
+      const id = buildId(this.serverDistDir, this.dev);
+      const got = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
+      this.#note(kind, key, got.known);
+      if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
+      else recovered('reading');
+
+      if (got.verdict === FRESH || got.verdict === STALE)
+        return this.#answer(kind, key, ctx ?? {}, tags, decode(got.meta, got.parts), got);
+      // After a deadline there is no time left to ask about tags.
+      const seeded = got.verdict === MISS || (got.verdict < 0 && got.verdict !== DEADLINE);
+      if (kind === KIND.PAGE && !this.dev && seeded) return await this.#seed(s, key, ctx ?? {});
+      return null;
     } catch (error) {
       sayOnce(`an entry cannot be read and is a miss: ${error?.message ?? error}`);
       return null;
     }
-  }
-
-  async #get(key, ctx) {
-    const kind = kindOf(ctx);
-    // The build writes its pages itself.
-    if (kind === KIND.PAGE && building()) return null;
-    const s = this.#store();
-    if (!s) return null;
-    const tags = [...strings(ctx.tags), ...strings(ctx.softTags)];
-    const got = await s.get(
-      kind,
-      buildId(this.serverDistDir, this.dev),
-      key,
-      tags.length ? tags : null,
-      RENDER,
-    );
-    this.#note(kind, key, got.known);
-    if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
-    else recovered('reading');
-
-    if (got.verdict === FRESH || got.verdict === STALE) {
-      const value = decode(got.meta, got.parts);
-      return this.#answer(kind, key, ctx, tags, value, got);
-    }
-    // After a deadline there is no time left to ask about tags.
-    const seeds = got.verdict === MISS || (got.verdict < 0 && got.verdict !== DEADLINE);
-    if (kind === KIND.PAGE && !this.dev && seeds) return this.#seed(s, key, ctx);
-    return null;
   }
 
   #answer(kind, key, ctx, tags, value, got) {

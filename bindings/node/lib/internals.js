@@ -6,7 +6,7 @@
  */
 const path = require('node:path');
 const { createRequire } = require('node:module');
-const { state } = require('./state.js');
+const { buildOf } = require('./state.js');
 
 const CACHE = 'next/dist/server/lib/incremental-cache/';
 /** Newer than any: what an unknown version is taken for. */
@@ -85,11 +85,8 @@ function load(serverDistDir) {
 
 /** @param {string | undefined} serverDistDir @returns {Internals} */
 function internals(serverDistDir) {
-  const { perDir } = state();
-  const key = `next:${serverDistDir}`;
-  let found = perDir.get(key);
-  if (!found) perDir.set(key, (found = load(serverDistDir)));
-  return found;
+  const about = buildOf(serverDistDir);
+  return (about.next ??= load(serverDistDir));
 }
 
 module.exports = { internals, make };

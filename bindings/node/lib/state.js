@@ -13,8 +13,9 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {import('./native').Store | null | undefined} store  undefined: not opened yet; null: cannot be
  * @property {any} native            stands in for ./native.js in tests
  * @property {string | undefined} distDir   absolute path of .next
- * @property {WeakMap<object, number>} epochs   value that a get returned -> its epoch
+ * @property {Epochs} epochs   value that a get returned -> its epoch
  * @property {Map<string, any>} perDir  what was read once per build output
+ * @property {Map<string | undefined, Build>} builds   the same, for what each get asks
  * @property {Set<string>} said      lines that are said once
  * @property {Map<string, boolean>} failing   what is failing now: see outage()
  * @property {number} offlineUntil   in `next build`: nothing is asked before this clock()
@@ -22,20 +23,74 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {Map<string, {tags: string[], expire: number | undefined, since: number}>} retries
  */
 
+/**
+ * @typedef {object} Build   what is known of one build output, by its serverDistDir
+ * @property {string | undefined} buildId
+ * @property {import('./internals').Internals | undefined} next
+ */
+
+/*
+ * The epochs of values, which nobody sees on them.  A private member, and not a WeakMap: that
+ * would cost as much as reading the entry's text does, and each collection of garbage more.
+ * What the base class returns is the object that gets the member.
+ */
+class Given {
+  /** @param {object} value */
+  constructor(value) {
+    return value;
+  }
+}
+class Dated extends Given {
+  #epoch;
+  /** @param {object} value @param {number} epoch */
+  constructor(value, epoch) {
+    super(value);
+    this.#epoch = epoch;
+  }
+  /** @param {any} value */
+  static of(value) {
+    return #epoch in value ? value.#epoch : undefined;
+  }
+  /** @param {any} value @param {number} epoch */
+  static again(value, epoch) {
+    value.#epoch = epoch;
+  }
+}
+class Epochs {
+  /** @param {object} value @returns {number | undefined} */
+  get(value) {
+    return Dated.of(value);
+  }
+  /** @param {object} value @param {number} epoch */
+  set(value, epoch) {
+    if (Dated.of(value) === undefined) new Dated(value, epoch);
+    else Dated.again(value, epoch);
+  }
+}
+
 /** @returns {State} */
 function state() {
   return (globalThis[SYMBOL] ??= {
     store: undefined,
     native: undefined,
     distDir: undefined,
-    epochs: new WeakMap(),
+    epochs: new Epochs(),
     perDir: new Map(),
+    builds: new Map(),
     said: new Set(),
     failing: new Map(),
     offlineUntil: 0,
     revalidating: new Map(),
     retries: new Map(),
   });
+}
+
+/** @param {string | undefined} serverDistDir @returns {Build} */
+function buildOf(serverDistDir) {
+  const { builds } = state();
+  let found = builds.get(serverDistDir);
+  if (!found) builds.set(serverDistDir, (found = { buildId: undefined, next: undefined }));
+  return found;
 }
 
 /** Forgets everything: for tests. */
@@ -88,11 +143,9 @@ function building() {
 const OFFLINE = '__LARDER_OFFLINE';
 
 /** A build does not wait for a store that is not there. */
-function offline() {
+function offline(inBuild = building()) {
   const { offlineUntil } = state();
-  return (
-    (offlineUntil > 0 && offlineUntil > clock()) || (building() && process.env[OFFLINE] === '1')
-  );
+  return (offlineUntil > 0 && offlineUntil > clock()) || (inBuild && process.env[OFFLINE] === '1');
 }
 
 /** Pending writes may end within this after the process was told to exit. */
@@ -136,6 +189,7 @@ function known() {
 
 module.exports = {
   state,
+  buildOf,
   reset,
   clock,
   sayOnce,

@@ -98,12 +98,17 @@ test('members that look like ours', () => {
   same({ headers: { $m: [], other: 1 } });
   same({ a: '{"$p":0}' });
   same({ pageData: { $p: 0 } });
+  same({ a: '$', b: '$0', c: '$$', d: '$m', e: ['$m', 'k', 'v'], f: ['$', '$$1', '$0'], g: ['$later'] });
+  same({ a: new Map([['$0', '$m']]), b: new Set(['$s', '$1']), html: `$${'x'.repeat(600)}` });
+  same('$text');
+  same(['$m']);
 });
 
 test('__proto__ is a member like any other', () => {
-  const value = JSON.parse('{"headers":{"__proto__":{"polluted":1}}}');
+  const value = JSON.parse('{"headers":{"__proto__":{"polluted":1},"$k":"$v","list":[1,["$m"]]}}');
   const back = through(value);
   assert.ok(Object.hasOwn(back.headers, '__proto__'));
+  assert.deepEqual(Object.entries(back.headers), Object.entries(value.headers));
   assert.equal({}.polluted, undefined);
 });
 
@@ -121,8 +126,9 @@ test('the value is not changed', () => {
 });
 
 test('an entry with a part missing, or of a newer kind, is an error and so a miss', () => {
-  assert.throws(() => decode('{"html":{"$p":3}}', []), /no part 3/);
-  assert.throws(() => decode('{"html":{"$later":3}}', []), /unknown part/);
+  assert.throws(() => decode('{"html":"$3"}', []), /no part 3/);
+  assert.throws(() => decode('{"html":["$later",3]}', []), /unknown part/);
+  assert.throws(() => decode('{"html":"$later"}', []), /no part/);
 });
 
 test('a cycle is an error, not an endless loop', () => {

@@ -327,7 +327,7 @@ test('an entry that cannot be read back is a miss', async (t) => {
     revalidate: NaN,
     expire: NaN,
     tags: [],
-    meta: '{"html":{"$p":7}}',
+    meta: '{"html":"$7"}',
     parts: [],
   });
   assert.equal(await h.get('/x', PAGE), null);
