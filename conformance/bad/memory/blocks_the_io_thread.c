@@ -1,4 +1,4 @@
-/* Mistake: ping() of a driver that is not blocking waits for the network
+/* Mistake: put of a driver that is not blocking waits for the network
  *
  * A synchronous client library, in a driver that did not say LARDER_BLOCKING.  All stores of the
  * process stand still meanwhile.
@@ -9,10 +9,10 @@
 
 #include "bad.h"
 
-static void ping(void *instance, struct larder_op *op) {
-    const struct timespec round_trip = {.tv_nsec = 30 * 1000 * 1000};
+static void put(void *instance, struct larder_op *op) {
+    const struct timespec round_trip = {.tv_nsec = 20 * 1000 * 1000};
     nanosleep(&round_trip, NULL);
-    right->ping(instance, op);
+    right->cache->put(instance, op);
 }
 
-const struct mistake mistake = {.driver.ping = ping};
+const struct mistake mistake = {.cache.put = put};

@@ -9,21 +9,29 @@
 
 #include "bad.h"
 
-static void woken(void *arg, int fd, uint32_t events) {
+static int fd = -1;
+static unsigned n_open;
+
+static void woken(void *arg, int ready_fd, uint32_t events) {
     (void)arg;
-    (void)fd;
+    (void)ready_fd;
     (void)events;
 }
 
 static int32_t open_instance(const struct larder_host *host, struct larder_home *home, const void *config,
                              struct larder_info *info, void **instance, char *error) {
     int32_t status = right->open(host, home, config, info, instance, error);
-    static int fd = -1; /* kept open: a descriptor that is closed under its watch is another mistake */
-    if (fd < 0)
+    if (status == LARDER_OK && n_open++ == 0)
         fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (status == LARDER_OK)
+    if (status == LARDER_OK && fd >= 0)
         (void)the_host->watch(home, fd, LARDER_READ, woken, NULL);
     return status;
 }
 
-const struct mistake mistake = {.driver.open = open_instance};
+static void close_instance(void *instance) {
+    if (--n_open == 0 && fd >= 0)
+        close(fd);
+    right->close(instance);
+}
+
+const struct mistake mistake = {.driver = {.open = open_instance, .close = close_instance}};
