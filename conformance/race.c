@@ -59,6 +59,11 @@ void race_say(int64_t number) {
         _exit(2); /* nobody listens any more */
 }
 
+bool race_next(void) {
+    uint8_t step;
+    return read_all(STDIN_FILENO, &step, 1) == 1;
+}
+
 static const struct role *role_named(const char *name) {
     for (size_t i = 0; i < n_roles; i++) {
         if (strcmp(all_roles[i]->name, name) == 0)
@@ -70,7 +75,6 @@ static const struct role *role_named(const char *name) {
 /* What was sent to this process, its bytes in *ret_bytes; waits for the start. */
 static bool hear_job(struct race_job *ret_job, uint8_t **ret_bytes) {
     struct letter letter;
-    uint8_t go;
     if (read_all(STDIN_FILENO, &letter, sizeof(letter)) != sizeof(letter) || letter.key_len > MAX_NAME ||
         letter.extra_len > MAX_NAME)
         return false;
@@ -90,7 +94,7 @@ static bool hear_job(struct race_job *ret_job, uint8_t **ret_bytes) {
         .extra = {bytes + letter.key_len, (size_t)letter.extra_len},
     };
     race_say(READY);
-    return read_all(STDIN_FILENO, &go, 1) == 1;
+    return race_next();
 }
 
 int race_child(const char *role_name) {
@@ -131,6 +135,14 @@ static bool racer_start(struct racer *r, const char *role, const struct race_job
            write_all(r->in, job->key.ptr, job->key.len) && write_all(r->in, job->extra.ptr, job->extra.len);
 }
 
+bool race_step(struct racer *r) {
+    return write_all(r->in, "!", 1);
+}
+
+bool race_hear(struct racer *r, int64_t *ret_number) {
+    return read_all(r->out, ret_number, sizeof(*ret_number)) == sizeof(*ret_number);
+}
+
 bool race_start(struct race *race, const char *role, unsigned n, struct larder_bytes key,
                 struct larder_bytes extra) {
     signal(SIGPIPE, SIG_IGN); /* one that has died shows when it is waited for */
@@ -144,10 +156,10 @@ bool race_start(struct race *race, const char *role, unsigned n, struct larder_b
     }
     for (unsigned i = 0; ok && i < race->n; i++) {
         int64_t word = 0;
-        ok = read_all(race->racers[i].out, &word, sizeof(word)) == sizeof(word) && word == READY;
+        ok = race_hear(&race->racers[i], &word) && word == READY;
     }
     for (unsigned i = 0; ok && i < race->n; i++)
-        ok = write_all(race->racers[i].in, "!", 1);
+        ok = race_step(&race->racers[i]);
     if (!ok)
         race_done(race);
     return ok;
@@ -184,6 +196,12 @@ bool race_end(struct race *race) {
         close_fd(&r->out);
     }
     return ok;
+}
+
+void race_kill(struct race *race) {
+    for (unsigned i = 0; i < race->n; i++)
+        kill(race->racers[i].pid, SIGKILL);
+    race_end(race); /* which is false: they were killed */
 }
 
 void race_done(struct race *race) {

@@ -55,6 +55,17 @@ bool race_end(struct race *race);
 /* Forgets what they said; ends (SIGKILL) those that still run. */
 void race_done(struct race *race);
 
+/* Step by step: a racer does as much as it likes each time that race_next() has answered true, and
+ * says the same number of numbers for each step. */
+bool race_step(struct racer *racer);
+bool race_hear(struct racer *racer, int64_t *ret_number);
+/* In that process: waits for a step; false: there are no more. */
+bool race_next(void);
+
+/* SIGKILL to all, in the middle of whatever they do.  What they had said, and nobody has heard yet,
+ * is in racers[i].said. */
+void race_kill(struct race *race);
+
 /* race_start() and race_end(). */
 bool race_run(struct race *race, const char *role, unsigned n, struct larder_bytes key,
               struct larder_bytes extra);

@@ -13,9 +13,10 @@ const struct suite *const all_suites[] = {
 const size_t n_suites = N_ELEMENTS(all_suites);
 
 extern const struct role lists_on_role, marks_role, marks_if_absent_role, raises_role, looks_role, bumps_role,
-    relinks_role;
+    relinks_role, rewrites_role, hammers_role;
 const struct role *const all_roles[] = {
-    &lists_on_role, &marks_role, &marks_if_absent_role, &raises_role, &looks_role, &bumps_role, &relinks_role,
+    &lists_on_role, &marks_role,   &marks_if_absent_role, &raises_role,  &looks_role,
+    &bumps_role,    &relinks_role, &rewrites_role,        &hammers_role,
 };
 const size_t n_roles = N_ELEMENTS(all_roles);
 
