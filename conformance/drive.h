@@ -20,13 +20,13 @@
 struct drive {
     const struct larder_driver *driver;
     struct reactor *reactor;
-    struct backend *one, *two; /* two instances with the same settings, open throughout */
-    int64_t now_ms;            /* the time of day of the ops that are made */
-    uint64_t seed;             /* as printed, and as --seed says it again */
-    uint64_t random;           /* state of random_next(), from the seed and the test's name */
-    unsigned n_keys;           /* how many keys the tests of paging use */
-    unsigned n_inflight;       /* ops outstanding at once */
-    unsigned n_unclaimed;
+    struct backend *one, *two;     /* two instances with the same settings, open throughout */
+    int64_t now_ms;                /* the time of day of the ops that are made */
+    uint64_t seed;                 /* as printed, and as --seed says it again */
+    uint64_t random;               /* state of random_next(), from the seed and the test's name */
+    unsigned n_keys;               /* how many keys the tests of paging use */
+    unsigned n_inflight;           /* ops outstanding at once */
+    uint32_t open_end_ms;          /* drive_has_time() */
     const char *child, *child_key; /* this is a second process (child.h); NULL: it is not */
     const char *args[32];          /* for one: layers, the driver, settings without %t */
     size_t n_args;
@@ -34,12 +34,11 @@ struct drive {
 };
 extern struct drive drive;
 
-/* argv: [--keys N] [--inflight N] [--seed N] [--readme FILE] [--layer NAME ...] DRIVER
- * [NAME=VALUE ...].   %t in a value is a fresh
- * folder, removed at the end.  False: said on stderr why. */
-bool drive_begin(int argc, char **argv);
-/* Closes everything; false: something was left behind. */
-bool drive_end(void);
+/* For one test, named by `test`: loads what options.h names, and opens the two instances.  False:
+ * told why (result.h); drive_end() is due all the same. */
+bool drive_begin(const char *test);
+/* Closes everything, and tells what was left behind. */
+void drive_end(void);
 
 /* Whether the driver claims these traits, or has the function of a code.  If not, that is
  * reported as not claimed, and the test has nothing to do. */

@@ -1,6 +1,7 @@
 #include "result.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -9,6 +10,9 @@
 
 #include "phrase.h"
 
+/* Held for the time of a write.  Also in a signal handler: the fault that it is about happened in
+ * the driver's code, not in a thread that writes here. */
+static pthread_mutex_t one_writer = PTHREAD_MUTEX_INITIALIZER;
 static int out = -1;
 static atomic_uint bad;
 
@@ -36,10 +40,12 @@ void result_say_text(enum result_kind kind, const char *text) {
     record[0] = (char)kind;
     memcpy(record + 1, text, len);
     record[1 + len] = out >= 0 ? '\0' : '\n';
+    pthread_mutex_lock(&one_writer);
     if (out >= 0)
         write_all(out, record, len + 2);
     else if (kind != RESULT_END && kind != RESULT_ABOUT)
         write_all(STDERR_FILENO, record + 1, len + 1);
+    pthread_mutex_unlock(&one_writer);
 }
 
 void result_say(enum result_kind kind, const char *format, ...) {

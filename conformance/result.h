@@ -17,8 +17,7 @@ enum result_kind { /* the first byte of a record; its text follows, and a NUL */
                    RESULT_END = 'E'    /* the last one: how many assertions there were */
 };
 
-/* No longer than what a pipe takes in one piece. */
-enum { RESULT_TEXT = 4000 };
+enum { RESULT_TEXT = 20000 };
 
 /* Where records go; -1: to stderr, for people. */
 void result_to(int fd);

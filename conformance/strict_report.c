@@ -94,7 +94,7 @@ static void report(enum violation v, const struct strict_op *op, const char *for
     static atomic_uint reports[N_VIOLATIONS];
     if (atomic_fetch_add(&reports[v], 1) >= MAX_REPORTS)
         return;
-    char line[1024], text[RESULT_TEXT];
+    char line[1024], text[4000];
     if (vsnprintf(line, sizeof(line), format, args) < 0)
         line[0] = '\0';
     struct phrase phrase = phrase_begin(text, sizeof(text));

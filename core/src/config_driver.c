@@ -352,6 +352,11 @@ static int32_t resolve_tags(const struct larder_config *config, struct store_con
     return check_offer(same ? &store->cache : &store->tags, true, error);
 }
 
+int32_t config_driver(const struct larder_config *config, const char *role, struct backend_spec *ret,
+                      struct larder_error *error) {
+    return resolve(config, role, last_choice(config, role, UINT32_MAX), ret, error);
+}
+
 int32_t config_drivers(const struct larder_config *config, struct store_config *store,
                        struct larder_error *error) {
     int32_t status = resolve(config, "cache", last_choice(config, "cache", UINT32_MAX), &store->cache, error);

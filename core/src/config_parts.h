@@ -26,6 +26,10 @@ bool setting_is_of(const char *name, const char *role, const char **ret_rest);
 int32_t config_drivers(const struct larder_config *config, struct store_config *store,
                        struct larder_error *error);
 void backend_spec_done(struct backend_spec *backend);
+/* What `role` alone comes to, whether the driver keeps entries or tags; for tools that have no
+ * store.  backend_spec_done() *ret. */
+int32_t config_driver(const struct larder_config *config, const char *role, struct backend_spec *ret,
+                      struct larder_error *error);
 
 static inline char *text_copy(const char *from, size_t len) {
     char *copy = malloc(len + 1);

@@ -1,0 +1,11 @@
+/* Descriptors and threads of this process, before and after. */
+#ifndef CONFORMANCE_LEAKS_H
+#define CONFORMANCE_LEAKS_H
+
+/* What there is now.  Once libraries have made what they keep for good: after a first open and
+ * close. */
+void leaks_begin(void);
+/* Reports (strict.h) what has come since, and descriptors that have gone. */
+void leaks_end(void);
+
+#endif
