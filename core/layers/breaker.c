@@ -28,6 +28,9 @@
 enum { N_SLICES = 10, SILENCE = 5, MAX_PINGS = 3, MAX_DOUBLINGS = 16 };
 static const uint64_t MS = 1000000u;
 static const uint64_t PAUSE_MOST_NS = 5000000000u;
+/* A call that is given less time than this says nothing about the driver by being late: the process
+ * may have been stopped, and its calls with it. */
+static const uint64_t CHANCE_NS = 2000000u;
 static const uint64_t SWEEP_LEAST_NS = 10000000u; /* between two looks at what is out */
 
 struct slice { /* a tenth of the window */
@@ -56,7 +59,7 @@ struct breaker {
 };
 
 enum { OLDER, NEWER, ITS_OP };     /* level->note[] */
-static const uint64_t COUNTED = 0; /* level->at_ns of a call whose deadline has passed */
+static const uint64_t COUNTED = 0; /* level->at_ns of a call that is judged already */
 
 static bool is_open(const struct breaker *b) {
     return b->m->state != LARDER_BREAKER_CLOSED;
@@ -353,10 +356,15 @@ static void call(void *instance, struct larder_op *pub) {
     if (level == NULL)
         return;
     level->note[ITS_OP] = op;
-    level->at_ns = pub->deadline_ns;
-    ring_add(b, level);
-    if (pub->deadline_ns < b->sweep.due_ns)
-        set_timer(&b->sweep, pub->deadline_ns);
+    if (pub->deadline_ns < reactor_turn_ns(op->reactor) + CHANCE_NS) {
+        level->at_ns = COUNTED;
+        level->note[OLDER] = level->note[NEWER] = level;
+    } else {
+        level->at_ns = pub->deadline_ns;
+        ring_add(b, level);
+        if (pub->deadline_ns < b->sweep.due_ns)
+            set_timer(&b->sweep, pub->deadline_ns);
+    }
     backend_call(b->below, op);
 }
 

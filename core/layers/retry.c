@@ -239,7 +239,9 @@ static void back(void *arg, struct op *op) {
             COUNT_ADD(layer->m->recovered, 1);
         if (layer->pace_ns > 0)
             speed_up(layer);
-    } else if (is_passing(op->result.status) && !op->refused && !op->unwanted) {
+    } else if (is_passing(op->result.status) && op->unwanted) {
+        op->result.status = LARDER_CANCELLED; /* what would follow is what nobody wants */
+    } else if (is_passing(op->result.status) && !op->refused) {
         uint64_t now_ns = reactor_now_ns(op->reactor);
         if (op->result.status == LARDER_THROTTLED)
             slow_down(layer, level->at_ns, op->result.retry_after_ms, now_ns);

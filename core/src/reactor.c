@@ -39,6 +39,7 @@ struct reactor {
     /* The reactor's thread is in epoll_wait(), or will be without looking at `posted` again. */
     atomic_bool sleeping;
 
+    uint64_t turn_ns; /* when this turn began */
     struct larder_timer **heap;
     size_t n_timers, heap_room;
 
@@ -69,6 +70,9 @@ static int64_t machine_now_ms(void *arg) {
 
 uint64_t reactor_now_ns(struct reactor *r) {
     return r->clock.now_ns(r->clock.arg);
+}
+uint64_t reactor_turn_ns(const struct reactor *r) {
+    return r->turn_ns;
 }
 int64_t reactor_now_ms(struct reactor *r) {
     return r->clock.now_ms(r->clock.arg);
@@ -376,6 +380,7 @@ struct reactor *reactor_new(const struct reactor_clock *clock) {
         return NULL;
     r->stepped = clock != NULL;
     r->clock = clock ? *clock : (struct reactor_clock){machine_now_ns, machine_now_ms, NULL};
+    r->turn_ns = reactor_now_ns(r);
     atomic_init(&r->posted, NULL);
     atomic_init(&r->sleeping, false);
     r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -445,6 +450,7 @@ unsigned reactor_step(struct reactor *r, bool wait, uint64_t max_ns) {
         timeout_ms = wait_ms(r, max_ns);
 
     int n_ready = descriptors_wait(r, timeout_ms, ready);
+    r->turn_ns = reactor_now_ns(r);
     unsigned ran = posts_run(r);
     ran += timers_run(r);
     ran += watches_run(ready, n_ready);

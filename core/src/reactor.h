@@ -31,6 +31,8 @@ unsigned reactor_step(struct reactor *r, bool wait, uint64_t max_ns);
 
 uint64_t reactor_now_ns(struct reactor *r); /* [any] */
 int64_t reactor_now_ms(struct reactor *r);  /* [any] */
+/* When the present turn began: no reading of the clock, and at most a turn behind. */
+uint64_t reactor_turn_ns(const struct reactor *r);
 /* [any] A test steps this reactor under a clock of its own: nothing may sleep or use threads. */
 bool reactor_is_stepped(const struct reactor *r);
 

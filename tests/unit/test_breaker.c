@@ -331,6 +331,25 @@ static void an_op_without_a_deadline_is_never_stuck(void) {
     rig_done();
 }
 
+static void a_call_that_had_no_time_says_nothing(void) {
+    struct sent s;
+    breaker_rig();
+    for (unsigned i = 0; i < CALLS; i++) {
+        send(&s, LARDER_OP_GET, 1);
+        pass_ms(rig.r, i % 2 ? 20 : 0);
+        answer(LARDER_OP_GET, LARDER_DEADLINE);
+        sent_done(&s);
+    }
+    CU_ASSERT(m->state == LARDER_BREAKER_CLOSED && m->failures == 0);
+    for (unsigned i = 0; i < 5; i++) {
+        send(&s, LARDER_OP_GET, 3);
+        answer(LARDER_OP_GET, LARDER_DEADLINE);
+        sent_done(&s);
+    }
+    CU_ASSERT(m->state == LARDER_BREAKER_OPEN && m->stuck == 5);
+    rig_done();
+}
+
 /* ---- with retries above -------------------------------------------------------------------- */
 
 static void a_refusal_is_not_repeated(void) {
@@ -363,4 +382,4 @@ UNIT_MAIN("breaker", UNIT(it_opens_when_half_of_enough_calls_have_failed),
           UNIT(a_ping_without_an_answer_does_not_keep_it_open_for_ever),
           UNIT(calls_from_before_it_opened_do_not_open_it_again),
           UNIT(one_that_opens_again_soon_is_more_patient), UNIT(an_op_without_a_deadline_is_never_stuck),
-          UNIT(a_refusal_is_not_repeated))
+          UNIT(a_call_that_had_no_time_says_nothing), UNIT(a_refusal_is_not_repeated))

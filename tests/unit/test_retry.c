@@ -248,7 +248,7 @@ static void what_nobody_wants_any_more_is_not_repeated(void) {
     send(&s, LARDER_OP_GET, 500);
     backend_cancel(s.op); /* the driver has no cancel() */
     answer(LARDER_OP_GET, LARDER_RETRY);
-    CU_ASSERT_EQUAL(sent_done(&s), LARDER_RETRY);
+    CU_ASSERT_EQUAL(sent_done(&s), LARDER_CANCELLED);
     CU_ASSERT_EQUAL(m.retries, 0);
     rig_done();
 }
