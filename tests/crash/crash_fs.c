@@ -39,7 +39,8 @@ struct key_state { /* epoch 0: not stored */
 
 static struct mini m;
 static struct key_state keys[CHILDREN][KEYS];
-static int64_t bumped[CHILDREN], bumped_any; /* acknowledged */
+static int64_t bumped[CHILDREN], bumped_any; /* acknowledged, or seen after a round */
+static int64_t counted;                      /* the counter, looked at after the last round */
 static uint64_t seed;
 static long round_n, completed, torn_in_flight;
 
@@ -185,9 +186,10 @@ static void check_marks(void) {
             fail("a mark is ahead of the counter:", tag);
         bumped[child] = one;
     }
-    if (shared < bumped_any || counter < bumped_any)
+    if (shared < bumped_any || counter < bumped_any || counter < counted)
         fail("an acknowledged epoch is lost", "");
-    bumped_any = counter;
+    bumped_any = shared;
+    counted = counter; /* looking makes it, before anybody bumps */
 }
 
 static long leftovers(const char *path) {
