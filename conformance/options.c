@@ -36,7 +36,7 @@ static const char help[] =
     "Which tests\n"
     "  --list             name the tests and stop\n"
     "  --only PATTERN     only tests whose theme/name matches (a part of it, or * and ?); repeatable\n"
-    "  --seed N           the random choices of an earlier run\n"
+    "  --seed N           other random choices (default 1, so that a run can be repeated); random: new ones\n"
     "  --replay TEXT      one sequence of operations, as the model theme printed it\n"
     "  --time-limit TIME  end after that long (30s, 5min); what is left then counts as not tried\n"
     "  --patience TIME    how long nothing at all may happen before an op counts as never completed\n"
@@ -91,8 +91,18 @@ static bool read_unsigned(const char *value, void *ret) {
     return true;
 }
 
+static uint64_t fresh_seed(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_nsec ^ ((uint64_t)now.tv_sec << 20) ^ (uint64_t)getpid()) % 1000000000;
+}
+
 static bool read_seed(const char *value, void *ret) {
-    options.seed_given = read_number(value, ret);
+    options.seed_given = true;
+    if (strcmp(value, "random") == 0)
+        *(uint64_t *)ret = fresh_seed();
+    else
+        options.seed_given = read_number(value, ret);
     return options.seed_given;
 }
 
@@ -152,7 +162,7 @@ static const struct option {
     {"--verbose", NULL, &options.verbose, NULL},
     {"--only", add_only, NULL, "a pattern"},
     {"--layer", add_layer, NULL, "the name of a layer"},
-    {"--seed", read_seed, &options.seed, "a number"},
+    {"--seed", read_seed, &options.seed, "a number, or `random`"},
     {"--replay", read_text, &options.replay, "a text that the model theme printed"},
     {"--keys", read_unsigned, &options.n_keys, "a number"},
     {"--inflight", read_unsigned, &options.n_inflight, "a number"},
@@ -222,9 +232,7 @@ static bool read_option(int argc, char **argv, int *at) {
 }
 
 bool options_parse(int argc, char **argv) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    options.seed = ((uint64_t)now.tv_nsec ^ ((uint64_t)now.tv_sec << 20) ^ (uint64_t)getpid()) % 1000000000;
+    options.seed = 1;
     options.program = argv[0];
     bool only_words = false;
     for (int at = 1; at < argc;) {
