@@ -1,10 +1,28 @@
-/* What a driver may claim: sharing, persistence, the newest entry, claims on keys. */
-
+/* What a driver may claim: sharing, persistence, the newest entry, claims on keys, what is lossy. */
 #include "child.h"
+#include "race.h"
+#include "random.h"
 #include "suites.h"
 
+static bool is_shared(void) {
+    return claims(LARDER_SHARED, "sharing between processes");
+}
+
+/* A key of a racer's: what it was given, and one letter. */
+struct text {
+    uint8_t bytes[512];
+};
+static struct larder_bytes key_of(const struct race_job *job, struct text *text, unsigned no) {
+    if (job->key.len >= sizeof(text->bytes))
+        abort();
+    *bytes_put(text->bytes, job->key) = (uint8_t)no;
+    return (struct larder_bytes){text->bytes, job->key.len + 1};
+}
+
+/* ---- shared ------------------------------------------------------------------------------------ */
+
 static void another_process_reads_what_this_one_wrote_and_the_other_way_round(void) {
-    if (!claims(LARDER_SHARED, "sharing between processes"))
+    if (!is_shared())
         return;
     struct larder_bytes mine = name("processes", "mine"), theirs = name("processes", "theirs");
     CU_ASSERT_TRUE(child_stores(mine));
@@ -13,6 +31,106 @@ static void another_process_reads_what_this_one_wrote_and_the_other_way_round(vo
     CU_ASSERT_TRUE(run_writer_and_kill_it(theirs));
     CU_ASSERT_TRUE(child_finds(theirs));
 }
+
+/* What it sees of one name, step by step: the entry's epoch, the mark's, the counter; -1: nothing. */
+enum { SEEN = 3 };
+
+static bool watch_and_say(const struct race_job *job) {
+    while (race_next()) {
+        struct larder_result got = {.epoch = -1};
+        struct larder_mark mark = {.expired_epoch = -1};
+        int64_t counter = -1;
+        if (has_cache() && get_op(drive.one, job->key, &got) != LARDER_OK)
+            got.epoch = -1;
+        if (has_tags()) {
+            if (!read_mark(drive.one, job->key, &mark))
+                mark.expired_epoch = -1;
+            if (advance(drive.one, job->key, 0, &counter) != LARDER_OK)
+                return false;
+        }
+        race_say(got.epoch);
+        race_say(mark.expired_epoch);
+        race_say(counter);
+    }
+    return true;
+}
+const struct role watches_role = {"watches", watch_and_say};
+
+static void a_process_that_has_read_sees_each_change_that_another_completes(void) {
+    enum { STEPS = 12 };
+    if (!is_shared())
+        return;
+    struct larder_bytes key = name("watched", "x");
+    int64_t now[SEEN] = {-1, -1, -1}, seen[SEEN];
+    struct race race;
+    if (has_tags())
+        CU_ASSERT_EQUAL(advance(drive.one, key, 0, &now[2]), LARDER_OK);
+    CU_ASSERT_TRUE_FATAL(race_start(&race, "watches", 1, key, NOTHING));
+    for (unsigned i = 0; i < STEPS; i++) {
+        CU_ASSERT_TRUE_FATAL(race_step(&race.racers[0]));
+        for (unsigned j = 0; j < SEEN; j++) {
+            CU_ASSERT_TRUE_FATAL(race_hear(&race.racers[0], &seen[j]));
+            CU_ASSERT_EQUAL(seen[j], now[j]);
+        }
+        if (has_cache() && i % 4 == 3) {
+            CU_ASSERT_EQUAL(remove_key(either(i), key), LARDER_OK);
+            now[0] = -1;
+        } else if (has_cache()) {
+            CU_ASSERT_EQUAL(put_value(either(i), key, 100 + i % 2, i, (int64_t)i), LARDER_OK);
+            now[0] = i;
+        }
+        if (has_tags()) {
+            CU_ASSERT_EQUAL(write_mark(either(i), mark_of(key, (int64_t)i, UNSET, UNSET), 0), LARDER_OK);
+            now[1] = i;
+            CU_ASSERT_EQUAL(advance(either(i), key, 1, &now[2]), LARDER_OK);
+        }
+    }
+    CU_ASSERT_TRUE(race_end(&race));
+    race_done(&race);
+}
+
+/* Each key is somebody's who came first. */
+enum { KEYS = 40, RACERS = 4 };
+
+static bool put_if_absent_and_say(const struct race_job *job) {
+    for (unsigned i = 0; i < KEYS; i++) {
+        struct text text;
+        struct op_inputs in = whole_put(key_of(job, &text, '0' + i), 3000, job->who + 1);
+        in.flags = LARDER_IF_ABSENT;
+        int32_t status = status_of(either(i), LARDER_OP_PUT, in);
+        slice_done(&in.value);
+        if (status != LARDER_OK && status != LARDER_MISS)
+            return false;
+        race_say(status == LARDER_OK);
+    }
+    return true;
+}
+const struct role puts_if_absent_role = {"puts if absent", put_if_absent_and_say};
+
+static void of_processes_that_put_if_absent_one_succeeds(void) {
+    if (!has(LARDER_OP_PUT, "an incremental cache") || !is_shared())
+        return;
+    struct larder_bytes head = name("absent-race", "%s", "");
+    struct race race;
+    CU_ASSERT_TRUE_FATAL(race_run(&race, "puts if absent", RACERS, head, NOTHING));
+    for (unsigned i = 0; i < KEYS; i++) {
+        unsigned winners = 0, winner = 0;
+        uint32_t stored = 0;
+        for (unsigned j = 0; j < RACERS; j++) {
+            CU_ASSERT_EQUAL_FATAL(race.racers[j].n_said, KEYS);
+            winners += race.racers[j].said[i] != 0;
+            winner = race.racers[j].said[i] != 0 ? j + 1 : winner;
+        }
+        CU_ASSERT_EQUAL(winners, 1);
+        struct op *op = call(drive.one, LARDER_OP_GET,
+                             (struct op_inputs){.key = name("absent-race", "%c", '0' + i)});
+        CU_ASSERT(is_whole(op, &stored) && stored == winner);
+        op_free(op);
+    }
+    race_done(&race);
+}
+
+/* ---- persistent ---------------------------------------------------------------------------------- */
 
 static void what_was_stored_is_there_after_closing_and_opening(void) {
     if (!claims(LARDER_PERSISTENT, "persistence"))
@@ -53,9 +171,7 @@ static void what_was_stored_is_there_after_closing_and_opening(void) {
     }
     if (has_tags()) {
         CU_ASSERT_TRUE_FATAL(read_mark(drive.one, tag, &got));
-        CU_ASSERT_EQUAL(got.expired_epoch, 5);
-        CU_ASSERT_EQUAL(got.stale_epoch, 6);
-        CU_ASSERT_EQUAL(got.expire_at_ms, drive.now_ms + 7000);
+        CU_ASSERT(is_exactly(&got, 5, 6, drive.now_ms + 7000));
         CU_ASSERT_EQUAL(advance(drive.two, key, 0, &later), LARDER_OK);
         CU_ASSERT_EQUAL(later, epoch);
     }
@@ -80,6 +196,77 @@ static void what_a_killed_process_had_completed_is_there(void) {
     }
 }
 
+/* Stores without end, and says after each step that all of it was completed. */
+enum { SLOTS = 50 };
+
+static bool store_and_say(const struct race_job *job) {
+    for (uint32_t i = 1; i < UINT32_MAX; i++) {
+        struct text text;
+        int64_t epoch = 0;
+        struct larder_bytes key = key_of(job, &text, '0' + i % SLOTS);
+        bool ok = true;
+        if (has_cache()) {
+            struct op_inputs in = whole_put(key, 20000 + i % 5 * 1000, i);
+            ok = status_of(either(i), LARDER_OP_PUT, in) == LARDER_OK;
+            slice_done(&in.value);
+        }
+        if (has_tags())
+            ok = ok && write_mark(either(i), mark_of(key, i, UNSET, UNSET), 0) == LARDER_OK &&
+                 advance(either(i), job->key, 1, &epoch) == LARDER_OK;
+        if (!ok)
+            return false;
+        race_say(epoch);
+    }
+    return true;
+}
+const struct role stores_role = {"stores", store_and_say};
+
+/* The last step that it said, and perhaps a part of the next. */
+static void compare_with_what_was_said(const char *test, unsigned round, uint32_t last, int64_t last_epoch) {
+    int64_t epoch = 0;
+    for (uint32_t i = last > SLOTS ? last - SLOTS + 1 : 1; i <= last; i++) {
+        struct larder_bytes key = name(test, "%u-%c", round, (int)('0' + i % SLOTS));
+        struct larder_mark got;
+        uint32_t stored = 0;
+        bool next = i % SLOTS == (last + 1) % SLOTS;
+        if (has_cache()) {
+            struct op *op = call(drive.one, LARDER_OP_GET, (struct op_inputs){.key = key});
+            CU_ASSERT(is_whole(op, &stored) && (stored == i || (next && stored == last + 1)));
+            op_free(op);
+        }
+        if (has_tags()) {
+            CU_ASSERT_TRUE_FATAL(read_mark(drive.two, key, &got));
+            CU_ASSERT(got.expired_epoch == i || (next && got.expired_epoch == last + 1));
+        }
+    }
+    if (has_tags()) {
+        CU_ASSERT_EQUAL(advance(drive.one, name(test, "%u-", round), 0, &epoch), LARDER_OK);
+        CU_ASSERT(epoch == last_epoch || epoch == last_epoch + 1);
+    }
+}
+
+static void a_process_that_is_killed_while_it_writes_leaves_what_it_completed_and_nothing_torn(void) {
+    enum { ROUNDS = 4 };
+    if (!claims(LARDER_PERSISTENT, "persistence"))
+        return;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct race race;
+        int64_t epoch = 0;
+        uint32_t last = 0, steps = 1 + random_below(&drive.random, 120);
+        CU_ASSERT_TRUE_FATAL(race_start(&race, "stores", 1, name("killed-writing", "%u-", round), NOTHING));
+        while (last < steps && race_hear(&race.racers[0], &epoch))
+            last++;
+        race_kill(&race);
+        CU_ASSERT(last == steps);
+        last += (uint32_t)race.racers[0].n_said;
+        epoch = race.racers[0].n_said > 0 ? race.racers[0].said[race.racers[0].n_said - 1] : epoch;
+        race_done(&race);
+        compare_with_what_was_said("killed-writing", round, last, epoch);
+    }
+}
+
+/* ---- the newest entry ------------------------------------------------------------------------------- */
+
 static void a_late_put_of_an_older_rendering_replaces_nothing(void) {
     if (!claims(LARDER_NEWEST, "the newest epoch stays"))
         return;
@@ -91,7 +278,7 @@ static void a_late_put_of_an_older_rendering_replaces_nothing(void) {
     CU_ASSERT_EQUAL(get_value(drive.one, key, 12, 3), LARDER_OK);
     CU_ASSERT_EQUAL(put_value(drive.two, key, 13, 4, 101), LARDER_OK);
     CU_ASSERT_EQUAL(get_value(drive.one, key, 13, 4), LARDER_OK);
-    CU_ASSERT_EQUAL(status_of(drive.one, LARDER_OP_REMOVE, (struct op_inputs){.key = key}), LARDER_OK);
+    CU_ASSERT_EQUAL(remove_key(drive.one, key), LARDER_OK);
     CU_ASSERT_EQUAL(put_value(drive.one, key, 14, 5, 1), LARDER_OK);
     CU_ASSERT_EQUAL(get_value(drive.one, key, 14, 5), LARDER_OK);
 }
@@ -103,17 +290,49 @@ static void whatever_the_order_of_puts_at_once_the_newest_stays(void) {
     struct larder_bytes key = name("newest-race", "x");
     struct sent sent[PUTS];
     for (unsigned i = 0; i < PUTS; i++) {
-        unsigned epoch = (i * 37 + 5) % PUTS; /* each once, not in order */
-        struct larder_slice value = value_of(300, epoch);
-        struct op_inputs in = {.key = key, .value = value, .epoch = epoch};
-        send_op(i % 2 ? drive.two : drive.one, LARDER_OP_PUT, in, &sent[i]);
-        slice_done(&value);
+        struct op_inputs in = whole_put(key, 300, (i * 37 + 5) % PUTS); /* each once, not in order */
+        send_op(either(i), LARDER_OP_PUT, in, &sent[i]);
+        slice_done(&in.value);
     }
     drive_wait();
     for (unsigned i = 0; i < PUTS; i++)
         op_free(sent[i].op);
     CU_ASSERT_EQUAL(get_value(drive.one, key, 300, PUTS - 1), LARDER_OK);
 }
+
+static bool put_and_say(const struct race_job *job) {
+    for (unsigned i = 0; i < KEYS; i++) {
+        uint32_t no = random_below(&drive.random, 1000000);
+        struct op_inputs in = whole_put(job->key, 5000, no);
+        int32_t status = status_of(either(i), LARDER_OP_PUT, in);
+        slice_done(&in.value);
+        if (status < 0)
+            return false;
+        race_say(no);
+    }
+    return true;
+}
+const struct role puts_role = {"puts", put_and_say};
+
+static void of_what_several_processes_put_the_newest_stays(void) {
+    if (!claims(LARDER_NEWEST, "the newest epoch stays") || !is_shared())
+        return;
+    struct larder_bytes key = name("newest-processes", "x");
+    struct race race;
+    int64_t newest = 0;
+    uint32_t stored = 0;
+    CU_ASSERT_TRUE_FATAL(race_run(&race, "puts", RACERS, key, NOTHING));
+    for (unsigned i = 0; i < RACERS; i++) {
+        for (size_t j = 0; j < race.racers[i].n_said; j++)
+            newest = race.racers[i].said[j] > newest ? race.racers[i].said[j] : newest;
+    }
+    race_done(&race);
+    struct op *op = call(drive.one, LARDER_OP_GET, (struct op_inputs){.key = key});
+    CU_ASSERT(is_whole(op, &stored) && stored == newest);
+    op_free(op);
+}
+
+/* ---- claims on keys --------------------------------------------------------------------------------- */
 
 static int32_t claim_as(struct backend *b, uint32_t code, struct larder_bytes key, uint64_t owner,
                         int64_t ttl_ms) {
@@ -134,7 +353,20 @@ static void a_claimed_key_is_held_until_it_is_given_back(void) {
     CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 2, 10000), LARDER_OK);
     CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_RELEASE, key, 2, 0), LARDER_OK);
     CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_RELEASE, key, 2, 0), LARDER_OK);
-    CU_ASSERT_FALSE(is_there(drive.one, key)); /* a claim is no entry */
+    if (has_cache())
+        CU_ASSERT_FALSE(is_there(drive.one, key)); /* a claim is no entry */
+}
+
+/* Whoever is late gives back what is another's by now. */
+static void only_the_owner_gives_a_claim_back(void) {
+    if (!has(LARDER_OP_CLAIM, "claims"))
+        return;
+    struct larder_bytes key = name("claim-owner", "x");
+    CU_ASSERT_EQUAL(claim_as(drive.one, LARDER_OP_CLAIM, key, 1, 10000), LARDER_OK);
+    CU_ASSERT(claim_as(drive.two, LARDER_OP_RELEASE, key, 2, 0) >= 0);
+    CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 3, 10000), LARDER_MISS);
+    CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_RELEASE, key, 1, 0), LARDER_OK); /* from anywhere */
+    CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 3, 10000), LARDER_OK);
 }
 
 static void a_claim_ends_with_its_time(void) {
@@ -150,13 +382,90 @@ static void a_claim_ends_with_its_time(void) {
     drive.now_ms = before;
 }
 
+static void of_many_that_claim_a_key_at_once_one_gets_it(void) {
+    enum { CLAIMANTS = 30 };
+    if (!has(LARDER_OP_CLAIM, "claims"))
+        return;
+    struct larder_bytes key = name("claim-race", "x");
+    struct sent sent[CLAIMANTS];
+    unsigned winners = 0;
+    for (unsigned i = 0; i < CLAIMANTS; i++) {
+        struct op_inputs in = {.key = key, .value = value_of(8, i), .ttl_ms = 10000};
+        send_op(either(i), LARDER_OP_CLAIM, in, &sent[i]);
+        slice_done(&in.value);
+    }
+    drive_wait();
+    for (unsigned i = 0; i < CLAIMANTS; i++) {
+        int32_t status = sent[i].op->result.status;
+        CU_ASSERT(status == LARDER_OK || status == LARDER_MISS);
+        winners += status == LARDER_OK;
+        op_free(sent[i].op);
+    }
+    CU_ASSERT_EQUAL(winners, 1);
+}
+
+static bool claim_and_say(const struct race_job *job) {
+    for (unsigned i = 0; i < KEYS; i++) {
+        struct text text;
+        int32_t status = claim_as(either(i), LARDER_OP_CLAIM, key_of(job, &text, '0' + i), job->who, 100000);
+        if (status != LARDER_OK && status != LARDER_MISS)
+            return false;
+        race_say(status == LARDER_OK);
+    }
+    return true;
+}
+const struct role claims_keys_role = {"claims", claim_and_say};
+
+static void of_processes_that_claim_a_key_one_gets_it(void) {
+    if (!has(LARDER_OP_CLAIM, "claims") || !is_shared())
+        return;
+    struct race race;
+    CU_ASSERT_TRUE_FATAL(race_run(&race, "claims", RACERS, name("claim-processes", "%s", ""), NOTHING));
+    for (unsigned i = 0; i < KEYS; i++) {
+        int64_t winners = 0;
+        for (unsigned j = 0; j < RACERS; j++) {
+            CU_ASSERT_EQUAL_FATAL(race.racers[j].n_said, KEYS);
+            winners += race.racers[j].said[i];
+        }
+        CU_ASSERT_EQUAL(winners, 1);
+    }
+    race_done(&race);
+}
+
+/* ---- lossy ----------------------------------------------------------------------------------------- */
+
+/* A mark may be gone; one that is there is what was written. */
+static void a_lossy_store_loses_a_mark_as_a_whole_or_not_at_all(void) {
+    enum { MARKS = 200, MB = 1 << 20, ENTRIES = 30 };
+    if (!has_tags() || !claims(LARDER_LOSSY, "losing marks"))
+        return;
+    struct larder_mark marks[MARKS], got[MARKS];
+    for (int i = 0; i < MARKS; i++)
+        marks[i] = mark_of(name("lossy", "%d", i), i + 1, i + 2, drive.now_ms + 1000 + i);
+    CU_ASSERT_EQUAL(write_marks(drive.one, marks, MARKS), LARDER_OK);
+    for (unsigned i = 0; has_cache() && i < ENTRIES; i++)
+        put_value(drive.one, name("lossy-entries", "%u", i), MB, 2 * i, 0);
+    CU_ASSERT_TRUE(read_marks(drive.two, marks, MARKS, got));
+    for (int i = 0; i < MARKS; i++)
+        CU_ASSERT(is_exactly(&got[i], UNSET, UNSET, UNSET) ||
+                  is_exactly(&got[i], i + 1, i + 2, drive.now_ms + 1000 + i));
+}
+
 static const struct unit_test tests[] = {
     UNIT(another_process_reads_what_this_one_wrote_and_the_other_way_round),
+    UNIT(a_process_that_has_read_sees_each_change_that_another_completes),
+    UNIT(of_processes_that_put_if_absent_one_succeeds),
     UNIT(what_was_stored_is_there_after_closing_and_opening),
     UNIT(what_a_killed_process_had_completed_is_there),
+    UNIT(a_process_that_is_killed_while_it_writes_leaves_what_it_completed_and_nothing_torn),
     UNIT(a_late_put_of_an_older_rendering_replaces_nothing),
     UNIT(whatever_the_order_of_puts_at_once_the_newest_stays),
+    UNIT(of_what_several_processes_put_the_newest_stays),
     UNIT(a_claimed_key_is_held_until_it_is_given_back),
+    UNIT(only_the_owner_gives_a_claim_back),
     UNIT(a_claim_ends_with_its_time),
+    UNIT(of_many_that_claim_a_key_at_once_one_gets_it),
+    UNIT(of_processes_that_claim_a_key_one_gets_it),
+    UNIT(a_lossy_store_loses_a_mark_as_a_whole_or_not_at_all),
 };
 const struct suite claims_suite = {"claims", LARDER_OP_PING, tests, N_ELEMENTS(tests)};

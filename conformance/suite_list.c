@@ -317,7 +317,7 @@ static void many_keys_are_listed_page_by_page_from_either_instance(void) {
     for (size_t i = 0; i < N_ELEMENTS(limits); i++)
         list_has("list", "", drive.n_keys, drive.n_keys, limits[i]);
     list_has("list", "0000", drive.n_keys, drive.n_keys < 100 ? drive.n_keys : 100,
-             7);                                                    /* no slash at its end */
+             7); /* no slash at its end */
     CU_ASSERT_TRUE(remove_many("list", 0, drive.n_keys));
     list_has("list", "", drive.n_keys, 0, 0);
 }

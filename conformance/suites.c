@@ -13,10 +13,13 @@ const struct suite *const all_suites[] = {
 const size_t n_suites = N_ELEMENTS(all_suites);
 
 extern const struct role lists_on_role, marks_role, marks_if_absent_role, raises_role, looks_role, bumps_role,
-    relinks_role, rewrites_role, hammers_role;
+    relinks_role, rewrites_role, hammers_role, watches_role, puts_if_absent_role, stores_role, puts_role,
+    claims_keys_role;
 const struct role *const all_roles[] = {
-    &lists_on_role, &marks_role,   &marks_if_absent_role, &raises_role,  &looks_role,
-    &bumps_role,    &relinks_role, &rewrites_role,        &hammers_role,
+    &lists_on_role, &marks_role,       &marks_if_absent_role, &raises_role,
+    &looks_role,    &bumps_role,       &relinks_role,         &rewrites_role,
+    &hammers_role,  &watches_role,     &puts_if_absent_role,  &stores_role,
+    &puts_role,     &claims_keys_role,
 };
 const size_t n_roles = N_ELEMENTS(all_roles);
 
