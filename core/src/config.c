@@ -59,6 +59,8 @@ static const struct larder_param store_params[] = {
      "entries that each process keeps in its memory, checked against their tags' marks; 0: none"},
     {"memory-age", LARDER_P_MS, AT(memory_age_ms), "5s", 0, 86400000, NULL, NULL,
      "an entry in memory is read again after this: another process may have replaced it"},
+    {"journal", LARDER_P_TEXT, AT(journal), "", 0, 0, NULL, NULL,
+     "folder for revalidations that wait for the store: another process takes them over when this ends"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
 };

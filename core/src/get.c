@@ -28,7 +28,9 @@ static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag,
         mark = mark_batch_find(r->want.batch, tag);
     if (mark == NULL && r->more.batch != NULL)
         mark = mark_batch_find(r->more.batch, tag);
-    return mark != NULL ? mark_verdict(mark, epoch, reactor_now_ms(r->store->reactor)) : LARDER_FRESH;
+    int64_t now_ms = reactor_now_ms(r->store->reactor);
+    uint32_t pending = journal_verdict(&r->store->journal, tag, now_ms);
+    return mark != NULL ? worse(pending, mark_verdict(mark, epoch, now_ms)) : pending;
 }
 
 /* Over the namespace's mark, the request's own tags and the entry's; a guess that was wrong has

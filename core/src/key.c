@@ -110,9 +110,7 @@ static int hex_value(uint8_t c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* What key_segment_put() wrote, back into out (segment.len bytes of room); false: it wrote no such
- * thing. */
-static bool segment_parse(struct larder_bytes segment, uint8_t *out, struct larder_bytes *ret) {
+bool key_segment_parse(struct larder_bytes segment, uint8_t *out, struct larder_bytes *ret) {
     size_t len = 0;
 
     if (segment.len == 1 && segment.ptr[0] == '%') {
@@ -225,7 +223,7 @@ int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8
     uint8_t *build = malloc(segment.len);
     if (build == NULL)
         return LARDER_NOMEM;
-    if (!segment_parse(segment, build, &listed.build)) {
+    if (!key_segment_parse(segment, build, &listed.build)) {
         free(build);
         return LARDER_INVALID;
     }

@@ -29,6 +29,8 @@ int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_byt
  * writes len bytes and answers where they ended. */
 size_t key_segment_len(struct larder_bytes name);
 uint8_t *key_segment_put(struct larder_bytes name, uint8_t *out);
+/* What that wrote, back into out (segment.len bytes of room); false: it wrote no such thing. */
+bool key_segment_parse(struct larder_bytes segment, uint8_t *out, struct larder_bytes *ret);
 /* The other way: fields point into `physical`, but build, which is unescaped into *ret_build
  * (malloc()ed; ret->build points there).  LARDER_INVALID: not one of ours. */
 int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8_t **ret_build);

@@ -115,6 +115,18 @@ static void count(const struct request *r, int32_t status) {
         STAT(store, deadlines);
 }
 
+/* A revalidation that must not be lost has failed: the journal goes on with it. */
+static void keep_trying(const struct request *r, int32_t status) {
+    int64_t expire_at_ms = LARDER_UNSET;
+    if (r->in.code != LARDER_DO_REVALIDATE || !(r->in.flags & LARDER_F_KEEP_TRYING) ||
+        !journal_may_cure(status))
+        return;
+    if (r->in.mode == LARDER_MAKE_STALE && r->in.expire_in_ms != LARDER_UNSET &&
+        __builtin_add_overflow(r->now_ms, r->in.expire_in_ms, &expire_at_ms))
+        expire_at_ms = LARDER_UNSET;
+    journal_add(&r->store->journal, r->in.mode, expire_at_ms, r->in.tags, r->in.n_tags);
+}
+
 /* The store may be closed and freed as soon as the count is 0, so nothing of it is touched
  * after that. */
 static void leave_store(struct larder_store *store) {
@@ -138,6 +150,7 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
     r->answer.status = status;
     r->answer.epoch = epoch_known(&store->epoch);
     count(r, status);
+    keep_trying(r, status);
     r->done(r->arg, &r->answer);
     request_unref(r);
     leave_store(store);
@@ -274,6 +287,7 @@ static void start(void *arg) {
 
 static void refuse_busy(void *arg) {
     struct request *r = arg;
+    r->now_ms = reactor_now_ms(r->store->reactor);
     timer_init(&r->timer, r->store->reactor, time_is_up, r);
     request_answer(r, LARDER_THROTTLED, "too many requests are waiting (setting max-inflight)");
 }

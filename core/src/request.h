@@ -52,7 +52,8 @@ struct request {
     struct entry_flight *put_flight; /* gets of the key wait for it while this is encoded */
 
     /* revalidate */
-    struct larder_mark *marks;
+    struct larder_mark *marks; /* one for each different tag, as the store takes them */
+    size_t n_marks;
     uint32_t round;
 
     _Alignas(8) uint8_t copies[]; /* tags first */

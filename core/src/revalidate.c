@@ -43,24 +43,24 @@ static bool make_marks(struct request *r) {
         marks[n++].tag = tags[i];
     }
     r->marks = marks;
-    r->in.n_tags = n;
+    r->n_marks = n;
     return true;
 }
 
 static size_t marks_per_op(const struct request *r) {
     uint32_t max = r->store->tags.top->info.max_marks;
-    return max > 0 ? max : r->in.n_tags;
+    return max > 0 ? max : r->n_marks;
 }
 
 /* All ops of a step: one for each chunk of the marks.  code: BUMP or WRITE. */
 static void send_marks(struct request *r, uint32_t code, const struct larder_mark *marks, op_done_fn *done) {
     /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): not asked where there are no tags */
-    size_t per_op = marks_per_op(r), n_ops = (r->in.n_tags + per_op - 1) / per_op;
+    size_t per_op = marks_per_op(r), n_ops = (r->n_marks + per_op - 1) / per_op;
     struct op **ops = arena_alloc(&r->arena, n_ops * sizeof(struct op *));
     size_t made = 0;
 
     while (ops != NULL && made < n_ops) {
-        size_t from = made * per_op, left = r->in.n_tags - from;
+        size_t from = made * per_op, left = r->n_marks - from;
         struct op_inputs in = {
             .key = EPOCH_KEY, .add = 1, .marks = marks + from, .n_marks = left < per_op ? left : per_op};
         if ((ops[made] = request_op(r, code, &in, done)) == NULL)
@@ -103,7 +103,7 @@ static void succeed(struct request *r, int64_t epoch) {
 /* What this process remembers of the marks is outdated now, also where it failed half-way.  An op is
  * over, so the store is there. */
 static void marks_are_new(struct request *r) {
-    marks_changed(&r->store->marks, r->marks, r->in.n_tags);
+    marks_changed(&r->store->marks, r->marks, r->n_marks);
 }
 
 static void bumped(void *arg, struct op *op) {
@@ -142,13 +142,13 @@ static void advanced(void *arg, struct op *op) {
     } else if (op->result.status != LARDER_OK) {
         r->op = op;
         request_answer_op(r, op);
-    } else if ((marks = arena_alloc(&r->arena, r->in.n_tags * sizeof(*marks))) == NULL) {
+    } else if ((marks = arena_alloc(&r->arena, r->n_marks * sizeof(*marks))) == NULL) {
         op_free(op);
         request_answer(r, LARDER_NOMEM, "out of memory");
     } else {
         r->in.epoch = op->result.epoch;
         op_free(op);
-        for (size_t i = 0; i < r->in.n_tags; i++) {
+        for (size_t i = 0; i < r->n_marks; i++) {
             marks[i] = r->marks[i];
             if (marks[i].expired_epoch == LARDER_NEW_EPOCH)
                 marks[i].expired_epoch = r->in.epoch;

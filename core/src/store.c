@@ -143,6 +143,7 @@ static void begin(void *arg) {
                      (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
+    journal_init(&store->journal, store, store->settings->journal);
 }
 
 int32_t store_open_on(struct reactor *r, struct store_config *config, struct larder_store **ret,
@@ -218,6 +219,7 @@ static void try_close(void *arg) {
     timer_done(&store->close_timer);
     mark_reader_done(&store->marks);
     entry_reader_done(&store->entries);
+    journal_done(&store->journal);
     if (quiet) {
         store_free(store);
     } else {
@@ -231,6 +233,7 @@ static void try_close(void *arg) {
 static void close_here(void *arg) {
     struct larder_store *store = arg;
     timer_init(&store->close_timer, store->reactor, try_close, store);
+    journal_stop(&store->journal);
     try_close(store);
 }
 

@@ -13,6 +13,7 @@
 #include "entry_reader.h"
 #include "epoch.h"
 #include "guess.h"
+#include "journal.h"
 #include "key.h"
 #include "mark_reader.h"
 #include "stack.h"
@@ -38,6 +39,7 @@ struct larder_store {
     struct epoch_book epoch;
     struct entry_reader entries;
     struct mark_reader marks;
+    struct journal journal;
     struct guess_table guesses;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */

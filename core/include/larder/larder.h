@@ -154,7 +154,9 @@ enum {
     LARDER_F_DRY_RUN = 1 << 1,       /* PROVISION */
     LARDER_F_V8 = 1 << 2,            /* GET: texts as LATIN1 or UTF16, as V8 takes them uncopied */
     LARDER_F_ANY = 1 << 3,           /* GET: give a gone entry too (verdict GONE); for tools */
-    LARDER_F_RENDER = 1 << 4         /* GET: a miss or gone will be rendered: make sure of the epoch */
+    LARDER_F_RENDER = 1 << 4,        /* GET: a miss or gone will be rendered: make sure of the epoch */
+    LARDER_F_KEEP_TRYING = 1 << 5    /* REVALIDATE: if it fails, it is tried again until it succeeds; this
+                                        process treats the tags as marked meanwhile */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -264,6 +266,8 @@ struct larder_stats {                /* since the store was opened */
     uint64_t memory_hits;            /* gets that were answered from this process's memory */
     uint64_t joined;                 /* gets that shared a read of another, or waited for a put */
     uint64_t memory_entries, memory_bytes;   /* in memory now */
+    uint64_t journal_pending;        /* revalidations that failed and are tried again */
+    uint64_t journal_kept, journal_repeats;  /* that ever were, and attempts made */
 };
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
