@@ -40,6 +40,14 @@ static const struct layer {
     {"fault", &layer_fault,
      &(const struct layer_fault_settings){
          .plan = "any:delay=1ms..5ms@20%; any:late=1ms..5ms@20%", .role = "tried", .counter = &faults}},
+    /* What the layer retry makes good.  No answer is lost of what says something else the second time. */
+    {"flaky", &layer_fault,
+     &(const struct layer_fault_settings){
+         .plan =
+             "any:error=retry@2%; get,remove,list,claim,release,tags-read,link,keys-of,tags-of,list-marks:"
+             "lost=retry@2%",
+         .role = "tried",
+         .counter = &faults}},
     {"meter", &layer_meter, &(const struct layer_meter_settings){.meter = &meter}},
     {"breaker", &layer_breaker,
      &(const struct layer_breaker_settings){.rate = 50,
@@ -51,7 +59,7 @@ static const struct layer {
                                             .counters = &breaker}},
     {"retry", &layer_retry,
      &(const struct layer_retry_settings){
-         .retries = 3, .base_ms = 10, .cap_ms = 100, .seed = 1, .counters = &retry}},
+         .retries = 10, .base_ms = 10, .cap_ms = 100, .seed = 1, .counters = &retry}},
     {"compress", &layer_compress,
      &(const struct layer_compress_settings){.min_bytes = 64, .level = 1, .max_value = 64 << 20}},
     {"namespace", &layer_namespace, &(const struct layer_namespace_settings){.ns = "suite"}},
