@@ -22,15 +22,18 @@ static uint32_t worse(uint32_t a, uint32_t b) {
     return a > b ? a : b; /* FRESH < STALE < GONE */
 }
 
+/* Of a tag that both reads had - the namespace's, as a rule - both count: the tag store may have
+ * been wiped in between, and then only the second one's tells. */
 static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag, int64_t epoch) {
-    const struct larder_mark *mark = NULL;
-    if (r->want.batch != NULL)
-        mark = mark_batch_find(r->want.batch, tag);
-    if (mark == NULL && r->more.batch != NULL)
-        mark = mark_batch_find(r->more.batch, tag);
+    const struct mark_batch *const batches[] = {r->want.batch, r->more.batch};
     int64_t now_ms = reactor_now_ms(r->store->reactor);
-    uint32_t pending = journal_verdict(&r->store->journal, tag, now_ms);
-    return mark != NULL ? worse(pending, mark_verdict(mark, epoch, now_ms)) : pending;
+    uint32_t verdict = journal_verdict(&r->store->journal, tag, now_ms);
+    for (size_t i = 0; i < N_ELEMENTS(batches); i++) {
+        const struct larder_mark *mark = batches[i] != NULL ? mark_batch_find(batches[i], tag) : NULL;
+        if (mark != NULL)
+            verdict = worse(verdict, mark_verdict(mark, epoch, now_ms));
+    }
+    return verdict;
 }
 
 /* Over the namespace's mark, the request's own tags and the entry's; a guess that was wrong has

@@ -150,6 +150,24 @@ static void tags_that_only_the_entry_tells_of_are_read_after_it(void) {
     close_store();
 }
 
+/* The tag store is wiped between the two reads of marks of one get: what the first one said of
+ * the namespace is older than what the second one says, which knows of no other mark any more. */
+static void a_wipe_between_two_reads_of_marks_outdates_the_entry(void) {
+    struct seen seen = {0};
+    struct larder_mark before = mark_of("ns/", 10), after = mark_of("ns/", 50);
+    open_store();
+    submit(&seen, get_of("k", 0));
+    settle(reactor);
+    answer_value(held_take(LARDER_OP_GET), frame_of("k", 12, "t"), 12);
+    answer_marks(held_take(LARDER_OP_TAGS_READ), &before, 1);
+    settle(reactor);
+    answer_marks(held_take(LARDER_OP_TAGS_READ), &after, 1);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->verdict == LARDER_GONE);
+    forget(&seen);
+    close_store();
+}
+
 static void a_wrong_guess_has_no_say(void) {
     struct seen seen = {0};
     struct larder_mark marks[] = {mark_of("ns/", 10), mark_of("ns/old", 20)};
@@ -746,6 +764,7 @@ int main(void) {
         UNIT(an_absent_namespace_mark_is_made_and_outdates_everything),
         UNIT(a_store_that_keeps_no_namespace_mark_is_a_failure_not_a_loop),
         UNIT(tags_that_only_the_entry_tells_of_are_read_after_it),
+        UNIT(a_wipe_between_two_reads_of_marks_outdates_the_entry),
         UNIT(a_wrong_guess_has_no_say),
         UNIT(soft_tags_of_the_request_count),
         UNIT(marks_that_cannot_be_read_make_a_miss_of_an_error_class),
