@@ -229,10 +229,9 @@ static void keep_args(void) {
         keep_arg(options.settings[i]);
 }
 
-bool drive_begin(const char *test) {
+static bool load(const char *test) {
     struct timespec now;
     struct larder_error error;
-    char why[LARDER_ERROR_SIZE] = "";
     clock_gettime(CLOCK_REALTIME, &now);
     drive.now_ms = (int64_t)now.tv_sec * 1000;
     drive.seed = options.seed;
@@ -252,11 +251,33 @@ bool drive_begin(const char *test) {
         return false;
     }
     drive.driver = tried.driver;
-    if (!tried_start(drive.random)) {
+    return true;
+}
+
+static bool start(bool policed) {
+    if (!tried_start(drive.random, policed)) {
         result_say(RESULT_FAILURE, "no memory, or no threads, for the reactor");
         return false;
     }
     drive.reactor = tried.reactor;
+    return true;
+}
+
+bool drive_probe(void) {
+    char why[LARDER_ERROR_SIZE] = "";
+    if (!load("probe") || !start(false))
+        return false;
+    drive.one = tried_open(why);
+    if (!drive.one)
+        result_say(RESULT_FAILURE, "does not open: %s", why);
+    return drive.one != NULL;
+}
+
+bool drive_begin(const char *test) {
+    char why[LARDER_ERROR_SIZE] = "";
+    if (!load(test) || !start(true))
+        return false;
+    leaks_before();
     struct backend *first = tried_open(why);
     if (first) {
         first = tried_close(first);

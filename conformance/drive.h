@@ -37,6 +37,8 @@ extern struct drive drive;
 /* For one test, named by `test`: loads what options.h names, and opens the two instances.  False:
  * told why (result.h); drive_end() is due all the same. */
 bool drive_begin(const char *test);
+/* One instance, without the strict host: what is this driver?  Nothing ends it. */
+bool drive_probe(void);
 /* Closes everything, and tells what was left behind. */
 void drive_end(void);
 

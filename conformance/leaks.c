@@ -61,16 +61,38 @@ static unsigned n_threads(void) {
     return n;
 }
 
+static void look_around(struct known *all) {
+    memset(all, 0, MAX_FDS * sizeof(*all));
+    each_number("/proc/self/fd", note_fd, all);
+}
+
+static void tell_closed(const struct known *now) {
+    for (unsigned fd = 0; fd < MAX_FDS; fd++) {
+        if (!before[fd].open)
+            continue;
+        bool other = now[fd].device != before[fd].device || now[fd].inode != before[fd].inode;
+        if (!now[fd].open || other)
+            violation(VIOLATION_FD_CLOSED, NULL, "descriptor %u was open before, and is %s", fd,
+                      now[fd].open ? "something else now" : "not any more");
+    }
+}
+
+void leaks_before(void) {
+    look_around(before);
+}
+
 void leaks_begin(void) {
-    memset(before, 0, sizeof(before));
-    each_number("/proc/self/fd", note_fd, before);
+    static struct known now[MAX_FDS];
+    look_around(now);
+    tell_closed(now);
+    memcpy(before, now, sizeof(before));
     threads_before = n_threads();
 }
 
 static void tell_descriptors(void) {
     static struct known after[MAX_FDS];
-    memset(after, 0, sizeof(after));
-    each_number("/proc/self/fd", note_fd, after);
+    look_around(after);
+    tell_closed(after);
     for (unsigned fd = 0; fd < MAX_FDS; fd++) {
         char link[64], target[256] = "?";
         if (after[fd].open && !before[fd].open) {
@@ -78,8 +100,6 @@ static void tell_descriptors(void) {
             ssize_t n = readlink(link, target, sizeof(target) - 1);
             target[n > 0 ? n : 0] = '\0';
             violation(VIOLATION_FD_LEAKED, NULL, "%s (%u) is open after the last close()", target, fd);
-        } else if (before[fd].open && !after[fd].open) {
-            violation(VIOLATION_FD_CLOSED, NULL, "%u was open before, and is not any more", fd);
         }
     }
 }

@@ -71,7 +71,7 @@ _Noreturn static void in_child(const struct outcome *o) {
 }
 
 _Noreturn static void probe_in_child(struct about *about) {
-    drive_begin("probe");
+    about->opened = drive_probe();
     if (drive.driver) {
         const struct larder_driver *d = drive.driver;
         snprintf(about->name, sizeof(about->name), "%s", d->name);
@@ -80,11 +80,10 @@ _Noreturn static void probe_in_child(struct about *about) {
         about->cache = d->cache != NULL;
         about->tags = d->tags != NULL;
     }
-    if (drive.two) {
+    if (about->opened) {
         about->info = drive.one->info;
         for (uint32_t code = LARDER_OP_GET; code <= LARDER_OP_EXPLAIN; code++)
             about->codes |= backend_can(drive.one, code) ? UINT32_C(1) << code : 0;
-        about->opened = true;
     }
     fflush(NULL);
     _exit(EXIT_SUCCESS); /* what it leaves behind, every test finds */

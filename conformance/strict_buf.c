@@ -185,13 +185,16 @@ void strict_buf_unref(struct larder_buf *handle) {
 
 /* ---- between the core and the driver ------------------------------------------------------- */
 
-struct strict_buf *strict_buf_lend(struct larder_slice value, struct larder_slice *ret) {
+struct strict_buf *strict_buf_lend(const struct larder_op *outer, struct larder_slice *ret) {
+    struct larder_slice value = outer->value;
     struct strict_buf *b = buf_record(BUF_LENT, NULL, value.len);
     if (!b)
         return NULL;
     if (value.len > 0)
         memcpy(b->guard.piece[0].ptr, value.ptr, value.len);
     guard_read_only(&b->guard, 0);
+    b->op_id = outer->id;
+    b->op_code = outer->code;
     buf_enter(b);
     *ret = (struct larder_slice){b->ptr, value.len, handle_of(b)};
     return b;
@@ -208,8 +211,9 @@ static void core_gave_back(void *arg) {
 /* Under the lock.  The first slice is watched; a second one of the same buffer is most often the
  * same. */
 static void hand_on(struct strict_buf *b, struct larder_slice slice) {
-    bool protected = b->kind != BUF_WRAPPED && !b->guard.plain;
-    if (b->kind == BUF_NEW && slice.len == b->len)
+    bool whole = slice.len == b->len;
+    bool protected = b->kind == BUF_LENT || (b->kind == BUF_NEW && whole && !b->guard.plain);
+    if (b->kind == BUF_NEW && whole)
         guard_read_only(&b->guard, 0);
     else if (b->kind == BUF_NEW)
         guard_read_only_inside(&b->guard, slice.ptr, slice.len); /* the rest is the driver's still */

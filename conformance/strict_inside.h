@@ -172,7 +172,7 @@ int32_t strict_buf_wrap(const void *ptr, size_t len, larder_fn *release, void *a
 void strict_buf_ref(struct larder_buf *buf);
 void strict_buf_unref(struct larder_buf *buf);
 /* A put's value for the driver: a guarded copy that cannot be written.  NULL: no memory. */
-struct strict_buf *strict_buf_lend(struct larder_slice value, struct larder_slice *ret);
+struct strict_buf *strict_buf_lend(const struct larder_op *outer, struct larder_slice *ret);
 void strict_buf_lent(struct strict_buf *buf);
 /* A slice from the driver: from now on the core's, which gives its reference back. */
 struct larder_slice strict_buf_take(const struct strict_op *op, const char *what, struct larder_slice slice);

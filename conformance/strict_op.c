@@ -126,7 +126,7 @@ struct strict_op *strict_op_new(struct instance *in, struct larder_op *outer) {
     copy_into_guard(op, outer);
     copy_key_for_people(op->key, sizeof(op->key), outer->key);
     if (uses_value(outer->code) && outer->value.owner)
-        op->value = strict_buf_lend(outer->value, &op->inner->value);
+        op->value = strict_buf_lend(outer, &op->inner->value);
     op->as_given = *op->inner;
     op->in_call = true;
     outer->scratch[0] = op;

@@ -18,7 +18,7 @@ extern struct tried tried;
 /* Loads the driver and fills its settings from the options.  False: why is in error. */
 bool tried_load(struct larder_error *error);
 /* Starts the reactor.  False: no memory, no thread. */
-bool tried_start(uint64_t seed);
+bool tried_start(uint64_t seed, bool policed);
 /* Everything is closed. */
 void tried_end(void);
 
