@@ -1,18 +1,12 @@
 'use strict';
 /*
  * Revalidation of tags, for cacheHandler and cacheHandlers alike.  Next.js answers its client 200
- * whether it succeeds or not and looks at no result, so nothing here rejects; what fails is tried
- * again in the background, and said once.
+ * whether it succeeds or not and looks at no result, so nothing here rejects; what fails is said
+ * once, and the core goes on with it until it succeeds.
  */
-const { state, store, clock, outage, recovered } = require('./state.js');
+const { state, store, outage, recovered } = require('./state.js');
 const { FOREVER_S } = require('./answer.js');
 
-const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 30_000;
-/** About an hour of an outage. */
-const MAX_TRIES = 125;
-/** What is kept at most while the store is down; one entry per call, whatever its number of tags. */
-const MAX_RETRIES = 10_000;
 /** LARDER_INVALID, LARDER_UNSUPPORTED, LARDER_TOO_BIG: repeating does not help. */
 const HOPELESS = new Set([-5, -7, -9]);
 
@@ -38,50 +32,21 @@ function tagList(tags) {
 
 async function attempt(tags, expire) {
   const s = store();
-  if (!s) return 0;
+  if (!s) return;
   try {
     const { status, detail } = await s.revalidate(tags, expire);
-    if (status >= 0) {
-      recovered('revalidating');
-      return 0;
-    }
-    outage(
-      'revalidating',
-      detail || `error ${status}`,
-      'it is tried again, until then old entries may be served',
-    );
-    return status;
+    if (status >= 0) recovered('revalidating');
+    else
+      outage(
+        'revalidating',
+        detail || `error ${status}`,
+        HOPELESS.has(status)
+          ? 'it is not tried again'
+          : 'it is tried again until it succeeds; until then other processes may serve old entries',
+      );
   } catch (error) {
     outage('revalidating', error?.message ?? String(error), 'it is not tried again');
-    return -7;
   }
-}
-
-/** What is left of `expire`, which counts from the call; nothing left: gone now. */
-function remaining({ expire, since }) {
-  if (expire === undefined || expire === Infinity) return expire;
-  const left = expire - (clock() - since);
-  return left > 0 ? left : undefined;
-}
-
-/** @param {string} key @param {{ tags: string[], expire: number | undefined, since: number }} call */
-function retryLater(key, call, tries) {
-  const { retries } = state();
-  if (tries > MAX_TRIES || (!retries.has(key) && retries.size >= MAX_RETRIES)) {
-    retries.delete(key);
-    return;
-  }
-  retries.set(key, call);
-  const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 16));
-  // unref: not a reason for a process to stay alive.
-  setTimeout(
-    async () => {
-      const status = await attempt(call.tags, remaining(call));
-      if (status === 0 || HOPELESS.has(status)) retries.delete(key);
-      else retryLater(key, call, tries + 1);
-    },
-    wait * (0.5 + Math.random() / 2),
-  ).unref();
 }
 
 /*
@@ -102,11 +67,9 @@ function revalidate(tags, durations) {
   const { revalidating } = state();
   const joined = revalidating.get(key);
   if (joined) return joined;
-  const since = clock();
-  const call = Promise.resolve().then(async () => {
+  const call = Promise.resolve().then(() => {
     revalidating.delete(key);
-    const status = await attempt(list, expire);
-    if (status < 0 && !HOPELESS.has(status)) retryLater(key, { tags: list, expire, since }, 0);
+    return attempt(list, expire);
   });
   revalidating.set(key, call);
   return call;

@@ -20,7 +20,6 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {Map<string, boolean>} failing   what is failing now: see outage()
  * @property {number} offlineUntil   in `next build`: nothing is asked before this clock()
  * @property {Map<string, Promise<void>>} revalidating   calls of this turn of the event loop
- * @property {Map<string, {tags: string[], expire: number | undefined, since: number}>} retries
  */
 
 /**
@@ -81,7 +80,6 @@ function state() {
     failing: new Map(),
     offlineUntil: 0,
     revalidating: new Map(),
-    retries: new Map(),
   });
 }
 

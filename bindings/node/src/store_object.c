@@ -125,7 +125,8 @@ static napi_value js_revalidate(napi_env env, napi_callback_info info) {
     struct args args;
     struct scratch scratch;
     (void)begin(&args, env, info, &scratch);
-    struct larder_request request = {.code = LARDER_DO_REVALIDATE};
+    /* Next.js looks at no result: what fails must not be lost. */
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE, .flags = LARDER_F_KEEP_TRYING};
     uint32_t slot = args_u32(&args, 0, "slot");
     request.tags = args_texts(&args, 1, "tags", &request.n_tags);
     request.mode = args_u32(&args, 2, "mode");
