@@ -50,22 +50,6 @@ static void a_counter_that_is_new_is_greater_than_one_that_was_there_before(void
     drive.now_ms = before;
 }
 
-static void a_counter_that_was_wiped_comes_back_greater(void) {
-    struct larder_bytes counter = name("wiped", "counter"), tag = name("wiped", "tag");
-    struct larder_mark got;
-    int64_t before = drive.now_ms, last = 0, back = 0;
-    for (unsigned i = 0; i < 5; i++)
-        CU_ASSERT_EQUAL(advance(drive.one, counter, 1, &last), LARDER_OK);
-    CU_ASSERT_EQUAL(write_mark(drive.one, mark_of(tag, last, UNSET, UNSET), 0), LARDER_OK);
-    if (!hook_run(HOOK_WIPE_TAGS))
-        return;
-    drive.now_ms += 60000;
-    CU_ASSERT_EQUAL(advance(drive.one, counter, 0, &back), LARDER_OK);
-    CU_ASSERT(back > last);
-    CU_ASSERT_FALSE(read_mark(drive.two, tag, &got));
-    drive.now_ms = before;
-}
-
 static void every_raise_of_many_at_once_gives_its_own_number(void) {
     enum { RAISES = 200 };
     struct larder_bytes counter = name("counter", "at-once");
@@ -344,7 +328,6 @@ static const struct unit_test tests[] = {
     UNIT(looking_at_an_absent_counter_creates_it_from_the_time),
     UNIT(raising_a_counter_gives_the_greater_of_its_next_number_and_the_time),
     UNIT(a_counter_that_is_new_is_greater_than_one_that_was_there_before),
-    UNIT(a_counter_that_was_wiped_comes_back_greater),
     UNIT(every_raise_of_many_at_once_gives_its_own_number),
     UNIT(counters_whose_names_look_alike_are_different_counters),
     UNIT(processes_that_raise_one_counter_never_get_the_same_number),

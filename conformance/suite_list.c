@@ -29,7 +29,7 @@ static void few_keys_are_listed_one_by_one(void) {
 
 /* A hint; but who asks for ten wants to show ten, and not to hold all there are. */
 static void a_limit_keeps_the_pages_small(void) {
-    enum { KEYS = 2000, LIMIT = 10 };
+    enum { KEYS = 500, LIMIT = 10 };
     unsigned keys = drive.n_keys < KEYS ? drive.n_keys : KEYS;
     CU_ASSERT_TRUE(put_many("list-limit", 0, keys));
     struct op_inputs in = {.key = name("list-limit", "%s", ""), .limit = LIMIT};
@@ -105,7 +105,8 @@ static void a_prefix_may_end_in_any_byte(void) {
             continue;
         struct hunt h = {.key = name_bytes("list-prefix", tail, sizeof(tail))};
         CU_ASSERT_EQUAL(put_value(drive.one, h.key, 1, 1, 0), LARDER_OK);
-        for (size_t len = 2; len <= sizeof(tail); len++) {
+        size_t shortest = bytes[i] == 0xff ? 2 : sizeof(tail) - 1;
+        for (size_t len = shortest; len < sizeof(tail); len++) {
             h.found = h.others = 0;
             CU_ASSERT_TRUE(walk(LARDER_OP_LIST, name_bytes("list-prefix", tail, len), 0, look_for, &h));
             CU_ASSERT(h.found >= 1);

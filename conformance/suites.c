@@ -4,11 +4,13 @@
 #include "race.h"
 
 extern const struct suite basic_suite, values_suite, keys_suite, list_suite, times_suite, marks_suite,
-    tags_suite, epoch_suite, index_suite, limits_suite, flight_suite, life_suite, claims_suite, model_suite;
+    tags_suite, epoch_suite, index_suite, limits_suite, flight_suite, life_suite, claims_suite, model_suite,
+    away_suite;
 
 const struct suite *const all_suites[] = {
-    &basic_suite, &values_suite, &keys_suite,   &list_suite,   &times_suite, &marks_suite,  &tags_suite,
-    &epoch_suite, &index_suite,  &limits_suite, &flight_suite, &life_suite,  &claims_suite, &model_suite,
+    &basic_suite,  &values_suite, &keys_suite,   &list_suite,  &times_suite,
+    &marks_suite,  &tags_suite,   &epoch_suite,  &index_suite, &limits_suite,
+    &flight_suite, &life_suite,   &claims_suite, &model_suite, &away_suite,
 };
 const size_t n_suites = N_ELEMENTS(all_suites);
 
@@ -45,6 +47,15 @@ int32_t get_op(struct backend *b, struct larder_bytes key, struct larder_result 
     ret->detail = NULL;
     op_free(op);
     return status;
+}
+
+void use_instance(struct backend *b, struct larder_bytes key, unsigned no) {
+    if (has_cache()) {
+        CU_ASSERT_EQUAL(put_value(b, key, 10, no, no), LARDER_OK);
+        CU_ASSERT_EQUAL(get_value(drive.two, key, 10, no), LARDER_OK);
+    }
+    if (has_tags())
+        CU_ASSERT_EQUAL(write_mark(b, mark_of(key, 1, UNSET, UNSET), 0), LARDER_OK);
 }
 
 int32_t remove_key(struct backend *b, struct larder_bytes key) {

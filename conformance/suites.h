@@ -19,6 +19,8 @@ bool has_tags(void);
 
 /* One instance for even numbers, the other for odd ones. */
 struct backend *either(unsigned no);
+/* A put that the other instance sees, and a mark.  Numbers rise under one key. */
+void use_instance(struct backend *b, struct larder_bytes key, unsigned no);
 
 /* ---- entries -------------------------------------------------------------------------- */
 
