@@ -93,7 +93,7 @@ need_apt() {
 }
 
 need_compiler() {
-    need_apt gcc libc6-dev make cmake pkg-config libzstd-dev libxxhash-dev libcjson-dev libcunit1-dev
+    need_apt gcc libc6-dev make cmake pkg-config libzstd-dev libxxhash-dev libcjson-dev libcunit1-dev libsqlite3-dev
 }
 
 # ---- Node.js ---------------------------------------------------------------------------------
