@@ -9,19 +9,10 @@ void fs_call_init(struct fs_call *c, struct fs *fs, struct larder_op *op) {
                           .op = op,
                           .sys = fs->sys,
                           .lane = op != NULL ? op->lane : fs->n_lanes,
-                          .now_ms = op != NULL ? op->now_ms : fs_now_ms(fs),
+                          .now_ms = op != NULL ? op->now_ms : atomic_load(&fs->seen_ms),
                           .deadline_ns = op != NULL ? op->deadline_ns : UINT64_MAX};
-    if (op != NULL) {
+    if (op != NULL)
         atomic_store_explicit(&fs->seen_ms, op->now_ms, memory_order_relaxed);
-        atomic_store_explicit(&fs->seen_ns, fs->host->now_ns(), memory_order_relaxed);
-    }
-}
-
-int64_t fs_now_ms(struct fs *fs) {
-    int64_t seen_ms = atomic_load_explicit(&fs->seen_ms, memory_order_relaxed);
-    uint64_t seen_ns = atomic_load_explicit(&fs->seen_ns, memory_order_relaxed);
-    uint64_t now_ns = fs->host->now_ns();
-    return seen_ms + (now_ns > seen_ns ? (int64_t)((now_ns - seen_ns) / 1000000u) : 0);
 }
 
 int32_t fs_fail(struct fs_call *c, int32_t status, const char *format, ...) {

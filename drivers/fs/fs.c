@@ -279,6 +279,7 @@ int32_t fs_open_with(const struct fs_sys *sys, const struct larder_host *host, s
     if (sys->random(&seed, sizeof(seed)) != (ssize_t)sizeof(seed))
         seed = host->now_ns(); /* names of temporary files: only their making must be exclusive, and it is */
     atomic_init(&fs->temp_n, seed);
+    atomic_init(&fs->seen_ms, LARDER_UNSET);
     fs->sweeper = fs_sweeper_new(fs);
     if (fs->sweeper == NULL)
         goto fail;

@@ -82,8 +82,7 @@ struct fs {
     _Atomic uint64_t checked_ns; /* when the folder was last known to be the one at root_path */
 
     _Atomic uint64_t temp_n; /* makes names of temporary files unique */
-    _Atomic int64_t seen_ms; /* the last op's time of day, and when that was: the sweeper's clock */
-    _Atomic uint64_t seen_ns;
+    _Atomic int64_t seen_ms; /* the last op's time of day: the sweeper's; LARDER_UNSET: none so far */
 
     struct fs_sweeper *sweeper;
 };
@@ -234,6 +233,5 @@ int32_t fs_open_with(const struct fs_sys *sys, const struct larder_host *host, s
                      const void *config, struct larder_info *info, void **instance, char *error);
 extern const struct larder_driver fs_driver;
 void fs_call_init(struct fs_call *c, struct fs *fs, struct larder_op *op);
-int64_t fs_now_ms(struct fs *fs); /* for what has no op: from the last op's time and the clock since */
 
 #endif

@@ -208,7 +208,7 @@ static int32_t sweep_folder(struct fs_call *c, struct fs_sweeper *s) {
 
 void fs_sweep(struct fs_sweeper *s, struct fs *fs) {
     struct fs_call c;
-    if (atomic_load(&fs->seen_ns) == 0)
+    if (atomic_load(&fs->seen_ms) == LARDER_UNSET)
         return; /* no op so far has told the time of day */
     fs_call_init(&c, fs, NULL);
     int32_t status = fs_folder_get(&c, FS_READ);
