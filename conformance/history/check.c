@@ -76,7 +76,7 @@ static enum excuse excuse_for(const struct checker *c, const struct revalidation
         bool after = r->begin_ns > loss->end_ns;
         for (unsigned k = 0; k < v->n_chain; k++) {
             const struct record *put = history_put(c->history, v->chain[k]);
-            if (put != NULL && put->epoch >= (after ? r->epoch : anew))
+            if (put != NULL && put->epoch >= (after ? r->clock_ms : anew))
                 return EXCUSE_UNORDERED;
         }
     }

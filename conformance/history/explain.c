@@ -84,7 +84,7 @@ static void print_cause(FILE *out, const struct history *h, const struct violati
     print_time(out, r, start_ns);
     fprintf(out, ", by ");
     print_where(out, h, v->cause);
-    fprintf(out, ", answered epoch %" PRId64 "\n", r->epoch);
+    fprintf(out, ", then knew epoch %" PRId64 "\n", r->epoch);
 }
 
 static void print_version(FILE *out, const struct history *h, const struct violation *v, unsigned at,

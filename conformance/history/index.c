@@ -98,6 +98,7 @@ static bool add_revalidation(struct index *x, const struct record *r, struct pla
     struct revalidation item = {.begin_ns = r->begin_ns,
                                 .end_ns = done ? r->end_ns : INT64_MAX,
                                 .epoch = done ? r->epoch : INT64_MAX,
+                                .clock_ms = earlier(r->wall_ms, done ? r->wall_end_ms : r->wall_ms),
                                 .due_first_ms = INT64_MAX,
                                 .due_last_ms = INT64_MAX,
                                 .place = place};

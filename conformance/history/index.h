@@ -12,7 +12,8 @@ enum { N_TAGS = 64, ROOT_DEPTH = CHAIN_MAX };
 
 struct revalidation {
     int64_t begin_ns, end_ns; /* end INT64_MAX: not known to have completed */
-    int64_t epoch;            /* INT64_MAX: not known */
+    int64_t epoch;            /* at least what its marks got; INT64_MAX: not known */
+    int64_t clock_ms;         /* the earliest that its process's clock may have told: at most that */
     /* The earliest and latest time that `expire` can have named; INT64_MAX: none, or not known. */
     int64_t due_first_ms, due_last_ms;
     struct place place;

@@ -83,14 +83,17 @@ static bool add_file(struct history *h, const char *path, char error[256]) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
         what = strerror(errno); /* lint: a program of one thread here */
-    else if (st.st_size < HEAD_ROOM)
+    else if (st.st_size == 0) {
+        close(fd); /* its process was killed before it had begun */
+        return true;
+    } else if (st.st_size < HEAD_ROOM)
         what = "is too short for a history";
     else if ((map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
         what = "cannot be mapped";
     if (fd >= 0)
         close(fd);
     if (what == NULL && ((const char *)map)[0] == '\0') {
-        munmap(map, (size_t)st.st_size); /* its process was killed before it had begun */
+        munmap(map, (size_t)st.st_size); /* the same, a little later */
         return true;
     }
     if (what == NULL) {

@@ -55,9 +55,9 @@ struct record {
     uint32_t mode;             /* revalidate: LARDER_EXPIRE or LARDER_MAKE_STALE */
     int64_t begin_ns, end_ns;
     int64_t wall_ms, wall_end_ms; /* this process's time of day at both */
-    int64_t epoch;                /* put: noted; get with an entry: the entry's; revalidate, epoch: told */
-    uint64_t version;             /* put, get with an entry */
-    int64_t began_ns;             /* put: when rendering began; loss: since when what was written is lost */
+    int64_t epoch;    /* put: noted; get with an entry: the entry's; else: known when it was answered */
+    uint64_t version; /* put, get with an entry */
+    int64_t began_ns; /* put: when rendering began; loss: since when what was written is lost */
     int64_t expire_in_ms;
     uint64_t tags; /* bits: put: the entry's; get: the request's; revalidate: those revalidated */
     uint64_t ingredients[MAX_INGREDIENTS]; /* put: the versions that it was built from */
