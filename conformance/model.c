@@ -6,13 +6,17 @@
 #include "model.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "drive.h"
+#include "options.h"
 #include "random.h"
 
 enum {
     SHRINK_RUNS = 3000,
-    REPEATS = 30 /* of overlapping ops, which do not fall the same way every time */
+    SHRINK_S = 30,
+    MAX_C = 40,  /* operations: what is longer, nobody reads as C */
+    REPEATS = 20 /* of overlapping ops, which do not fall the same way every time */
 };
 
 struct model {
@@ -22,19 +26,26 @@ struct model {
     /* While shrinking: the last run that failed. */
     struct model_history failed;
     struct model_verdict failed_verdict;
+    int64_t until_s; /* no more runs after this */
 };
 
-/* A layer that makes faults was asked for. */
-static bool errors_are_expected(void) {
-    for (size_t i = 1; i < drive.n_args && i < N_ELEMENTS(drive.args); i++) {
-        if (strcmp(drive.args[i - 1], "--layer") == 0 && strcmp(drive.args[i], "fault") == 0)
+static int64_t seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static bool has_layer(const char *name) {
+    for (size_t i = 0; i < options.n_layers; i++) {
+        if (strcmp(options.layers[i], name) == 0)
             return true;
     }
     return false;
 }
 
 static void run_and_check(struct model *m, const struct model_program *p) {
-    m->history.errors = errors_are_expected();
+    m->history.errors = has_layer("errors");
+    m->history.repeats = has_layer("retry");
     model_run(p, &m->history);
     m->verdict = model_check(&m->history);
 }
@@ -51,7 +62,7 @@ static bool reopen(void) {
 static bool fails_in_fresh_instances(void *arg, const struct model_program *p) {
     struct model *m = arg;
     unsigned repeats = p->window > 1 ? REPEATS : 1;
-    for (unsigned i = 0; i < repeats; i++) {
+    for (unsigned i = 0; i < repeats && seconds() < m->until_s; i++) {
         if (!reopen())
             return false;
         run_and_check(m, p);
@@ -71,23 +82,14 @@ static void note_line(void *arg, const char *line) {
     note("    %s", line);
 }
 
-/* Words that a shell would take apart are quoted; a quote itself does not occur in what is ours. */
-static size_t add_word(char *text, size_t size, size_t len, const char *word) {
-    bool plain = word[0] != '\0' && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                      "0123456789-_./=:+,@%")] == '\0';
-    int n = snprintf(text + len, size - len, plain ? " %s" : " '%s'", word);
-    return n > 0 && (size_t)n < size - len ? len + (size_t)n : len;
-}
-
-static void tell(const struct model *m, unsigned window) {
-    char text[MODEL_TEXT], args[2048] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < drive.n_args && i < N_ELEMENTS(drive.args); i++)
-        len = add_word(args, sizeof(args), len, drive.args[i]);
+static void tell(const struct model *m) {
+    char text[MODEL_TEXT], command[2048];
     note("%s", m->failed_verdict.why);
-    model_print_c(&m->failed, &m->failed_verdict, window, note_line, NULL);
+    if (m->failed.n <= MAX_C)
+        model_print_c(&m->failed, &m->failed_verdict, m->program.window, note_line, NULL);
     model_print(&m->program, text);
-    note("to repeat: larder-conform --replay '%s'%s", text, args);
+    options_command(NULL, command, sizeof(command));
+    note("to repeat: %s --replay '%s'", command, text);
 }
 
 /* m->program failed once: the verdict is there. */
@@ -95,18 +97,18 @@ static void shrink_and_tell(struct model *m) {
     m->failed = m->history;
     m->failed_verdict = m->verdict;
     struct model_program whole = m->program;
+    m->until_s = seconds() + SHRINK_S;
     if (fails_in_fresh_instances(m, &m->program)) {
         model_shrink(&m->program, SHRINK_RUNS, fails_in_fresh_instances, m);
         note("%zu of %zu operations are left of the sequence that failed", m->program.n, whole.n);
     } else {
         note("does not fail again in fresh instances; so this is all of it");
     }
-    tell(m, m->program.window);
+    tell(m);
 }
 
 /* ---- tests --------------------------------------------------------------------------------------- */
 
-/* window 0: a different one each time. */
 static void try_sequences(bool overlapping) {
     struct model *m = calloc(1, sizeof(*m));
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
@@ -115,7 +117,7 @@ static void try_sequences(bool overlapping) {
     size_t ops = 0;
     bool fails = false;
     uint64_t random = drive.random;
-    while (!fails && (sequences == 0 || drive_has_time())) {
+    while (!fails && (ops < options.model_ops || drive_has_time())) {
         unsigned window = overlapping ? 2 + random_below(&random, 7) : 1;
         model_generate(&m->program, random_next(&random), window, can);
         run_and_check(m, &m->program);
@@ -155,6 +157,8 @@ int model_replay(const char *text) {
     const struct model_step *unable;
     struct model *m = calloc(1, sizeof(*m));
     int result = 1;
+    if (m)
+        m->until_s = INT64_MAX;
     if (!m) {
         note("out of memory");
     } else if (!model_parse(text, &m->program, error)) {
@@ -162,7 +166,7 @@ int model_replay(const char *text) {
     } else if ((unable = find_unable(&m->program))) {
         note("--replay: the driver has no %s", model_kind_names[unable->kind]);
     } else if (fails_in_fresh_instances(m, &m->program)) {
-        tell(m, m->program.window);
+        tell(m);
     } else {
         result = 0;
     }

@@ -102,6 +102,7 @@ struct model_history {
     bool in_order;   /* no two overlap */
     bool errors;     /* a fault was made on purpose somewhere below: an error is no failure, and
                          what failed may have happened, or happen at any later time */
+    bool repeats;    /* an op may be done more than once while it is under way */
     struct model_event events[MODEL_STEPS]; /* in the order in which they were called */
 };
 
@@ -179,8 +180,9 @@ typedef void model_line_fn(void *arg, const char *line);
 void model_print_c(const struct model_history *h, const struct model_verdict *v, unsigned window,
                    model_line_fn *emit, void *arg);
 extern const char *const model_kind_names[N_MODEL_KINDS];
-/* What names end with: bytes that are easily confused. */
-extern const char *const model_names[MODEL_NAMES];
+/* What names end with: bytes that are easily confused.  strict: where not every byte may stand in
+ * a key. */
+struct larder_bytes model_name(unsigned i, bool strict);
 
 /* fails() runs a program once and says whether it fails.  *p becomes as short as can be found
  * by trying `budget` times. */

@@ -150,12 +150,16 @@ static void marks_lines(struct writer *w, const struct model_event *e) {
     }
 }
 
+static bool has_put_helper(const struct writer *w, const struct model_step *s) {
+    bool strange = w->h->events[w->v->at].got == MODEL_STRANGE; /* then modified_ms may count */
+    return !s->ttl_ms && !s->if_absent && !strange;
+}
+
 /* Ops for which drive.h has a helper that says as much.  False: this is not one. */
 static bool helper_line(struct writer *w, const struct model_event *e) {
     const struct model_step *s = &e->step;
-    const bool strange = w->h->events[w->v->at].got == MODEL_STRANGE; /* then modified_ms may count */
     char text[256];
-    if (s->kind == MODEL_PUT && !s->ttl_ms && !s->if_absent && !strange) {
+    if (s->kind == MODEL_PUT && has_put_helper(w, s)) {
         line(w, "CU_ASSERT_EQUAL(put_value(%s, x%u, %" PRIu32 ", %" PRIu32 ", %" PRId64 "), %s);",
              instance_of(s), s->name, s->len, s->id, s->epoch, status_name(e->status));
         return true;
@@ -256,23 +260,41 @@ static void answer_text(const struct model_event *e, char text[512]) {
     }
 }
 
+/* Every step needs other variables; declared is what the program at hand uses. */
 static void head_lines(struct writer *w, unsigned window) {
-    bool walks = false;
+    bool names[MODEL_NAMES] = {false}, kinds[N_MODEL_KINDS] = {false}, plain_put = false;
     for (size_t i = 0; i < w->h->n; i++) {
-        enum model_kind kind = w->h->events[i].step.kind;
-        walks |= kind == MODEL_LIST || kind == MODEL_KEYS_OF || kind == MODEL_TAGS_OF ||
-                 kind == MODEL_LIST_MARKS;
+        const struct model_step *s = &w->h->events[i].step;
+        bool marks_only = s->kind == MODEL_READ || s->kind == MODEL_WRITE;
+        kinds[s->kind] = true;
+        plain_put |= s->kind == MODEL_PUT && (window > 1 || !has_put_helper(w, s));
+        if (!marks_only && s->kind != MODEL_LIST && s->kind != MODEL_LIST_MARKS)
+            names[s->name] = true;
+        for (size_t j = 0; j < s->n_marks; j++)
+            names[s->marks[j].tag] = true;
     }
-    line(w, "int64_t start_ms = drive.now_ms, epoch = 0;");
-    line(w, "struct larder_bytes x0 = name(\"model\", \"%s\"), x1 = name(\"model\", \"%s\");", model_names[0],
-         model_names[1]);
-    line(w, "struct larder_bytes x2 = name(\"model\", \"%s\"), x3 = name(\"model\", \"%s\");", model_names[2],
-         model_names[3]);
-    line(w, "struct larder_mark mark;");
-    line(w, "struct larder_slice value;");
-    if (window > 1)
+    line(w, "int64_t start_ms = drive.now_ms;");
+    for (unsigned i = 0; i < MODEL_NAMES; i++) {
+        struct larder_bytes end = model_name(i, false);
+        bool nul = end.ptr[end.len - 1] == '\0';
+        if (names[i] && !nul)
+            line(w, "struct larder_bytes x%u = name(\"model\", \"%.*s\");", i, (int)end.len,
+                 (const char *)end.ptr);
+        else if (names[i])
+            line(w, "struct larder_bytes x%u = name_bytes(\"model\", \"%s\\0\", %zu);", i,
+                 (const char *)end.ptr, end.len);
+    }
+    if (plain_put || kinds[MODEL_CLAIM] || kinds[MODEL_RELEASE])
+        line(w, "struct larder_slice value;");
+    if (window > 1) {
         line(w, "struct sent sent[%zu];", w->h->n);
-    else if (walks)
+        return;
+    }
+    if (kinds[MODEL_READ])
+        line(w, "struct larder_mark mark;");
+    if (kinds[MODEL_LOOK] || kinds[MODEL_RAISE])
+        line(w, "int64_t epoch = 0;");
+    if (kinds[MODEL_LIST] || kinds[MODEL_KEYS_OF] || kinds[MODEL_TAGS_OF] || kinds[MODEL_LIST_MARKS])
         line(w, "unsigned records; /* count() adds 1 to it */");
 }
 

@@ -15,8 +15,9 @@ struct mixture {
     uint32_t weights[N_MODEL_KINDS], sum;
     uint32_t names; /* in use: 1 .. MODEL_NAMES */
     bool in_order;
-    uint32_t pace;    /* one in `pace` steps moves the time */
-    uint32_t next_id; /* of values */
+    const struct model_step *last; /* NULL: none yet */
+    uint32_t pace;                 /* one in `pace` steps moves the time */
+    uint32_t next_id;              /* of values */
     int64_t at_ms;
 };
 
@@ -27,6 +28,20 @@ static bool one_in(struct mixture *m, uint32_t n) {
     return below(m, n) == 0;
 }
 
+/* What a program is about: most are about one thing, or its ops would hardly meet. */
+static uint32_t any_subject(struct mixture *m, uint32_t can) {
+    static const uint32_t subjects[] = {1u << MODEL_GET | 1u << MODEL_PUT | 1u << MODEL_REMOVE |
+                                            1u << MODEL_LIST,
+                                        1u << MODEL_READ | 1u << MODEL_WRITE | 1u << MODEL_LOOK |
+                                            1u << MODEL_RAISE | 1u << MODEL_BUMP | 1u << MODEL_LIST_MARKS,
+                                        1u << MODEL_CLAIM | 1u << MODEL_RELEASE,
+                                        1u << MODEL_LINK | 1u << MODEL_KEYS_OF | 1u << MODEL_TAGS_OF};
+    static const uint8_t draws[] = {0, 0, 0, 1, 1, 1, 2, 3, 4, 4};
+    uint8_t draw = draws[below(m, sizeof(draws))];
+    uint32_t subject = draw < 4 ? subjects[draw] & can : can;
+    return subject != 0 ? subject : can;
+}
+
 static void mixture_init(struct mixture *m, uint64_t *random, uint32_t can, bool in_order) {
     static const uint8_t usual[N_MODEL_KINDS] = {
         [MODEL_GET] = 8,     [MODEL_PUT] = 8,     [MODEL_REMOVE] = 3,    [MODEL_LIST] = 2,
@@ -35,7 +50,8 @@ static void mixture_init(struct mixture *m, uint64_t *random, uint32_t can, bool
         [MODEL_KEYS_OF] = 3, [MODEL_TAGS_OF] = 2, [MODEL_LIST_MARKS] = 1};
     static const uint8_t factors[] = {0, 1, 1, 4};
     *m = (struct mixture){.random = random, .in_order = in_order, .next_id = 1};
-    m->names = 1 + below(m, MODEL_NAMES);
+    can = any_subject(m, can);
+    m->names = 1 + below(m, 1 + below(m, MODEL_NAMES));
     m->pace = in_order ? 2 + below(m, 12) : 8 + below(m, 30);
     for (int tries = 0; m->sum == 0; tries++) {
         for (unsigned i = 0; i < N_MODEL_KINDS; i++) {
@@ -100,7 +116,8 @@ static void any_put(struct mixture *m, struct model_step *s) {
     static const uint32_t lens[] = {0, 1, 9, 200, 5000, 70000};
     s->len = lens[below(m, one_in(m, 8) ? 6 : 4)];
     s->id = m->next_id++;
-    s->epoch = (int64_t)below(m, 5) - 1;
+    static const int64_t large[] = {INT64_MAX - 1, (INT64_C(1) << 53) + 1, -(INT64_C(1) << 53) - 1};
+    s->epoch = one_in(m, 12) ? large[below(m, 3)] : (int64_t)below(m, 5) - 1;
     s->if_absent = one_in(m, 4);
     if (one_in(m, 3))
         s->ttl_ms = one_in(m, 8) ? INT64_MAX : 1 + (int64_t)below(m, 30);
@@ -110,6 +127,10 @@ static struct model_step any_step(struct mixture *m) {
     struct model_step s = {.kind = any_kind(m)};
     s.instance = (uint8_t)below(m, 2);
     s.name = (uint8_t)below(m, m->names);
+    if (m->last && !m->in_order && one_in(m, 4)) { /* twice at once is where races show */
+        s.kind = m->last->kind;
+        s.name = m->last->name;
+    }
     if (one_in(m, m->pace)) { /* forwards, and sometimes a clock that is behind */
         int64_t by = one_in(m, 6) ? -(int64_t)below(m, 15) : (int64_t)below(m, one_in(m, 4) ? 60 : 8);
         m->at_ms = m->at_ms + by > 0 ? m->at_ms + by : 0;
@@ -142,6 +163,8 @@ void model_generate(struct model_program *p, uint64_t seed, unsigned window, uin
     memset(p, 0, sizeof(*p));
     p->window = window;
     p->n = 20 + random_below(&random, MODEL_STEPS - 19);
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n; i++) {
         p->steps[i] = any_step(&m);
+        m.last = &p->steps[i];
+    }
 }

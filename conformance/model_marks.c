@@ -167,8 +167,9 @@ static struct larder_mark added(const struct model_event *write, const struct mo
     struct larder_mark add = plain(m);
     int64_t epochs[2] = {write->epoch, write->epoch};
     if (model_failed(write)) {
+        bool due = add.expire_at_ms != LARDER_UNSET && add.expire_at_ms <= write->step.at_ms;
         epochs[0] = larder_merge_max(got->expired_epoch, write->step.at_ms);
-        epochs[1] = larder_merge_max(got->stale_epoch, write->step.at_ms);
+        epochs[1] = due ? epochs[0] : larder_merge_max(got->stale_epoch, write->step.at_ms);
     }
     add.expired_epoch = resolved(add.expired_epoch, epochs[0]);
     add.stale_epoch = resolved(add.stale_epoch, epochs[1]);

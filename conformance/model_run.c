@@ -198,6 +198,13 @@ static void clean_up(const struct run *r) {
     }
 }
 
+static struct larder_bytes name_of(unsigned run, struct larder_bytes end) {
+    char tail[32];
+    int n = snprintf(tail, sizeof(tail), "%u/", run);
+    memcpy(tail + n, end.ptr, end.len);
+    return name_bytes("model", tail, (size_t)n + end.len);
+}
+
 void model_run(const struct model_program *p, struct model_history *ret) {
     static unsigned runs; /* each has names of its own */
     struct run *r = calloc(1, sizeof(*r));
@@ -208,7 +215,7 @@ void model_run(const struct model_program *p, struct model_history *ret) {
     r->start_ms = drive.now_ms;
     r->prefix = name("model", "%u/", ++runs);
     for (unsigned i = 0; i < MODEL_NAMES; i++)
-        r->names[i] = name("model", "%u/%s", runs, model_names[i]);
+        r->names[i] = name_of(runs, model_name(i, drive.one->info.key_bytes != 0));
     ret->n = p->n;
     ret->traits = drive.one->info.traits;
     ret->in_order = p->window <= 1;

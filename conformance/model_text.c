@@ -22,7 +22,14 @@ const char *const model_kind_names[N_MODEL_KINDS] = {
     [MODEL_RAISE] = "raise",     [MODEL_BUMP] = "bump",       [MODEL_LINK] = "link",
     [MODEL_KEYS_OF] = "keys_of", [MODEL_TAGS_OF] = "tags_of", [MODEL_LIST_MARKS] = "list_marks"};
 
-const char *const model_names[MODEL_NAMES] = {"x", "x/", "x/y", "xy"};
+struct larder_bytes model_name(unsigned i, bool strict) {
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } names[] = {{"x", 1}, {"X", 1}, {"x/", 2}, {"x\0", 2}, {"xy", 2}};
+    i += i == MODEL_NAMES - 1 && strict;
+    return (struct larder_bytes){(const uint8_t *)names[i].bytes, names[i].len};
+}
 
 /* What a step of a kind is about: 'k', 't' or 'c'; 0: nothing alone. */
 static char letter_of(enum model_kind kind) {

@@ -18,7 +18,7 @@ enum { PATIENCE_MS = 30000 };
 enum { PATIENCE_MS = 10000 };
 #endif
 
-struct options options = {.n_keys = 10000, .n_inflight = 4000, .patience_ms = PATIENCE_MS};
+struct options options = {.n_keys = 10000, .n_inflight = 4000, .model_ops = 1000, .patience_ms = PATIENCE_MS};
 
 static const char usage[] = "usage: larder-conform [OPTION...] DRIVER [NAME=VALUE...]\n";
 
@@ -38,6 +38,7 @@ static const char help[] =
     "  --only PATTERN     only tests whose theme/name matches (a part of it, or * and ?); repeatable\n"
     "  --seed N           other random choices (default 1, so that a run can be repeated); random: new ones\n"
     "  --replay TEXT      one sequence of operations, as the model theme printed it\n"
+    "  --model-ops N      at least so many operations in each test of the model theme (default 1000)\n"
     "  --time-limit TIME  end after that long (30s, 5min); what is left then counts as not tried\n"
     "  --patience TIME    how long nothing at all may happen before an op counts as never completed\n"
     "  --keys N           how many keys the tests of paging use (default 10000)\n"
@@ -164,6 +165,7 @@ static const struct option {
     {"--layer", add_layer, NULL, "the name of a layer"},
     {"--seed", read_seed, &options.seed, "a number, or `random`"},
     {"--replay", read_text, &options.replay, "a text that the model theme printed"},
+    {"--model-ops", read_unsigned, &options.model_ops, "a number"},
     {"--keys", read_unsigned, &options.n_keys, "a number"},
     {"--inflight", read_unsigned, &options.n_inflight, "a number"},
     {"--time-limit", read_time, &options.time_limit_ms, "a time: 30s, 5min"},
@@ -373,6 +375,10 @@ void options_command(const char *only, char *out, size_t size) {
     if (said.n_inflight != 4000) {
         snprintf(number, sizeof(number), "%u", said.n_inflight);
         add_option(&line, "--inflight", number);
+    }
+    if (said.model_ops != 1000) {
+        snprintf(number, sizeof(number), "%u", said.model_ops);
+        add_option(&line, "--model-ops", number);
     }
     for (size_t i = 0; i < said.n_layers; i++)
         add_option(&line, "--layer", said.layers[i]);

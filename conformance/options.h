@@ -26,7 +26,7 @@ struct options {
     const char *replay;
     uint64_t seed;
     bool seed_given;
-    unsigned n_keys, n_inflight;
+    unsigned n_keys, n_inflight, model_ops;
     uint32_t time_limit_ms; /* 0: none */
     uint32_t patience_ms;
     const char *hooks[N_HOOKS]; /* NULL: not given */

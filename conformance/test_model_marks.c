@@ -208,6 +208,12 @@ static void a_bump_that_failed_has_some_epoch_of_its_time(void) {
     CU_ASSERT_TRUE(holds());
     saw(&h.events[1], 0, 9, UNSET, UNSET);
     CU_ASSERT_TRUE(fails_at_the_end());
+    begin(false, 0); /* a pair that is due when it arrives */
+    h.errors = true;
+    during("write t0:-/-3/-", 1, 2, OK);
+    during("bump c0 t0:-/new/0 at=10", 3, 4, LOST);
+    saw(during("read t0", 5, 6, OK), 0, 12, -3, UNSET);
+    CU_ASSERT_TRUE(holds());
 }
 
 static void the_first_mark_if_absent_is_below_all_others(void) {

@@ -197,6 +197,20 @@ static void an_error_where_none_was_made_fails(void) {
     CU_ASSERT_TRUE(holds());
 }
 
+static void what_is_repeated_under_way_may_show_twice(void) {
+    begin(false, 0);
+    during("put k0 id=1", 1, 2, OK);
+    during("remove k0", 3, 20, OK);
+    during("get k0", 4, 5, MISS);
+    during("put k0 id=2", 6, 7, OK);
+    during("get k0", 8, 9, MISS);
+    CU_ASSERT_TRUE(fails_at_the_end());
+    h.repeats = true;
+    CU_ASSERT_TRUE(holds());
+    during("get k0", 21, 22, OK)->got = 3; /* after its answer it is not repeated */
+    CU_ASSERT_TRUE(fails_at_the_end());
+}
+
 /* ---- claims ---------------------------------------------------------------------------------------- */
 
 static void a_claim_is_one_owners_until_it_is_given_back_or_over(void) {
@@ -459,17 +473,20 @@ static void the_search_agrees_with_brute_force_on_random_histories(void) {
     CU_ASSERT(counts[false] > 100);
 }
 
-UNIT_MAIN(
-    "model: entries, claims, lists, the index", UNIT(a_get_answers_with_the_last_put),
-    UNIT(an_old_a_removed_or_a_strange_entry_fails), UNIT(what_was_due_is_told_where_there_is_but_one_answer),
-    UNIT(a_get_that_overlaps_a_put_may_see_it_or_not), UNIT(what_was_seen_once_is_not_unseen),
-    UNIT(an_entry_is_not_seen_before_it_is_put), UNIT(of_two_that_put_if_absent_one_succeeds),
-    UNIT(the_newest_epoch_stays_where_that_is_claimed),
-    UNIT(an_entry_goes_when_its_time_is_up_and_not_before), UNIT(what_any_clock_had_overtaken_may_be_gone),
-    UNIT(a_status_that_nothing_explains_fails), UNIT(what_failed_may_have_happened_or_happen_later_or_never),
-    UNIT(what_failed_happens_once_at_most), UNIT(a_remove_that_failed_may_come_late),
-    UNIT(an_error_where_none_was_made_fails), UNIT(a_claim_is_one_owners_until_it_is_given_back_or_over),
-    UNIT(of_two_claims_at_once_one_is_answered_with_ok), UNIT(a_list_shows_what_is_stored_and_nothing_else),
-    UNIT(a_list_is_no_snapshot), UNIT(a_record_with_no_place_in_the_answer_fails),
-    UNIT(the_index_follows_the_last_link), UNIT(the_search_agrees_with_brute_force_on_all_histories_of_three),
-    UNIT(the_search_agrees_with_brute_force_on_random_histories))
+UNIT_MAIN("model: entries, claims, lists, the index", UNIT(a_get_answers_with_the_last_put),
+          UNIT(an_old_a_removed_or_a_strange_entry_fails),
+          UNIT(what_was_due_is_told_where_there_is_but_one_answer),
+          UNIT(a_get_that_overlaps_a_put_may_see_it_or_not), UNIT(what_was_seen_once_is_not_unseen),
+          UNIT(an_entry_is_not_seen_before_it_is_put), UNIT(of_two_that_put_if_absent_one_succeeds),
+          UNIT(the_newest_epoch_stays_where_that_is_claimed),
+          UNIT(an_entry_goes_when_its_time_is_up_and_not_before),
+          UNIT(what_any_clock_had_overtaken_may_be_gone), UNIT(a_status_that_nothing_explains_fails),
+          UNIT(what_failed_may_have_happened_or_happen_later_or_never),
+          UNIT(what_failed_happens_once_at_most), UNIT(a_remove_that_failed_may_come_late),
+          UNIT(an_error_where_none_was_made_fails), UNIT(what_is_repeated_under_way_may_show_twice),
+          UNIT(a_claim_is_one_owners_until_it_is_given_back_or_over),
+          UNIT(of_two_claims_at_once_one_is_answered_with_ok),
+          UNIT(a_list_shows_what_is_stored_and_nothing_else), UNIT(a_list_is_no_snapshot),
+          UNIT(a_record_with_no_place_in_the_answer_fails), UNIT(the_index_follows_the_last_link),
+          UNIT(the_search_agrees_with_brute_force_on_all_histories_of_three),
+          UNIT(the_search_agrees_with_brute_force_on_random_histories))

@@ -50,6 +50,10 @@ static const struct layer {
              "lost=retry@2%",
          .role = "tried",
          .counter = &faults}},
+    /* For the model theme, which knows what an error leaves open. */
+    {"errors", &layer_fault,
+     &(const struct layer_fault_settings){
+         .plan = "any:error=retry@4%; any:lost=retry@4%", .role = "tried", .counter = &faults}},
     {"meter", &layer_meter, &(const struct layer_meter_settings){.meter = &meter}},
     {"breaker", &layer_breaker,
      &(const struct layer_breaker_settings){.rate = 50,
