@@ -81,7 +81,7 @@ static void every_byte_may_stand_in_a_value(void) {
         all[i] = (uint8_t)(i < 256 ? i : 511 - i);
     comes_back("all", all, sizeof(all));
     for (int byte = 0; byte < 256; byte++) {
-        char tail[8];
+        char tail[24];
         uint8_t few[3] = {(uint8_t)byte, (uint8_t)byte, (uint8_t)byte};
         snprintf(tail, sizeof(tail), "%d", byte);
         comes_back(tail, few, 1 + (size_t)byte % 3);
@@ -112,7 +112,7 @@ static void values_that_look_like_something_else_come_back_as_they_were(void) {
                   {"\xed\xa0\x80", 3},
                   {" padded ", 8}};
     for (size_t i = 0; i < N_ELEMENTS(values); i++) {
-        char tail[16];
+        char tail[24];
         snprintf(tail, sizeof(tail), "like-%zu", i);
         comes_back(tail, values[i].bytes, values[i].len);
     }
