@@ -3,7 +3,7 @@
  * It is read once and raised here, as it is this process that raises it.  All instances in it
  * agree, and the store follows; only another process does not know.
  *
- * Caught by:
+ * Caught by: epoch/processes_that_raise_one_counter_never_get_the_same_number
  */
 #include <pthread.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * The locks are those of this process's threads (or those of the file are refused by the file
  * system, and the error is ignored): within one process everything is right.
  *
- * Caught by:
+ * Caught by: epoch/processes_that_raise_one_counter_never_get_the_same_number
  */
 #include "bad.h"
 #include "fs.h"

@@ -3,7 +3,7 @@
  * Op functions of a blocking driver run on pool threads; timers and watches belong to the I/O
  * thread and have no lock.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (io function on another thread)
  */
 #include "bad.h"
 

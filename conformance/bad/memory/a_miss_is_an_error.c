@@ -3,7 +3,7 @@
  * The store's own client throws "not found" (S3's 404, a file system's ENOENT), and whatever it
  * throws becomes an error.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The store leaves out what it does not have (DynamoDB's BatchGetItem, a SELECT with IN), and the
  * n-th answer is taken for that of the n-th tag.
  *
- * Caught by:
+ * Caught by: tags/a_thousand_tags_are_written_and_read_in_one_op
  */
 #include "bad.h"
 

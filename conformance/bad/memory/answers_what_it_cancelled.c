@@ -3,7 +3,7 @@
  * The request stays in the driver's table of requests under way when it is cancelled, because the
  * reply has to be read from the connection anyway.
  *
- * Caught by:
+ * Caught by: flight/ops_that_are_given_up_or_late_are_answered_once_and_truly
  */
 #include <stdlib.h>
 

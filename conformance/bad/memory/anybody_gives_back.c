@@ -3,7 +3,7 @@
  * DEL.  Who worked for longer than his claim lasted gives back the claim of the next one, and a
  * third begins.
  *
- * Caught by:
+ * Caught by: claims/only_the_owner_gives_a_claim_back
  */
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * A synchronous client library, in a driver that did not say LARDER_BLOCKING.  All stores of the
  * process stand still meanwhile.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (I/O thread blocked)
  */
 #include <time.h>
 

@@ -3,7 +3,7 @@
  * Two commands in one function, not one transaction.  Who looks in between notes the new epoch
  * and renders from what the marks should have outdated.
  *
- * Caught by:
+ * Caught by: epoch/nobody_sees_the_counter_of_a_bump_without_its_marks
  */
 #include <stdlib.h>
 

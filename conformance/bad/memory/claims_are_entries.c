@@ -2,7 +2,7 @@
  *
  * SET NX under the key itself.  A get during the rendering finds the owner's name, and serves it.
  *
- * Caught by:
+ * Caught by: claims/a_claimed_key_is_held_until_it_is_given_back
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The number may belong to somebody else by the time of unwatch(), whose events then stop.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (descriptor closed before unwatch)
  */
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
  * Requests are kept by value, in a queue or a struct of the driver's own.  An op is known by its
  * address.
  *
- * Caught by:
+ * Caught by: life/ping_answers (an op that it was never given)
  */
 #include "bad.h"
 

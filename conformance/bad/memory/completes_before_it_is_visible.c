@@ -3,7 +3,7 @@
  * Writing behind: the entry waits in the instance, whose own gets find it there, until the next
  * put.  Every test with one process passes.
  *
- * Caught by:
+ * Caught by: life/what_one_instance_writes_the_other_reads
  */
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * The branch that answers early has no `return`, and the end of the function answers again.  In C
  * a completion is a call like any other; nothing but the author counts them.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (completed twice)
  */
 #include "bad.h"
 

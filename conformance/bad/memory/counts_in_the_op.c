@@ -2,7 +2,7 @@
  *
  * `while (op->limit-- > 0)`.  A retry sends the same op again, and finds a limit of nothing.
  *
- * Caught by:
+ * Caught by: list/a_limit_keeps_the_pages_small (op written)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * INCR.  The time is in the rule for the day on which the counter is lost: it must come back
  * greater than it was.
  *
- * Caught by:
+ * Caught by: epoch/raising_a_counter_gives_the_greater_of_its_next_number_and_the_time
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * "Go on behind this key" is looked up by equality.  Lists are walked to remove what they show.
  *
- * Caught by:
+ * Caught by: list/a_cursor_is_good_when_the_keys_of_its_page_are_gone
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * It is a server-side cursor of this connection, or a place in a table of this instance; the next
  * page may be asked for by another process, or a day later.
  *
- * Caught by:
+ * Caught by: list/a_cursor_may_be_used_again_and_in_an_instance_that_is_opened_later
  */
 #include "bad.h"
 

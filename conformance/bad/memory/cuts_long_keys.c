@@ -3,7 +3,7 @@
  * The limit is that of the protocol; the column, or the name of a file, holds less, and cuts off
  * silently.
  *
- * Caught by:
+ * Caught by: keys/keys_of_every_length_up_to_the_longest_differ_in_their_last_byte
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * A body of XML or HTML, passed on.  Lines of a log that nobody wrote can be made that way.
  *
- * Caught by:
+ * Caught by: limits/a_flag_of_the_future_is_refused_and_changes_nothing (a text that is not one line of UTF-8)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * Nobody waits for the answer any more, so the driver gives none.  But the core does not know that
  * the op is over until it is completed, and keeps its memory and its place.
  *
- * Caught by:
+ * Caught by: flight/ops_that_are_given_up_or_late_are_answered_once_and_truly (never completed)
  */
 #include "bad.h"
 

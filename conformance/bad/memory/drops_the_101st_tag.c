@@ -2,7 +2,7 @@
  *
  * The store takes 100 keys in one request, and the driver makes one request.
  *
- * Caught by:
+ * Caught by: tags/no_tag_of_many_is_left_out
  */
 #include "bad.h"
 

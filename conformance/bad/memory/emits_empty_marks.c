@@ -3,7 +3,7 @@
  * One answer for each question.  But "no mark" under a namespace's own tag means that the tag
  * store was wiped, and that must be noticed.
  *
- * Caught by:
+ * Caught by: marks/a_tag_that_was_never_marked_has_no_mark
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * Keys are passed on one behind, to know which is the last, and the one that is left is passed on
  * when the loop is over, which is where the answer was given.
  *
- * Caught by:
+ * Caught by: list/few_keys_are_listed_one_by_one (emitted after completion)
  */
 #include <stdlib.h>
 

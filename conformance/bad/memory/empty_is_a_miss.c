@@ -2,7 +2,7 @@
  *
  * `if (len)` tells a reply with a value from one without.
  *
- * Caught by:
+ * Caught by: values/values_of_every_size_are_read_back_byte_for_byte
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * A tag of no bytes looks like a mistake of the caller's.  It is the tag of the namespace, and its
  * mark tells a tag store that was wiped from one that was not.
  *
- * Caught by:
+ * Caught by: tags/the_empty_tag_is_a_tag
  */
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * Encryption, or escaping, in place.  Whoever put the value holds the same buffer, and serves it.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (put's value written)
  */
 #include "bad.h"
 

@@ -3,7 +3,8 @@
  * One cache with one limit, and the least recently used goes first, whatever it is (Redis with
  * allkeys-lru).  A revalidation that is forgotten brings back what it outdated.
  *
- * Caught by:
+ * Caught by: limits/marks_and_counters_stay_when_entries_are_pushed_out
+ * With: max-size=24MB
  */
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * The store's collation compares text as people do (MySQL's default, file systems of macOS).
  *
- * Caught by:
+ * Caught by: keys/keys_are_data_and_lead_nowhere
  */
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Greater and sooner are taken member by member, and the time is left out: what was gone by the
  * first pair is merely stale by the second, and comes back.
  *
- * Caught by:
+ * Caught by: marks/a_pair_that_is_due_makes_room_and_brings_nothing_back
  */
 #include "bad.h"
 

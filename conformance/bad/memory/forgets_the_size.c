@@ -3,7 +3,7 @@
  * `struct larder_result res; memset(...)`: the core then reads no member at all, or of the next
  * release's members what lay on the stack.
  *
- * Caught by:
+ * Caught by: life/ping_answers (a result without its size)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * It is a one-shot timer, so it seems to be over once it was due.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (timer used after it was freed)
  */
 #include "bad.h"
 

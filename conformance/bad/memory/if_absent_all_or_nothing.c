@@ -2,7 +2,7 @@
  *
  * A transaction with a condition on each item, which fails as a whole.
  *
- * Caught by:
+ * Caught by: marks/marks_if_absent_are_looked_at_each_alone
  */
 #include "bad.h"
 #include "memory.h"

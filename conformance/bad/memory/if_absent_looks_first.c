@@ -3,7 +3,7 @@
  * Two steps to the store, and two renderings of one page that come at the same time both find
  * nothing.
  *
- * Caught by:
+ * Caught by: basic/of_many_that_put_if_absent_at_once_one_succeeds
  */
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * The flag was added to the list of known ones, so that the op is not refused, and to nothing else.
  *
- * Caught by:
+ * Caught by: basic/a_put_if_absent_leaves_what_is_stored
  */
 #include "bad.h"
 

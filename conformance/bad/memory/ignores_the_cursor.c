@@ -2,7 +2,7 @@
  *
  * The cursor is given and never read.  With less than a page of keys it cannot be told.
  *
- * Caught by:
+ * Caught by: list/many_keys_are_listed_page_by_page_from_either_instance
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * Tolerance.  A flag changes what an op means; who ignores LARDER_IF_ABSENT overwrites.
  *
- * Caught by:
+ * Caught by: limits/a_flag_of_the_future_is_refused_and_changes_nothing
  */
 #include "bad.h"
 

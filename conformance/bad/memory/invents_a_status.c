@@ -2,7 +2,7 @@
  *
  * An HTTP status, or errno with a minus, passed through.
  *
- * Caught by:
+ * Caught by: limits/a_flag_of_the_future_is_refused_and_changes_nothing (a status that is not in driver.h)
  */
 #include "bad.h"
 

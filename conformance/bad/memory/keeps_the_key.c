@@ -3,7 +3,7 @@
  * The last key that was a miss is remembered, so that the next get of it is quick.  A value may be
  * kept by a reference; the key looks the same, but it is the op's own and goes with it.
  *
- * Caught by:
+ * Caught by: basic/a_removed_key_is_a_miss_and_its_neighbours_stay (op touched after completion)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * An upsert that sets the columns of the value and not the one of the expiry.
  *
- * Caught by:
+ * Caught by: times/a_new_put_brings_its_own_time
  */
 #include "bad.h"
 #include "memory.h"

@@ -2,7 +2,7 @@
  *
  * The number was set, the trait was forgotten: the calls come on the I/O thread, one at a time.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (open gave what driver.h does not allow)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * SET.  What the new mark leaves unset is gone, and a revalidation that is on its way for longer
  * takes back one that came after it.
  *
- * Caught by:
+ * Caught by: marks/what_a_mark_leaves_unset_stays_as_it_is_stored
  */
 #include "bad.h"
 #include "memory.h"

@@ -3,7 +3,7 @@
  * Whoever is told LARDER_CANCELLED asked for it, and looks no further; a store that is too slow is
  * seen by nobody.
  *
- * Caught by:
+ * Caught by: flight/ops_that_are_given_up_or_late_are_answered_once_and_truly (CANCELLED without cancel())
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * Everything else about marks is "the greater one wins".
  *
- * Caught by:
+ * Caught by: marks/the_greater_epoch_and_the_sooner_expiry_win
  */
 #include "bad.h"
 #include "memory.h"

@@ -3,7 +3,7 @@
  * get() makes a buffer before it looks.  Where nothing is found it is forgotten: the one path
  * without a value has nothing that reminds of it.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (buffer leaked)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * One for each instance.  A development server opens one for each reload, and runs out in the
  * afternoon.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (descriptor leaked)
  */
 #include <fcntl.h>
 

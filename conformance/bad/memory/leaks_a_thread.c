@@ -3,7 +3,7 @@
  * It was detached, so that nobody has to join it, and it looks whether it is to end when it wakes
  * up the next time.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (thread leaked)
  */
 #include <pthread.h>
 #include <unistd.h>

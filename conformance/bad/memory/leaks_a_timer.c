@@ -2,7 +2,7 @@
  *
  * It is stopped, but not freed; or it is not even stopped, and calls into what is gone.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (timer leaked)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The descriptor is closed, so its events are thought to be over.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (watch leaked)
  */
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  *
  * A header with a uint16_t in it, tried with small pages only.
  *
- * Caught by:
+ * Caught by: values/values_of_every_size_are_read_back_byte_for_byte
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * Lists come from a table of their own, which put fills and remove does not know.
  *
- * Caught by:
+ * Caught by: list/a_removed_key_is_listed_no_more
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * A read should not write.  But then two processes that look see two numbers, each its own time,
  * and the greater one was never in the store.
  *
- * Caught by:
+ * Caught by: epoch/looking_at_an_absent_counter_creates_it_from_the_time
  */
 #include "bad.h"
 #include "memory.h"

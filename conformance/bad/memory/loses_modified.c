@@ -2,7 +2,7 @@
  *
  * Next.js shows nothing of it at once; it is what `revalidate` counts from.
  *
- * Caught by:
+ * Caught by: times/times_and_epochs_are_read_back_exactly
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The epoch is thought to be the time of writing.  It is the time that the rendering began; an
  * entry that was rendered before a revalidation and written after it now counts as fresh.
  *
- * Caught by:
+ * Caught by: times/times_and_epochs_are_read_back_exactly
  */
 #include "bad.h"
 

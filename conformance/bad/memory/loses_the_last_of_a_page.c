@@ -3,7 +3,7 @@
  * One more than the limit is read, to know whether there is more, and the next page begins behind
  * that one instead of with it.
  *
- * Caught by:
+ * Caught by: list/few_keys_are_listed_one_by_one
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * Members that are set replace those that are stored: the upsert that every database offers.
  *
- * Caught by:
+ * Caught by: marks/no_epoch_of_a_mark_ever_goes_down
  */
 #include "bad.h"
 #include "memory.h"

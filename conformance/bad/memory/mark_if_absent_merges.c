@@ -3,7 +3,7 @@
  * Merging does no harm to marks, it seems.  But this is how the mark of a namespace is created,
  * and each process that starts would make everything older than itself go.
  *
- * Caught by:
+ * Caught by: marks/a_mark_if_absent_leaves_what_is_stored
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * "There is nothing to do" is taken for "there is nothing to say".  It shows late: the caller runs
  * into its deadline, and the op counts as under way for ever.
  *
- * Caught by:
+ * Caught by: basic/a_removed_key_is_a_miss_and_its_neighbours_stay (never completed)
  */
 #include "bad.h"
 

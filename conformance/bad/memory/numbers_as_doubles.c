@@ -3,7 +3,7 @@
  * JSON, Lua in Redis, JavaScript: numbers above 2^53 lose their last digits.  Times are far below
  * that, which is why it is not seen.
  *
- * Caught by:
+ * Caught by: times/times_and_epochs_are_read_back_exactly
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The two belong together, so they are replaced together; which of the two pairs is the stricter
  * is not asked.
  *
- * Caught by:
+ * Caught by: marks/the_greater_epoch_and_the_sooner_expiry_win
  */
 #include "bad.h"
 #include "memory.h"

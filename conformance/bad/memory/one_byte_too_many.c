@@ -2,7 +2,7 @@
  *
  * A NUL behind the value, "to be safe".
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (buffer used beyond its end)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * One table, one prefix.  A tag may have any name, also the counter's.
  *
- * Caught by:
+ * Caught by: tags/entries_marks_and_counters_of_one_name_are_three_things
  */
 #include "bad.h"
 

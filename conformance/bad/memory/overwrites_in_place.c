@@ -3,7 +3,7 @@
  * It saves an allocation, and readers hold the very same buffer: what they are reading changes
  * from the old value to the new one.
  *
- * Caught by:
+ * Caught by: values/a_value_that_was_read_stays_what_it_was_when_its_key_is_put_again (value written after handing over)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * CREATE TABLE.  Provisioning runs in every deployment, so it must be good to run again.
  *
- * Caught by:
+ * Caught by: life/provisioning_again_changes_nothing
  */
 #include "bad.h"
 

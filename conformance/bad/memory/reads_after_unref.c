@@ -2,7 +2,7 @@
  *
  * What is counted for the metrics is counted one line too late.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (buffer used after its last reference)
  */
 #include "bad.h"
 

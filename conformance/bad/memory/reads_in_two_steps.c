@@ -3,7 +3,7 @@
  * They are two columns, two keys, or a file and its attributes, and a put between the two reads
  * makes an entry that never was: the new rendering under the old one's epoch.
  *
- * Caught by:
+ * Caught by: flight/readers_see_one_value_or_the_other_never_a_mixture
  */
 #include <stdlib.h>
 

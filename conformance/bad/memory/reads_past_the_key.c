@@ -2,7 +2,7 @@
  *
  * A key is copied with the NUL that a C string would have behind it.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (op read beyond its end)
  */
 #include <stdlib.h>
 

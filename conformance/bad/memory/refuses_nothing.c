@@ -2,7 +2,7 @@
  *
  * The limit is in the driver's own code, and dropping is how it keeps it.
  *
- * Caught by:
+ * Caught by: values/a_value_beyond_the_limit_is_refused_as_too_big
  * With: max-value=1MB
  */
 #include "bad.h"

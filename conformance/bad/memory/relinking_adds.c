@@ -3,7 +3,7 @@
  * SADD for each tag, and nothing that takes the key out of the sets it was in.  They only grow, and
  * a page that dropped a tag is purged by it for ever.
  *
- * Caught by:
+ * Caught by: index/linking_again_replaces_the_tags
  */
 #include <stdlib.h>
 

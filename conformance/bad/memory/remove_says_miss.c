@@ -3,7 +3,7 @@
  * The store tells how many it removed.  Ops are repeated after a fault, and the second remove has
  * done its work as well as the first.
  *
- * Caught by:
+ * Caught by: basic/a_removed_key_is_a_miss_and_its_neighbours_stay (MISS where it is no answer)
  */
 #include "bad.h"
 

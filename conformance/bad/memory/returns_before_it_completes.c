@@ -3,7 +3,7 @@
  * It has threads of its own, and says LARDER_BLOCKING because its library blocks.  The lane is
  * taken for free, and given to the next op.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (a blocking call returned before its completion)
  */
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * The last entry that was read is kept for the next get of the same key; put throws it away,
  * remove was forgotten.
  *
- * Caught by:
+ * Caught by: life/what_one_instance_writes_the_other_reads
  */
 #include <stdlib.h>
 

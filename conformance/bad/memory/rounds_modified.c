@@ -2,7 +2,7 @@
  *
  * Kept in a column or a header that counts seconds (Last-Modified, DynamoDB's TTL, time_t).
  *
- * Caught by:
+ * Caught by: times/every_millisecond_counts
  */
 #include "bad.h"
 

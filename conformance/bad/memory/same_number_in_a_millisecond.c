@@ -2,7 +2,7 @@
  *
  * max(stored, now) instead of max(stored + 1, now): an epoch is taken for a time.
  *
- * Caught by:
+ * Caught by: epoch/every_raise_of_many_at_once_gives_its_own_number
  */
 #include "bad.h"
 #include "memory.h"

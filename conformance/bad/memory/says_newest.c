@@ -2,7 +2,7 @@
  *
  * The trait was copied with the rest of open() from another driver.
  *
- * Caught by:
+ * Caught by: claims/a_late_put_of_an_older_rendering_replaces_nothing
  */
 #include "bad.h"
 

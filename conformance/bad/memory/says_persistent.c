@@ -2,7 +2,7 @@
  *
  * The trait was copied from another driver, or is true of the store as it is configured elsewhere.
  *
- * Caught by:
+ * Caught by: claims/what_a_killed_process_had_completed_is_there
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The connection string, quoted to be helpful.  Details go to logs, and logs to many places.
  *
- * Caught by:
+ * Caught by: limits/a_flag_of_the_future_is_refused_and_changes_nothing (a secret in a text)
  * With: password=correct-horse-battery
  */
 #include <stdio.h>

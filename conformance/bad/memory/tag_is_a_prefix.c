@@ -3,7 +3,7 @@
  * The index is scanned from "tag" on as long as its rows begin with "tag"; nothing stands between
  * a tag and its key.
  *
- * Caught by:
+ * Caught by: index/tags_and_keys_are_not_confused_where_they_meet
  */
 #include "bad.h"
 #include "memory.h"

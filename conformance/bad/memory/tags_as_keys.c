@@ -2,7 +2,7 @@
  *
  * The two emit functions look alike, and tags are names as keys are.
  *
- * Caught by:
+ * Caught by: index/a_linked_key_is_found_by_each_of_its_tags (emitted what the op does not ask for)
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * In get one reference passes to the core, so in put one is thought to pass to the driver.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (buffer used after its last reference)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * Tidying up at the end of the function: the pointer to what was just freed is cleared.  By then
  * the op belongs to the core again, or to nobody.
  *
- * Caught by:
+ * Caught by: basic/a_removed_key_is_a_miss_and_its_neighbours_stay (op touched after completion)
  */
 #include "bad.h"
 

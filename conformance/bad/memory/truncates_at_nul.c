@@ -2,7 +2,7 @@
  *
  * The store's client library takes C strings.
  *
- * Caught by:
+ * Caught by: keys/every_byte_may_stand_in_a_key
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * The limit is a hint, and may be any number; it comes from a user's command line.
  *
- * Caught by:
+ * Caught by: list/few_keys_are_listed_one_by_one
  */
 #include <stdlib.h>
 

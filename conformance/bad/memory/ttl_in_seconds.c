@@ -2,7 +2,7 @@
  *
  * EX, not PX: entries stay a thousand times as long as they may.
  *
- * Caught by:
+ * Caught by: times/a_ttl_counts_in_milliseconds
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * SET instead of SET NX.  Nothing breaks; two processes do the same work, which is what claims
  * are there to prevent.
  *
- * Caught by:
+ * Caught by: claims/a_claimed_key_is_held_until_it_is_given_back
  */
 #include "bad.h"
 

@@ -2,7 +2,7 @@
  *
  * link() with no tags has an empty loop, and that is all it does.
  *
- * Caught by:
+ * Caught by: index/linking_to_no_tag_forgets_the_key
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * It is the same nearly always.  Where it is not - clocks that were put right, tests, a process
  * that was stopped - marks and entries of one op are of two times.
  *
- * Caught by:
+ * Caught by: times/a_ttl_counts_from_the_time_of_the_op
  */
 #include <time.h>
 

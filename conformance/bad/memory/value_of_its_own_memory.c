@@ -3,7 +3,7 @@
  * owner must not be NULL, so some buffer of the host's is named; but the bytes lie in the driver's
  * receive buffer, which the next reply overwrites.  buf_wrap() is there for that.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (a value that lies in no buffer of the host)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The value of an entry whose time is up is on its way when that is noticed, and only the status is
  * changed.  The core takes no reference that comes with a miss.
  *
- * Caught by:
+ * Caught by: times/an_entry_is_a_miss_once_its_time_is_up (a value without OK)
  */
 #include "bad.h"
 

@@ -3,7 +3,7 @@
  * The driver wipes its receive buffer when it is done with a reply, so that no user's data stays
  * in memory; the value in it was given away without a copy.
  *
- * Caught by:
+ * Caught by: basic/what_was_put_is_there_each_time_that_it_is_read (value written after handing over)
  */
 #include "bad.h"
 

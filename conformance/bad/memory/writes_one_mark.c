@@ -2,7 +2,7 @@
  *
  * Next.js revalidates one tag at a time, so that is what was tried.
  *
- * Caught by:
+ * Caught by: tags/a_thousand_tags_are_written_and_read_in_one_op
  */
 #include "bad.h"
 

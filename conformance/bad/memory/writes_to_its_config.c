@@ -3,7 +3,7 @@
  * A URL is taken to pieces where it stands.  All instances of a driver may have one configuration,
  * and the second one finds what the first has left.
  *
- * Caught by:
+ * Caught by: basic/a_key_that_was_never_put_is_a_miss_without_a_value (host or configuration written)
  */
 #include "bad.h"
 #include "memory.h"
