@@ -22,9 +22,9 @@ struct size_class {
 
 static struct {
     pthread_mutex_t lock;
-    larder_fn *wake; /* NULL: nothing is kept */
+    pool_wake_fn *wake; /* NULL: nothing is kept */
     void *arg;
-    bool expected; /* a pool_trim() will come */
+    bool trim_expected, shrink_expected;
     size_t kept_bytes;
     struct size_class classes[N_CLASSES];
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -87,16 +87,20 @@ void *pool_take(size_t size, size_t *ret_capacity) {
 void pool_give(void *memory, size_t capacity) {
     struct block *block = memory;
     pthread_mutex_lock(&pool.lock);
-    if (pool.wake != NULL && capacity <= POOL_KEPT_BYTES - pool.kept_bytes) {
+    if (pool.wake != NULL) {
         struct size_class *c = &pool.classes[class_of(capacity)];
         block->next = c->first;
         c->first = block;
         c->n++;
         pool.kept_bytes += capacity;
         block = NULL;
-        if (!pool.expected) {
-            pool.expected = true;
-            pool.wake(pool.arg);
+        if (!pool.trim_expected) {
+            pool.trim_expected = true;
+            pool.wake(pool.arg, false);
+        }
+        if (!pool.shrink_expected && pool.kept_bytes > POOL_KEPT_BYTES) {
+            pool.shrink_expected = true;
+            pool.wake(pool.arg, true);
         }
     }
     pthread_mutex_unlock(&pool.lock);
@@ -104,11 +108,11 @@ void pool_give(void *memory, size_t capacity) {
         (void)munmap(block, capacity);
 }
 
-void pool_start(larder_fn *wake, void *arg) {
+void pool_start(pool_wake_fn *wake, void *arg) {
     pthread_mutex_lock(&pool.lock);
     pool.wake = wake;
     pool.arg = arg;
-    pool.expected = false;
+    pool.trim_expected = pool.shrink_expected = false;
     pthread_mutex_unlock(&pool.lock);
 }
 
@@ -146,10 +150,25 @@ bool pool_trim(void) {
         unmap_all(taken, class_bytes(i));
     }
     pthread_mutex_lock(&pool.lock);
-    pool.expected = pool.kept_bytes > 0;
-    bool again = pool.expected;
+    pool.trim_expected = pool.kept_bytes > 0;
+    bool again = pool.trim_expected;
     pthread_mutex_unlock(&pool.lock);
     return again;
+}
+
+void pool_shrink(void) {
+    /* The largest first: they are asked for least. */
+    for (size_t i = N_CLASSES; i-- > 0;) {
+        size_t bytes = class_bytes(i);
+        pthread_mutex_lock(&pool.lock);
+        size_t excess = pool.kept_bytes > POOL_KEPT_BYTES ? pool.kept_bytes - POOL_KEPT_BYTES : 0;
+        size_t n = (excess + bytes - 1) / bytes, have = pool.classes[i].n;
+        struct block *taken = take_out(i, n < have ? n : have);
+        if (i == 0)
+            pool.shrink_expected = false;
+        pthread_mutex_unlock(&pool.lock);
+        unmap_all(taken, bytes);
+    }
 }
 
 size_t pool_kept_bytes(void) {

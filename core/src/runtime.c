@@ -10,7 +10,7 @@ static struct {
     pthread_t thread;
     struct task stop; /* posted by the last user */
     pthread_mutex_t stop_lock;
-    struct task trim; /* posted when there is memory to trim */
+    struct task trim, shrink; /* posted by the pool */
     /* The thread's own. */
     bool stopped;
     struct larder_timer trim_timer;
@@ -39,8 +39,13 @@ enum { KEEPS_MEMORY = 1 };
 /* ---- memory that nobody needs ---------------------------------------------------- */
 
 /* [any] */
-static void trim_wanted(void *arg) {
-    reactor_post(arg, &runtime.trim);
+static void pool_woke(void *arg, bool full) {
+    reactor_post(arg, full ? &runtime.shrink : &runtime.trim);
+}
+
+static void shrink_now(void *arg) {
+    (void)arg;
+    pool_shrink();
 }
 
 static void trim_begin(void *arg) {
@@ -64,9 +69,10 @@ static void *runtime_main(void *arg) {
     here = true;
     runtime.stopped = false;
     runtime.trim = (struct task){.fn = trim_begin, .arg = r};
+    runtime.shrink = (struct task){.fn = shrink_now};
     timer_init(&runtime.trim_timer, r, trim_due, r);
     if (KEEPS_MEMORY)
-        pool_start(trim_wanted, r);
+        pool_start(pool_woke, r);
     while (!runtime.stopped)
         (void)reactor_step(r, true, UINT64_MAX);
     pool_stop();

@@ -8,14 +8,15 @@
 
 enum { KB = 1024, MB = 1024 * KB };
 
-static int wakes;
+static int wakes, full_wakes;
 
-static void count_wake(void *arg) {
-    ++*(int *)arg;
+static void count_wake(void *arg, bool full) {
+    CU_ASSERT_PTR_EQUAL(arg, &wakes);
+    ++*(full ? &full_wakes : &wakes);
 }
 
 static void start(void) {
-    wakes = 0;
+    wakes = full_wakes = 0;
     pool_start(count_wake, &wakes);
 }
 
@@ -109,7 +110,7 @@ static void a_trim_gives_back_what_was_not_needed_since_the_last_one(void) {
     pool_stop();
 }
 
-static void it_keeps_no_more_than_its_bound(void) {
+static void beyond_its_bound_it_is_shrunk_by_whoever_is_woken(void) {
     start();
     enum { N = POOL_KEPT_BYTES / POOL_MAX_BYTES + 2 };
     size_t capacity[N];
@@ -118,7 +119,19 @@ static void it_keeps_no_more_than_its_bound(void) {
         memory[i] = pool_take(POOL_MAX_BYTES, &capacity[i]);
     for (int i = 0; i < N; i++)
         pool_give(memory[i], capacity[i]);
+    CU_ASSERT_EQUAL(pool_kept_bytes(), (size_t)N * POOL_MAX_BYTES);
+    CU_ASSERT_EQUAL(full_wakes, 1);
+    pool_shrink();
     CU_ASSERT_EQUAL(pool_kept_bytes(), POOL_KEPT_BYTES);
+    memory[0] = pool_take(POOL_MAX_BYTES, &capacity[0]);
+    pool_give(memory[0], capacity[0]);
+    CU_ASSERT_EQUAL(full_wakes, 1);
+    size_t least;
+    memory[0] = take(POOL_MIN_BYTES, &least);
+    pool_give(memory[0], least);
+    CU_ASSERT_EQUAL(full_wakes, 2);
+    pool_shrink();
+    CU_ASSERT_EQUAL(pool_kept_bytes(), POOL_KEPT_BYTES - POOL_MAX_BYTES + POOL_MIN_BYTES);
     pool_stop();
 }
 
@@ -187,5 +200,6 @@ UNIT_MAIN("pool", UNIT(sizes_outside_of_its_range_are_none_of_the_pools_business
           UNIT(every_size_gets_a_block_at_most_a_quarter_larger), UNIT(what_was_given_back_is_taken_again),
           UNIT(it_wakes_once_until_it_was_trimmed_empty),
           UNIT(a_trim_gives_back_what_was_not_needed_since_the_last_one),
-          UNIT(it_keeps_no_more_than_its_bound), UNIT(stopped_it_keeps_nothing_and_takes_back_what_is_out),
+          UNIT(beyond_its_bound_it_is_shrunk_by_whoever_is_woken),
+          UNIT(stopped_it_keeps_nothing_and_takes_back_what_is_out),
           UNIT(a_large_buffer_comes_from_it_and_goes_back), UNIT(threads_take_and_give_at_once))

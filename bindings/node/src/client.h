@@ -67,7 +67,9 @@ struct client {
     double *numbers; /* a Float64Array that deliver() reads */
     size_t n_numbers;
     napi_ref numbers_ref;
-    bool copies; /* this Node.js takes no external memory */
+    int64_t texts_bytes; /* behind external strings; see deliver.c */
+    int64_t told_bytes;  /* of them, what V8 was told of */
+    bool copies;         /* this Node.js takes no external memory */
     external_latin1_fn *external_latin1;
     external_utf16_fn *external_utf16;
 };
