@@ -2,13 +2,12 @@
 
 void forward_call(struct backend *below, struct larder_op *pub, const struct op_inputs *in,
                   op_done_fn *done) {
-    struct op *child = op_new(below->reactor, pub->code, in, pub->deadline_ns, done, pub);
+    struct op *child = backend_op(below, pub, in, done, pub);
 
     if (child == NULL) {
         op_fail(pub, LARDER_NOMEM, "out of memory");
         return;
     }
-    child->pub.now_ms = pub->now_ms; /* one time of day for all that belongs to one request */
     pub->scratch[FORWARD_CHILD] = child;
     backend_call(below, child);
 }
@@ -47,7 +46,7 @@ void forward_done(void *arg, struct op *child) {
     child->text = NULL;
     child->arena = (struct arena){0};
     op_pass(pub, child);
-    op_free(child);
+    backend_op_done(child);
 }
 
 void forward_cancel(struct larder_op *pub) {

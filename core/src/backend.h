@@ -34,8 +34,10 @@ struct backend {
     uint32_t inflight; /* ops with the driver */
     uint32_t n_waiting;
     struct op *waiting_first, *waiting_last; /* beyond max_inflight */
-    struct turn_hook hook;                   /* flush(), or gathered jobs to the lanes */
-    uint64_t retry_open_ns;                  /* no new attempt to open before */
+    struct op *spares;                       /* memory of ops that are over, for the next */
+    uint32_t n_spares;
+    struct turn_hook hook;  /* flush(), or gathered jobs to the lanes */
+    uint64_t retry_open_ns; /* no new attempt to open before */
     int32_t open_status;
     char open_error[LARDER_ERROR_SIZE];
 };
@@ -52,6 +54,12 @@ bool backend_busy(const struct backend *b);
 /* Opens it (and what is below) if it is not.  LARDER_OK, or what the last attempt said, which is
  * in b->open_error too; attempts are a second apart. */
 int32_t backend_open(struct backend *b);
+
+/* For layers: an op for b, in memory that is used again, at the time of day of the op that it is made
+ * for.  backend_op_done() ends it, once it was sent and is back.  NULL: no memory. */
+struct op *backend_op(struct backend *b, const struct larder_op *of, const struct op_inputs *in,
+                      op_done_fn *done, void *arg);
+struct op *backend_op_done(struct op *op); /* NULL */
 
 /* Send op down.  op->done is called later, never inside this call. */
 void backend_call(struct backend *b, struct op *op);

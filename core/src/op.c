@@ -13,15 +13,14 @@ static bool add_size(size_t *sum, size_t n) {
     return !__builtin_add_overflow(*sum, n, sum);
 }
 
-static bool inputs_size(const struct op_inputs *in, size_t *ret_size) {
+size_t op_size(const struct op_inputs *in) {
     size_t size = sizeof(struct op), marks;
     if (__builtin_mul_overflow(in->n_marks, sizeof(*in->marks), &marks))
-        return false;
+        return 0;
     bool fits = add_size(&size, marks) && add_size(&size, in->key.len) && add_size(&size, in->cursor.len);
     for (size_t i = 0; fits && i < in->n_marks; i++)
         fits = add_size(&size, in->marks[i].tag.len);
-    *ret_size = size;
-    return fits;
+    return fits ? size : 0;
 }
 
 static uint64_t new_id(void) {
@@ -29,22 +28,16 @@ static uint64_t new_id(void) {
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
-                  op_done_fn *done, void *arg) {
-    size_t size;
-    if (!inputs_size(in, &size))
-        return NULL;
-    struct op *op = malloc(size);
-    if (op == NULL)
-        return NULL;
-
+struct op *op_init(void *memory, struct reactor *r, uint32_t code, const struct op_inputs *in,
+                   uint64_t deadline_ns, int64_t now_ms, op_done_fn *done, void *arg) {
+    struct op *op = memory;
     memset(op, 0, offsetof(struct op, levels));
     op->pub = (struct larder_op){
         .size = sizeof(op->pub),
         .code = code,
         .id = new_id(),
         .deadline_ns = deadline_ns,
-        .now_ms = reactor_now_ms(r),
+        .now_ms = now_ms,
         .flags = in->flags,
         .value = slice_ref(in->value),
         .modified_ms = in->modified_ms,
@@ -71,9 +64,16 @@ struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, 
     return op;
 }
 
-struct op *op_free(struct op *op) {
-    if (op == NULL)
+struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
+                  op_done_fn *done, void *arg) {
+    size_t size = op_size(in);
+    void *memory = size > 0 ? malloc(size) : NULL;
+    if (memory == NULL)
         return NULL;
+    return op_init(memory, r, code, in, deadline_ns, reactor_now_ms(r), done, arg);
+}
+
+void op_done(struct op *op) {
     slice_done(&op->pub.value);
     slice_done(&op->result.value);
     slice_done(&op->result.cursor);
@@ -81,6 +81,12 @@ struct op *op_free(struct op *op) {
     free(op->marks);
     free(op->keys);
     free(op->text);
+}
+
+struct op *op_free(struct op *op) {
+    if (op == NULL)
+        return NULL;
+    op_done(op);
     free(op);
     return NULL;
 }

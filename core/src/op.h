@@ -55,6 +55,7 @@ struct op {
     struct lane_job lane_job;
     struct op *next_waiting; /* in the backend's queue beyond max_inflight */
     bool sent;               /* counted in backend->inflight */
+    bool spare;              /* of a size that backend_op_done() keeps */
     bool unwanted;           /* backend_cancel(): not worth another attempt */
     bool refused;            /* answered by a breaker, not by the driver: the same */
     uint64_t back_ns;        /* when the driver answered; 0: no meter on the way */
@@ -80,6 +81,12 @@ struct op {
 /* NULL: no memory.  code: LARDER_OP_*.  deadline_ns is for the driver; UINT64_MAX: none. */
 struct op *op_new(struct reactor *r, uint32_t code, const struct op_inputs *in, uint64_t deadline_ns,
                   op_done_fn *done, void *arg);
+/* The same in memory of op_size() bytes, whose owner ends the op with op_done(). */
+struct op *op_init(void *memory, struct reactor *r, uint32_t code, const struct op_inputs *in,
+                   uint64_t deadline_ns, int64_t now_ms, op_done_fn *done, void *arg);
+/* What an op with these inputs takes; 0: more than there is. */
+size_t op_size(const struct op_inputs *in);
+void op_done(struct op *op);
 /* A finished op, or one that was never sent.  Any thread.  NULL is allowed; returns NULL. */
 struct op *op_free(struct op *op);
 

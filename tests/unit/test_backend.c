@@ -179,6 +179,31 @@ static void behind_a_driver_that_answers_nothing_the_queue_does_not_outgrow_a_de
     reactor_free(r);
 }
 
+static void an_op_in_used_memory_is_as_good_as_new(void) {
+    struct reactor *r = held_reactor();
+    struct backend *b = backend_new(r, &held_driver, NULL, NULL);
+    struct op_inputs in = {.key = BYTES("key"), .limit = 3};
+    struct op *upper = new_get(r, 77);
+    for (unsigned i = 0; i < 3; i++) {
+        struct op *op = backend_op(b, &upper->pub, &in, keep, NULL);
+        CU_ASSERT_FATAL(op != NULL);
+        CU_ASSERT(op->pub.code == LARDER_OP_GET && op->pub.deadline_ns == 77 && op->pub.limit == 3);
+        CU_ASSERT(op->pub.now_ms == upper->pub.now_ms && bytes_equal(op->pub.key, BYTES("key")));
+        CU_ASSERT(op->pub.scratch[1] == NULL && op->n_keys == 0 && op->n_levels == 0);
+        backend_call(b, op);
+        held_take(0)->scratch[1] = op;
+        op_emit_key(&op->pub, BYTES("found"));
+        answer_status(&op->pub, LARDER_OK);
+        settle(r);
+        CU_ASSERT(last == op && op->n_keys == 1);
+        last = backend_op_done(op);
+    }
+    op_free(upper);
+    forget();
+    backend_free(b);
+    reactor_free(r);
+}
+
 static void flush_comes_once_after_a_burst(void) {
     struct reactor *r = held_reactor();
     struct backend *b = backend_new(r, &held_driver, NULL, NULL);
@@ -203,4 +228,4 @@ UNIT_MAIN("backend", UNIT(an_op_owns_copies_of_all_it_was_given),
           UNIT(a_drivers_shorter_result_leaves_the_rest_zero), UNIT(a_detail_is_copied_and_cut),
           UNIT(emitted_records_are_copies), UNIT(an_op_that_waited_past_its_time_never_reaches_the_driver),
           UNIT(behind_a_driver_that_answers_nothing_the_queue_does_not_outgrow_a_deadline),
-          UNIT(flush_comes_once_after_a_burst))
+          UNIT(an_op_in_used_memory_is_as_good_as_new), UNIT(flush_comes_once_after_a_burst))
