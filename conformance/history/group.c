@@ -69,12 +69,25 @@ static bool may_go_on(struct worker *w) {
     return run->ops == 0 || atomic_load_explicit(&w->control->n_ops, memory_order_relaxed) < run->ops;
 }
 
+/* Revalidations that failed are tried again behind the callers' backs: quiet begins when they are
+ * done.  A process that retires does not wait; that loses what was pending, as dying does. */
+static void wait_for_journal(struct worker *w) {
+    struct larder_stats stats;
+    do {
+        larder_stats(w->store, &stats);
+        if (stats.journal_pending == 0 && stats.inflight == 0)
+            return;
+        nanosleep(&(struct timespec){0, LOOK_MS * 1000000}, NULL);
+    } while (atomic_load(&w->control->phase) == HOLD);
+}
+
 static void *work(void *arg) {
     struct worker *w = arg;
     while (may_go_on(w)) {
         worker_step(w);
         w->steps_left -= w->run->cold && w->first;
     }
+    wait_for_journal(w);
     atomic_fetch_add(&w->slot->n_resting, 1);
     while (atomic_load(&w->control->phase) < QUIET) {
         if (atomic_load(w->retires) && atomic_load(&w->control->phase) == GO)

@@ -57,6 +57,8 @@ static const char help[] =
     "  --lose-every MS         700: how often that happens\n"
     "  --no-excuse             report also what docs/semantics.md excepts when the tag store is lost\n"
     "  --quiet MS              1500: rest before the second gets; more than epoch-age\n"
+    "  --two-rounds            as if the driver could not raise the epoch and mark in one step\n"
+    "  --tries N               1: runs, each with the next seed, until one finds something\n"
     "  --wrong NAME            make the store wrong on purpose, to see it found out; --wrong list\n"
     "  --keep DIR              leave the history in this new folder\n"
     "  --json                  the result as one JSON object\n"
@@ -93,7 +95,9 @@ enum {
     OPT_LOSE_EVERY,
     OPT_NO_EXCUSE,
     OPT_QUIET,
+    OPT_TWO_ROUNDS,
     OPT_WRONG,
+    OPT_TRIES,
     OPT_KEEP,
     OPT_JSON,
     OPT_HELP
@@ -125,6 +129,8 @@ static const struct option options[] = {
     {"lose-every", required_argument, NULL, OPT_LOSE_EVERY},
     {"no-excuse", no_argument, NULL, OPT_NO_EXCUSE},
     {"quiet", required_argument, NULL, OPT_QUIET},
+    {"two-rounds", no_argument, NULL, OPT_TWO_ROUNDS},
+    {"tries", required_argument, NULL, OPT_TRIES},
     {"wrong", required_argument, NULL, OPT_WRONG},
     {"keep", required_argument, NULL, OPT_KEEP},
     {"json", no_argument, NULL, OPT_JSON},
@@ -234,6 +240,7 @@ static bool read_count(struct run *run, int option, const char *text, bool *ret_
                    : option == OPT_FAULTS     ? &run->fault_permille
                    : option == OPT_LOSE_EVERY ? &run->lose_every_ms
                    : option == OPT_QUIET      ? &run->quiet_ms
+                   : option == OPT_TRIES      ? &run->tries
                                               : NULL;
     *ret_is_one = to != NULL || option == OPT_OPS || option == OPT_SEED || option == OPT_SECONDS ||
                   option == OPT_CLOCKS;
@@ -284,6 +291,7 @@ static bool read_option(struct asked *a, int option, char *text) {
     case OPT_COLD: run->cold = true; return true;
     case OPT_KILL: run->kill = true; return true;
     case OPT_STOP: run->stop = true; return true;
+    case OPT_TWO_ROUNDS: run->two_rounds = true; return true;
     case OPT_NO_EXCUSE: run->no_excuse = true; return true;
     case OPT_JSON: a->json = true; return true;
     default: return false;
@@ -301,6 +309,8 @@ static const char *what_does_not_fit(const struct run *run) {
         return "--in-process: there is nothing to kill or to stop";
     if (run->jump && run->clock_s == 0)
         return "--jump: by how much? --clocks S";
+    if (run->tries < 1 || (run->tries > 1 && run->folder != NULL))
+        return "--tries: at least 1, and one alone with --keep";
     if (run->lose_every_ms < 10)
         return "--lose-every: at least 10 ms";
     if (run->wrong != RIGHT && run->fault_permille > 0)
@@ -313,7 +323,13 @@ static void write_command(struct run *run, int argc, char **argv) {
     char *to = run->head.command;
     size_t at = 0;
     int n = snprintf(to, COMMAND_MAX, "larder-history run --seed %" PRIu64, run->seed);
-    for (int i = 2; i < argc && n > 0 && (at += (size_t)n) < COMMAND_MAX; i++) {
+    for (int i = 2; i < argc && n >= 0 && (at += (size_t)n) < COMMAND_MAX; i++) {
+        bool ours = strcmp(argv[i], "--seed") == 0 || strcmp(argv[i], "--tries") == 0;
+        if (ours || strncmp(argv[i], "--seed=", 7) == 0) {
+            i += ours;
+            n = 0;
+            continue;
+        }
         const char *quote = strpbrk(argv[i], " ?&*$;'\"|<>()") != NULL ? "'" : "";
         n = snprintf(to + at, COMMAND_MAX - at, " %s%s%s", quote, argv[i], quote);
     }
@@ -338,12 +354,12 @@ static int64_t right_time_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* LARDER_OK of a folder that is there, empty of histories. */
-static bool make_folder(struct asked *a) {
+/* A new one for each try, unless one was named. */
+static bool make_folder(struct asked *a, unsigned try) {
     if (a->run.folder == NULL) {
         if (!make_temporary(a))
             return false;
-        snprintf(a->made_folder, sizeof(a->made_folder), "%s/history", a->temporary);
+        snprintf(a->made_folder, sizeof(a->made_folder), "%s/history-%u", a->temporary, try);
         a->run.folder = a->made_folder;
     }
     if (mkdir(a->run.folder, 0755) == 0)
@@ -430,6 +446,15 @@ static int check(const char *const *paths, size_t n, const struct check_options 
     return status;
 }
 
+static int run_once(const struct asked *a) {
+    const struct run *run = &a->run;
+    if (!a->json)
+        printf("seed %" PRIu64 "\n", run->seed);
+    int status = supervise(run);
+    int checked = check(&run->folder, 1, &(struct check_options){.no_excuse = run->no_excuse}, a->json);
+    return status != 0 ? status : checked;
+}
+
 static int run_command(int argc, char **argv, struct asked *a) {
     struct run *run = &a->run;
     int option;
@@ -453,18 +478,20 @@ static int run_command(int argc, char **argv, struct asked *a) {
         return usage(unfit, "");
     if (run->seconds == 0)
         run->seconds = run->ops > 0 ? 600 : 5;
-    run->head.seed = run->seed;
     run->head.wall_base_ms = right_time_ms() - monotonic_ns() / 1000000;
     run->head.calm = run->fault_permille == 0 && run->hurry_permille == 0 && !run->kill && !run->stop &&
                      run->wipe_tags == NULL && run->rollback == NULL;
-    write_command(run, argc, argv);
-    if (!check_settings(run) || !make_folder(a))
+    if (!check_settings(run))
         return 2;
-    if (!a->json)
-        printf("seed %" PRIu64 "\n", run->seed);
-    int status = supervise(run);
-    int checked = check(&run->folder, 1, &(struct check_options){.no_excuse = run->no_excuse}, a->json);
-    return status != 0 ? status : checked;
+    int status = 0;
+    const char *keep = run->folder;
+    for (unsigned i = 0; i < run->tries && status == 0; i++, run->seed++) {
+        run->folder = keep;
+        run->head.seed = run->seed;
+        write_command(run, argc, argv);
+        status = make_folder(a, i) ? run_once(a) : 2;
+    }
+    return status;
 }
 
 static int show(const char *const *paths, size_t n) {
@@ -494,7 +521,8 @@ int main(int argc, char **argv) {
                              .throw_permille = 30,
                              .pauses = 1,
                              .lose_every_ms = 700,
-                             .quiet_ms = 1500};
+                             .quiet_ms = 1500,
+                             .tries = 1};
     name_world(&asked);
     look_beside();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {

@@ -55,7 +55,8 @@ struct run {
     int64_t clock_s;         /* clocks are wrong by up to this */
     bool jump, kill, stop, cold;
     const char *wipe_tags, *snapshot, *rollback; /* shell commands; NULL: no */
-    unsigned lose_every_ms, quiet_ms;
+    unsigned lose_every_ms, quiet_ms, tries;
+    bool two_rounds; /* as if the driver had no bump() */
     enum wrong wrong;
     bool no_excuse;
     const char *folder;       /* of the history */

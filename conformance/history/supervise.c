@@ -109,7 +109,8 @@ static int child_main(const struct parent *p, unsigned process, bool late) {
     const struct run *run = p->run;
     unsigned incarnation = p->children[process].incarnation;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (run->fault_permille > 0 || run->wrong != RIGHT || atomic_load(&p->control->generation) > 0)
+    if (run->fault_permille > 0 || run->wrong != RIGHT || run->two_rounds ||
+        atomic_load(&p->control->generation) > 0)
         faulty_begin(run, p->control,
                      run->seed ^ ((uint64_t)process << 32 | incarnation) * 0x9E3779B97F4A7C15u);
     if (run->in_process)
