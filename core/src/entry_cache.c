@@ -42,6 +42,10 @@ void kept_unref(struct kept *kept) {
     free(kept);
 }
 
+bool kept_is_shared(const struct kept *kept) {
+    return __atomic_load_n(&kept->refs, __ATOMIC_ACQUIRE) > 1;
+}
+
 size_t kept_bytes(const struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
     return sizeof(*kept) + kept->frame.bytes.len + kept->frame.text.len +

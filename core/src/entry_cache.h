@@ -24,9 +24,10 @@ struct kept {      /* a decoded entry; nothing in it changes once it is made */
     struct larder_bytes *tags; /* the entry's, as the tag store takes them */
     struct arena arena;        /* what tags point to */
 };
-struct kept *kept_ref(struct kept *kept);   /* any thread */
-void kept_unref(struct kept *kept);         /* any thread; NULL is allowed */
-size_t kept_bytes(const struct kept *kept); /* of memory, about */
+struct kept *kept_ref(struct kept *kept);     /* any thread */
+void kept_unref(struct kept *kept);           /* any thread; NULL is allowed */
+bool kept_is_shared(const struct kept *kept); /* whether anybody but the asker has a reference */
+size_t kept_bytes(const struct kept *kept);   /* of memory, about */
 
 struct cached {                /* what is there for a key; good until the next call that changes the cache */
     struct kept *kept;         /* NULL: only the frame is there */

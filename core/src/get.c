@@ -8,6 +8,7 @@
  * seen with this key) and, where a render may follow, the question for the epoch are sent at
  * once.  The marks of tags that only the entry told of are read after it.
  */
+#include "buf.h"
 #include "bytes.h"
 #include "marks.h"
 #include "request.h"
@@ -95,15 +96,52 @@ static uint64_t trusted_until(const struct request *r) {
     return until_ns;
 }
 
+/* The entry with its binary parts in memory of this answer's own, for a reader who may write into
+ * them: what memory keeps, or another get shares, must not change.  NULL: no memory. */
+static const struct larder_entry *with_own_binary(struct request *r) {
+    const struct larder_entry *entry = &r->kept->frame.entry;
+    const uint8_t *first = NULL, *last = NULL;
+    for (size_t i = 0; i < entry->n_parts; i++) {
+        const struct larder_part *part = &entry->parts[i];
+        if (part->encoding != LARDER_BINARY || part->data.len == 0)
+            continue;
+        first = first == NULL || part->data.ptr < first ? part->data.ptr : first;
+        last = part->data.ptr + part->data.len > last ? part->data.ptr + part->data.len : last;
+    }
+    if (first == NULL)
+        return entry;
+    /* All that lies between them, too: binary parts are neighbours in a frame. */
+    uint8_t *copy = buf_new((size_t)(last - first), &r->own_binary);
+    struct larder_part *parts = arena_alloc(&r->arena, entry->n_parts * sizeof(*parts));
+    struct larder_entry *own = arena_alloc(&r->arena, sizeof(*own));
+    if (copy == NULL || parts == NULL || own == NULL)
+        return NULL;
+    memcpy(copy, first, (size_t)(last - first));
+    memcpy(parts, entry->parts, entry->n_parts * sizeof(*parts));
+    for (size_t i = 0; i < entry->n_parts; i++)
+        if (parts[i].encoding == LARDER_BINARY && parts[i].data.len > 0)
+            parts[i].data.ptr = copy + (parts[i].data.ptr - first);
+    *own = *entry;
+    own->parts = parts;
+    return own;
+}
+
+static void give_entry(struct request *r) {
+    bool shared = kept_is_shared(r->kept) && (r->in.flags & LARDER_F_OWN_BINARY);
+    r->answer.entry = shared ? with_own_binary(r) : &r->kept->frame.entry;
+    if (r->answer.entry == NULL)
+        r->read_status = LARDER_NOMEM;
+    if (r->verdict == LARDER_FRESH && r->store->settings->mark_age_ms > 0)
+        r->answer.trusted_until_ns = trusted_until(r);
+    if (r->entry.from_memory)
+        STAT(r->store, memory_hits);
+}
+
 static void finish(struct request *r) {
     bool give = r->kept != NULL && (r->verdict != LARDER_GONE || (r->in.flags & LARDER_F_ANY));
-    r->answer.verdict = r->verdict;
+    r->answer.verdict = r->renewing ? LARDER_RENEWING : r->verdict;
     if (give)
-        r->answer.entry = &r->kept->frame.entry;
-    if (give && r->verdict == LARDER_FRESH && r->store->settings->mark_age_ms > 0)
-        r->answer.trusted_until_ns = trusted_until(r);
-    if (r->entry.from_memory && give)
-        STAT(r->store, memory_hits);
+        give_entry(r);
     if (r->read_status < 0 && r->read_status != LARDER_CORRUPT)
         request_answer(r, r->read_status, r->read_why);
     else
@@ -221,9 +259,10 @@ static void ask_epoch_if_old(struct request *r) {
     store_ask_epoch(store, &r->epoch_wait, r->deadline_ns);
 }
 
-/* Somebody else may have refreshed it already. */
-static bool is_due(const struct request *r) {
-    return due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor);
+/* There is nothing, or what Next.js will render again; somebody else may have done that already. */
+static bool is_old(const struct request *r) {
+    return r->kept == NULL || r->verdict != LARDER_FRESH ||
+           due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor);
 }
 
 /* What memory had is no good: the store is asked.  The marks that are here stay. */
@@ -262,11 +301,13 @@ static void go_on(struct request *r) {
     }
     if (r->verdict == 0 && r->kept != NULL)
         r->verdict = verdict_over(r, r->kept->frame.entry.epoch);
-    if (r->entry.from_memory && (r->kept == NULL || r->verdict != LARDER_FRESH || is_due(r))) {
+    if (r->entry.from_memory && is_old(r)) {
         go_past_memory(r);
         return;
     }
     if (renders_next(r) && !r->epoch_here)
+        return;
+    if (is_old(r) && claim_comes_first(r, go_on, go_past_memory))
         return;
     finish(r);
 }

@@ -35,8 +35,10 @@ static void main_over(void *arg, struct op *op) {
 /* A read that was sent while this was under way may have found either. */
 static void put_over(void *arg, struct op *op) {
     struct request *r = arg;
-    if (!r->answered) /* else the store may be gone */
+    if (!r->answered) { /* else the store may be gone */
         entry_outdate(&r->store->entries, request_key(r));
+        claim_put_over(r->store, request_key(r));
+    }
     op_over(r, op, true);
 }
 

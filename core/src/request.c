@@ -62,6 +62,7 @@ void request_unref(struct request *r) {
     if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     kept_unref(r->kept);
+    slice_done(&r->own_binary);
     op_free(r->op);
     slice_done(&r->encoded);
     arena_done(&r->arena);
@@ -93,7 +94,7 @@ static void count(const struct request *r, int32_t status) {
             STAT(store, gone);
         else if (status == LARDER_MISS)
             STAT(store, misses);
-        else if (r->answer.verdict == LARDER_STALE)
+        else if (r->answer.verdict != LARDER_FRESH)
             STAT(store, stale);
         else
             STAT(store, hits);
@@ -144,6 +145,7 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
     }
     r->answered = true;
     timer_done(&r->timer);
+    claim_give_up(r);
     if (detail != NULL)
         snprintf(r->detail, sizeof(r->detail), "%s", detail);
     r->answer.detail = r->detail;

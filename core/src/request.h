@@ -34,16 +34,26 @@ struct request {
 
     /* get */
     struct entry_want entry;
-    struct kept *kept;     /* the entry, once it is here; NULL: there is none */
-    int32_t read_status;   /* what was said of it */
-    const char *read_why;  /* in the arena; NULL: nothing */
-    struct mark_want want; /* marks of the request's tags and the entry's, or those guessed */
-    struct mark_want more; /* those of the entry that were not asked for */
+    struct larder_slice own_binary; /* LARDER_F_OWN_BINARY */
+    struct kept *kept;              /* the entry, once it is here; NULL: there is none */
+    int32_t read_status;            /* what was said of it */
+    const char *read_why;           /* in the arena; NULL: nothing */
+    struct mark_want want;          /* marks of the request's tags and the entry's, or those guessed */
+    struct mark_want more;          /* those of the entry that were not asked for */
     struct epoch_wait epoch_wait;
     struct larder_bytes *tags; /* the request's tags as the store takes them, then the others */
     size_t n_own_tags, n_tags;
     bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
     uint32_t verdict;
+
+    /* get, before a render (claim.h) */
+    enum claim_state claim_state;
+    bool claim_waits; /* claim_timer is set, and has a reference */
+    bool renewing;    /* another process renders what is old here */
+    uint64_t claim_until_ns, claim_look_ms;
+    struct larder_timer claim_timer;
+    void (*go_on)(struct request *r);
+    void (*read_again)(struct request *r);
 
     /* put */
     struct job job;

@@ -115,6 +115,7 @@ static void store_free(struct larder_store *store) {
     stack_done(&store->tags);
     stack_done(&store->cache);
     guess_table_done(&store->guesses);
+    claim_table_done(&store->claims);
     epoch_book_done(&store->epoch);
     store_config_free(store->config);
     pthread_cond_destroy(&store->idle);

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "claim.h"
 #include "config.h"
 #include "entry_reader.h"
 #include "epoch.h"
@@ -40,6 +41,7 @@ struct larder_store {
     struct entry_reader entries;
     struct mark_reader marks;
     struct journal journal;
+    struct claim_table claims;
     struct guess_table guesses;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */

@@ -65,8 +65,13 @@ static void held_flush(void *instance) {
     held_info.flushed++;
 }
 
-static const struct larder_cache_ops cache = {
-    .size = sizeof(cache), .get = hold, .put = hold, .remove = hold, .list = hold};
+static const struct larder_cache_ops cache = {.size = sizeof(cache),
+                                              .get = hold,
+                                              .put = hold,
+                                              .remove = hold,
+                                              .list = hold,
+                                              .claim = hold,
+                                              .release = hold};
 static const struct larder_tag_ops tags = {.size = sizeof(tags),
                                            .read = hold,
                                            .write = hold,

@@ -410,6 +410,26 @@ static void a_put_only_if_absent_is_not_shown(void) {
     close_store();
 }
 
+static void a_reader_may_write_into_binary_parts_of_its_own(void) {
+    struct seen seen[2] = {{0}};
+    open_with_memory();
+    read_in("k");
+    for (int i = 0; i < 2; i++) {
+        submit(&seen[i], get_of("k", LARDER_F_V8 | LARDER_F_OWN_BINARY));
+        settle(reactor);
+        while (held_count(LARDER_OP_TAGS_READ) > 0)
+            answer_tag(LARDER_UNSET);
+        CU_ASSERT_FATAL(seen[i].times == 1 && seen[i].answer->status == LARDER_OK);
+        const struct larder_part *part = &seen[i].answer->entry->parts[0];
+        CU_ASSERT(bytes_equal(part->data, BYTES("hello")) && bytes_equal(part->name, BYTES("body")));
+        memset((void *)(uintptr_t)part->data.ptr, 'x', part->data.len);
+    }
+    CU_ASSERT(memory_hits() == 2);
+    forget(&seen[0]);
+    forget(&seen[1]);
+    close_store();
+}
+
 static void what_was_removed_is_not_in_memory(void) {
     struct seen seen = {0};
     struct larder_request remove = {.code = LARDER_DO_REMOVE, .kind = LARDER_FETCH, .key = bytes_of("k")};
@@ -601,6 +621,7 @@ int main(void) {
         UNIT(a_slow_rendering_of_an_earlier_epoch_does_not_replace_what_is_in_memory),
         UNIT(a_put_only_if_absent_is_not_shown),
         UNIT(what_was_removed_is_not_in_memory),
+        UNIT(a_reader_may_write_into_binary_parts_of_its_own),
         UNIT(within_mark_age_marks_are_trusted),
         UNIT(marks_of_other_tags_are_read_all_the_same),
         UNIT(a_revalidation_of_this_process_is_seen_at_once),

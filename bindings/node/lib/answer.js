@@ -20,6 +20,10 @@ const TAGS_HEADER = 'x-next-cache-tags';
 const IMPLICIT = '_N_T_';
 const FRESH = 1;
 const STALE = 2;
+/** Old, but another process renders it just now (setting `claim`). */
+const RENEWING = 4;
+/** How long what another process renders is served without asking the store again. */
+const RENEWING_MS = 1000;
 
 /** @param {any} value @returns {string[]} */
 function headerTags(value) {
@@ -146,6 +150,19 @@ function page(next, key, value, got) {
 }
 
 /**
+ * As if it had been rendered now: so Next.js serves it and renders nothing.  Not for long, and not
+ * longer to caches between: then it is asked for again.
+ * @template {{ verdict: number, modified: number, revalidate: number }} T
+ * @param {T} got
+ * @returns {T}
+ */
+function servable(got) {
+  if (got.verdict !== RENEWING) return got;
+  const revalidate = got.revalidate < RENEWING_MS ? got.revalidate : RENEWING_MS;
+  return { ...got, verdict: FRESH, modified: Date.now(), revalidate };
+}
+
+/**
  * @param {import('./internals').Internals} next
  * @param {any} value
  * @param {{ verdict: number, modified: number }} got
@@ -180,6 +197,7 @@ function image(value, got) {
 
 module.exports = {
   page,
+  servable,
   fetched,
   image,
   headerTags,
@@ -189,5 +207,6 @@ module.exports = {
   IMPLICIT,
   FRESH,
   STALE,
+  RENEWING,
   FOREVER_S,
 };

@@ -159,7 +159,7 @@ class LarderHandler {
       if (!s) return null;
       const tags = ctx?.tags || ctx?.softTags ? [...strings(ctx.tags), ...strings(ctx.softTags)] : NONE;
       const id = buildId(this.serverDistDir, this.dev);
-      const got = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
+      const got = answer.servable(await s.get(kind, id, key, tags.length ? tags : null, RENDER));
       this.#note(kind, key, got.known);
       if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
       else recovered('reading');

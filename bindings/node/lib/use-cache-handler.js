@@ -13,6 +13,9 @@ const USE_CACHE = 4;
 const RENDER = 16;
 const FRESH = 1;
 const STALE = 2;
+/** Old, but another process renders it just now: served for so long without asking again. */
+const RENEWING = 4;
+const RENEWING_S = 1;
 /** A get waits no longer for a set of its key: the rendering it belongs to may hang. */
 const PENDING_MS = 30_000;
 /** More than this is not collected; the core has a limit of its own (max-value). */
@@ -154,9 +157,10 @@ async function get(cacheKey, softTags) {
   const got = await s.get(USE_CACHE, '', cacheKey, softTags?.length ? softTags : null, RENDER);
   if (got.verdict < 0) failed('reading', got.verdict, got.detail, 'entries are misses');
   else recovered('reading');
-  if (got.verdict !== FRESH && got.verdict !== STALE) return undefined;
+  if (got.verdict !== FRESH && got.verdict !== STALE && got.verdict !== RENEWING) return undefined;
   const { tags, stale, timestamp, expire, revalidate: revalidateS } = JSON.parse(got.meta);
-  let due = revalidateS;
+  // What another process renders just now is served and not rendered here.
+  let due = got.verdict === RENEWING ? (Date.now() - timestamp) / 1000 + RENEWING_S : revalidateS;
   if (got.verdict === STALE) {
     // "Serve it, and render it again": 16 has a value for it, 15 would take it for a life.
     const { distDir } = state();

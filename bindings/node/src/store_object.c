@@ -69,7 +69,8 @@ static napi_value js_get(napi_env env, napi_callback_info info) {
     request.build = args_text(&args, 2, "build");
     request.key = args_text(&args, 3, "key");
     request.tags = args_texts(&args, 4, "tags", &request.n_tags);
-    request.flags = args_u32(&args, 5, "flags") | LARDER_F_V8;
+    /* JavaScript can write into any Buffer. */
+    request.flags = args_u32(&args, 5, "flags") | LARDER_F_V8 | LARDER_F_OWN_BINARY;
     napi_value ret = submit(&args, call_new(), slot, &request);
     scratch_done(&scratch);
     return ret;

@@ -54,6 +54,15 @@ const VERSIONS = ['14.2.35', '15.0.8', '15.5.29', '16.0.11', '16.2.12', '16.3.8'
 const stale = (n) => (n.atLeast(16, 3) ? [true] : [-1, true]);
 
 for (const version of VERSIONS) {
+  test(`${version}: what another process renders is served, and not rendered here`, () => {
+    for (const revalidate of [5 * SECOND, 600 * SECOND, Infinity, NaN]) {
+      const n = next(version);
+      const data = answer.page(n, '/x', page(), answer.servable(got(answer.RENEWING, 30, revalidate)));
+      assert.equal(judged(n, '/x', data), undefined, String(revalidate));
+      assert.ok(data.cacheControl.revalidate <= 1, 'caches between ask again soon');
+    }
+  });
+
   test(`${version}: a fresh page is a HIT in a process that did not write it`, () => {
     for (const revalidate of [600 * SECOND, Infinity]) {
       const n = next(version);

@@ -463,6 +463,23 @@ test('what can never succeed is said to be given up', async (t) => {
   assert.match(warned[0], /it is not tried again/);
 });
 
+test('a value that another process renders just now keeps its epoch where it is set again', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.set('/x', page('old'), SET);
+  const get = store.get.bind(store);
+  store.get = async (...args) => ({ ...(await get(...args)), verdict: 4, modified: 1 });
+  const { value, lastModified } = await h.get('/x', PAGE);
+  assert.equal(value.html, 'old');
+  assert.ok(Date.now() - lastModified < 1000);
+  const epochs = [];
+  const put = store.put.bind(store);
+  store.put = (entry) => (epochs.push(entry.epoch), put(entry));
+  const { epoch } = await get(1, 'build-1', '/x', null, 0);
+  await h.set('/x', value, SET);
+  assert.deepEqual(epochs, [epoch]);
+});
+
 test('the set of a value does not wait for revalidations, nor they for it', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });

@@ -155,8 +155,10 @@ enum {
     LARDER_F_V8 = 1 << 2,            /* GET: texts as LATIN1 or UTF16, as V8 takes them uncopied */
     LARDER_F_ANY = 1 << 3,           /* GET: give a gone entry too (verdict GONE); for tools */
     LARDER_F_RENDER = 1 << 4,        /* GET: a miss or gone will be rendered: make sure of the epoch */
-    LARDER_F_KEEP_TRYING = 1 << 5    /* REVALIDATE: if it fails, it is tried again until it succeeds; this
+    LARDER_F_KEEP_TRYING = 1 << 5,   /* REVALIDATE: if it fails, it is tried again until it succeeds; this
                                         process treats the tags as marked meanwhile */
+    LARDER_F_OWN_BINARY = 1 << 6     /* GET: binary parts are in memory of this answer alone, which the
+                                        reader may write into */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -211,7 +213,8 @@ struct larder_request {
     uint32_t reserved;
 };
 
-enum { LARDER_FRESH = 1, LARDER_STALE, LARDER_GONE };
+/* RENEWING: old, but another process renders it just now (setting claim): serve it, render nothing. */
+enum { LARDER_FRESH = 1, LARDER_STALE, LARDER_GONE, LARDER_RENEWING };
 
 struct larder_listed {               /* where an entry lives */
     struct larder_bytes build;       /* "shared" for kinds that builds share */
