@@ -54,14 +54,13 @@ int child_main(const char *role, const char *key) {
 pid_t child_start(const char *role, struct larder_bytes key, int in, int *ret_out) {
     enum { MAX_ARGS = 40 };
     char key_text[256];
-    const char *args[MAX_ARGS] = {"test_driver", "--child", role, "--key", key_text};
+    const char *args[MAX_ARGS] = {"larder-conform", "--child", role, "--key", key_text};
     size_t n = 5;
     int out[2];
     pid_t pid = -1;
     if (key.len >= sizeof(key_text) || n + drive.n_args >= MAX_ARGS || pipe2(out, O_CLOEXEC) != 0)
         return -1;
-    memcpy(key_text, key.ptr, key.len);
-    key_text[key.len] = '\0';
+    *bytes_put((uint8_t *)key_text, key) = '\0';
     for (size_t i = 0; i < drive.n_args; i++)
         args[n++] = drive.args[i];
 
