@@ -43,7 +43,7 @@ void result_say_text(enum result_kind kind, const char *text) {
     pthread_mutex_lock(&one_writer);
     if (out >= 0)
         write_all(out, record, len + 2);
-    else if (kind != RESULT_END && kind != RESULT_ABOUT)
+    else if (kind != RESULT_END && kind != RESULT_WHERE)
         write_all(STDERR_FILENO, record + 1, len + 1);
     pthread_mutex_unlock(&one_writer);
 }

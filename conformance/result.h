@@ -13,7 +13,7 @@ enum result_kind { /* the first byte of a record; its text follows, and a NUL */
                    RESULT_VIOLATION = 'V',
                    RESULT_UNCLAIMED = 'U',
                    RESULT_NOTE = 'N',
-                   RESULT_ABOUT = 'A', /* what is tried: name, version, claims */
+                   RESULT_WHERE = 'W', /* in the middle of what; the last one counts, "": of nothing */
                    RESULT_END = 'E'    /* the last one: how many assertions there were */
 };
 

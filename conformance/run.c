@@ -197,6 +197,10 @@ static void add_line(void *arg, enum result_kind kind, const char *text) {
         o->status = TEST_PASSED;
         return;
     }
+    if (kind == RESULT_WHERE) {
+        snprintf(o->where, sizeof(o->where), "%s", text);
+        return;
+    }
     size_t len = strlen(text);
     struct line *line = malloc(sizeof(*line) + len + 1);
     if (!line)
@@ -242,7 +246,9 @@ static void judge(struct outcome *o, int how, bool killed) {
         add_failure(o, "the process ended with status %d: see what it printed", WEXITSTATUS(how));
     if (has_line(o, RESULT_FAILURE) || has_line(o, RESULT_VIOLATION))
         o->status = TEST_FAILED;
-    else if (o->assertions == 0 && has_line(o, RESULT_UNCLAIMED))
+    if (o->status == TEST_FAILED && o->where[0])
+        add_failure(o, "that was after %s", o->where);
+    if (o->status == TEST_PASSED && o->assertions == 0 && has_line(o, RESULT_UNCLAIMED))
         o->status = TEST_UNCLAIMED;
 }
 

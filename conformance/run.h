@@ -25,7 +25,8 @@ struct outcome {
     double seconds;
     unsigned assertions;
     struct line *lines, *last;
-    char *output; /* the end of what it printed; "" */
+    char where[200]; /* in the middle of what it was, if that was told */
+    char *output;    /* the end of what it printed; "" */
 };
 
 struct about { /* the driver, as an open instance tells it */

@@ -35,11 +35,11 @@ static const struct larder_host the_host = {
     .offload = strict_offload,
 };
 
-bool starved(void) {
-    return strict.must_fail && strict.must_fail();
+bool starved(const char *function) {
+    return strict.must_fail && strict.must_fail(function);
 }
 
-void strict_starve(bool (*must_fail)(void)) {
+void strict_starve(bool (*must_fail)(const char *function)) {
     strict.must_fail = must_fail;
 }
 

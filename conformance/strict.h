@@ -76,6 +76,6 @@ unsigned strict_blame_outstanding(void);
 void strict_audit(void);
 
 /* Allocations of host functions fail where this answers true (starve.h); NULL: never. */
-void strict_starve(bool (*must_fail)(void));
+void strict_starve(bool (*must_fail)(const char *function));
 
 #endif

@@ -99,7 +99,7 @@ static void buf_forget(struct strict_buf *b) {
 
 uint8_t *strict_buf_new(size_t len, struct larder_slice *out) {
     strict_here.host_calls++;
-    struct strict_buf *b = len <= PTRDIFF_MAX && !starved() ? buf_record(BUF_NEW, NULL, len) : NULL;
+    struct strict_buf *b = len <= PTRDIFF_MAX && !starved("buf_new") ? buf_record(BUF_NEW, NULL, len) : NULL;
     if (!b)
         return NULL;
     buf_enter(b);
@@ -110,7 +110,7 @@ uint8_t *strict_buf_new(size_t len, struct larder_slice *out) {
 int32_t strict_buf_wrap(const void *ptr, size_t len, larder_fn *release, void *arg,
                         struct larder_slice *out) {
     strict_here.host_calls++;
-    struct strict_buf *b = starved() ? NULL : buf_record(BUF_WRAPPED, ptr, len);
+    struct strict_buf *b = starved("buf_wrap") ? NULL : buf_record(BUF_WRAPPED, ptr, len);
     if (!b) {
         release(arg);
         return LARDER_NOMEM;

@@ -125,7 +125,7 @@ extern struct strict {
     struct here io_call; /* what the I/O thread is in, for patience */
     const char *io_what;
     uint64_t io_since_ns;
-    bool (*must_fail)(void);
+    bool (*must_fail)(const char *function);
 } strict;
 
 static inline void strict_lock(void) {
@@ -138,7 +138,7 @@ static inline void strict_unlock(void) {
 /* The instance behind what the driver gave as its home; ends the process where it is none. */
 struct instance *instance_of(struct larder_home *home, const char *function);
 /* Whether this host function must say that there is no memory (starve.h). */
-bool starved(void);
+bool starved(const char *function);
 
 /* ---- strict_op.c ----------------------------------------------------------------------------- */
 

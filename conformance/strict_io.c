@@ -209,7 +209,7 @@ bool hold_completion(struct instance *in, struct larder_op *outer, const struct 
 int32_t strict_post(struct larder_home *home, larder_fn *fn, void *arg) {
     struct instance *in = instance_of(home, "post");
     strict_here.host_calls++;
-    struct held *h = starved() ? NULL : malloc(sizeof(*h));
+    struct held *h = starved("post") ? NULL : malloc(sizeof(*h));
     if (!h)
         return LARDER_NOMEM;
     *h = (struct held){.fn = fn, .arg = arg};
@@ -245,7 +245,7 @@ static void offload_done(void *arg) {
 int32_t strict_offload(struct larder_home *home, larder_fn *work, larder_fn *done, void *arg) {
     only_io("offload");
     struct instance *in = instance_of(home, "offload");
-    struct offloaded *o = starved() ? NULL : malloc(sizeof(*o));
+    struct offloaded *o = starved("offload") ? NULL : malloc(sizeof(*o));
     if (!o)
         return LARDER_NOMEM;
     *o = (struct offloaded){in, work, done, arg};
@@ -268,7 +268,7 @@ static void timer_fired(void *arg) {
 struct larder_timer *strict_timer_new(struct larder_home *home, larder_fn *fn, void *arg) {
     only_io("timer");
     struct instance *in = instance_of(home, "timer");
-    struct strict_timer *t = starved() ? NULL : calloc(1, sizeof(*t));
+    struct strict_timer *t = starved("timer") ? NULL : calloc(1, sizeof(*t));
     if (!t)
         return NULL;
     *t = (struct strict_timer){.next = in->timers, .instance = in, .fn = fn, .arg = arg};
@@ -318,7 +318,7 @@ struct larder_watch *strict_watch_new(struct larder_home *home, int fd, uint32_t
     only_io("watch");
     struct instance *in = instance_of(home, "watch");
     struct stat st = {0};
-    struct strict_watch *w = starved() ? NULL : calloc(1, sizeof(*w));
+    struct strict_watch *w = starved("watch") ? NULL : calloc(1, sizeof(*w));
     if (!w)
         return NULL;
     fstat(fd, &st);

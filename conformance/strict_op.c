@@ -314,7 +314,7 @@ int32_t strict_emit_mark(struct larder_op *inner, const struct larder_mark *mark
         return LARDER_INTERNAL;
     if (!is_asked_for(outer, mark->tag))
         violation(VIOLATION_EMITTED_WRONG, op, "a mark of a tag that was not asked for");
-    return starved() ? LARDER_NOMEM : strict.outer->emit_mark(outer, mark);
+    return starved("emit_mark") ? LARDER_NOMEM : strict.outer->emit_mark(outer, mark);
 }
 
 int32_t strict_emit_key(struct larder_op *inner, struct larder_bytes key) {
@@ -324,7 +324,7 @@ int32_t strict_emit_key(struct larder_op *inner, struct larder_bytes key) {
         return LARDER_INTERNAL;
     if (outer->code == LARDER_OP_LIST && !bytes_begin_with(key, outer->key))
         violation(VIOLATION_EMITTED_WRONG, op, "a key that does not begin with the prefix");
-    return starved() ? LARDER_NOMEM : strict.outer->emit_key(outer, key);
+    return starved("emit_key") ? LARDER_NOMEM : strict.outer->emit_key(outer, key);
 }
 
 int32_t strict_emit_text(struct larder_op *inner, struct larder_bytes text) {
@@ -334,7 +334,7 @@ int32_t strict_emit_text(struct larder_op *inner, struct larder_bytes text) {
     if (!outer)
         return LARDER_INTERNAL;
     text_check(op, "an emitted text", (const char *)text.ptr, text.len, false);
-    return starved() ? LARDER_NOMEM : strict.outer->emit_text(outer, text);
+    return starved("emit_text") ? LARDER_NOMEM : strict.outer->emit_text(outer, text);
 }
 
 /* ---- what is left ------------------------------------------------------------------------------ */

@@ -250,8 +250,10 @@ int32_t fs_open_with(const struct fs_sys *sys, const struct larder_host *host, s
     const struct fs_config *settings = config;
     struct fs *fs = calloc(1, sizeof(*fs));
     uint64_t seed = 0;
-    if (fs == NULL)
+    if (fs == NULL) {
+        snprintf(error, LARDER_ERROR_SIZE, "out of memory");
         return LARDER_NOMEM;
+    }
     fs->host = host;
     fs->home = home;
     fs->sys = sys;
@@ -281,8 +283,10 @@ int32_t fs_open_with(const struct fs_sys *sys, const struct larder_host *host, s
     atomic_init(&fs->temp_n, seed);
     atomic_init(&fs->seen_ms, LARDER_UNSET);
     fs->sweeper = fs_sweeper_new(fs);
-    if (fs->sweeper == NULL)
+    if (fs->sweeper == NULL) {
+        snprintf(error, LARDER_ERROR_SIZE, "out of memory");
         goto fail;
+    }
 
     info->traits = LARDER_BLOCKING | LARDER_SHARED | LARDER_PERSISTENT | LARDER_TTL | LARDER_NEWEST;
     if (fs->durability != FS_SYNC_NONE)
