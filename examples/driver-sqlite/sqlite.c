@@ -1,8 +1,6 @@
-/*
- * Larder on SQLite: both caches and the index in one file, shared by the processes of a machine.  A
+/* Larder on SQLite: both caches and the index in one file, shared by the processes of a machine.  A
  * blocking driver: each lane has a connection of its own, so nothing here needs a lock.  An op is one
- * transaction, completed after it was committed.  docs/writing-a-driver.md walks through it.
- */
+ * transaction, completed after it was committed.  docs/writing-a-driver.md walks through it. */
 #include <larder/driver.h>
 #include <larder/merge.h>
 #include <sqlite3.h>
@@ -10,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-/* Names and values are blobs: any bytes, compared one by one.  The value is the last column, so that
- * what stands before it is read without it.  No types: a column keeps what it is given. */
+/* Names and values are blobs: any bytes, compared one by one.  The value, as it is large, comes last. */
 #define SCHEMA                                                                                     \
     "CREATE TABLE IF NOT EXISTS entry (key PRIMARY KEY, modified_ms, epoch, expire_at_ms, value);" \
     "CREATE INDEX IF NOT EXISTS entry_expiry ON entry (expire_at_ms);"                             \
@@ -33,7 +30,6 @@ struct lane { /* a connection, and the op that has it */
     sqlite3 *db; /* NULL: not connected; the next op connects */
     struct larder_op *op;
     struct larder_result res;
-    char detail[200];
 };
 
 struct store { /* an instance */
@@ -52,8 +48,7 @@ static int32_t failed(struct lane *l, int rc) {
                                          [SQLITE_IOERR] = LARDER_RETRY,     [SQLITE_READONLY] = LARDER_DENIED,
                                          [SQLITE_CORRUPT] = LARDER_CORRUPT, [SQLITE_NOTADB] = LARDER_CORRUPT,
                                          [SQLITE_TOOBIG] = LARDER_TOO_BIG,  [SQLITE_NOMEM] = LARDER_NOMEM};
-    snprintf(l->detail, sizeof(l->detail), "SQLite: %s", sqlite3_errmsg(l->db));
-    l->res.detail = l->detail;
+    l->res.detail = sqlite3_errstr(rc);
     l->res.native_code = rc;
     return statuses[rc & 31] != LARDER_OK ? statuses[rc & 31] : LARDER_INTERNAL;
 }
@@ -65,8 +60,7 @@ struct arg { /* of a statement: a blob, which has an address even if it is empty
 };
 #define NUMBER(n) ((struct arg){.number = (n)})
 #define BLOB(b) ((struct arg){.ptr = (b).len > 0 ? (const void *)(b).ptr : "", .len = (b).len})
-#define WITH(...) \
-    (const struct arg[]){__VA_ARGS__}, sizeof((const struct arg[]){__VA_ARGS__}) / sizeof(struct arg)
+#define WITH(...) (struct arg[]){__VA_ARGS__}, sizeof((struct arg[]){__VA_ARGS__}) / sizeof(struct arg)
 
 /* LARDER_OK: st has a row; LARDER_MISS: it has none, or no more. */
 static int32_t step(struct lane *l, sqlite3_stmt *st) {
@@ -107,13 +101,13 @@ static struct larder_mark mark_of_row(sqlite3_stmt *st) {
 /* While another connection holds the lock; 0 gives up.  No wait outlasts the op's deadline. */
 static int on_busy(void *lane, __attribute__((unused)) int times) {
     const struct lane *l = lane;
-    bool in_time = l->store->host->now_ns() < l->op->deadline_ns;
-    return in_time && nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL) == 0;
+    return l->store->host->now_ns() < l->op->deadline_ns && sqlite3_sleep(1) > 0;
 }
 
 /* SQLite's own: up to 10 s in a hundred pieces, where a process stands still at the wrong moment. */
 static int short_sleep(__attribute__((unused)) sqlite3_vfs *vfs, int us) {
-    return nanosleep(&(struct timespec){.tv_nsec = us < 1000 ? us * 1000L : 1000000}, NULL) == 0 ? us : 0;
+    usleep((useconds_t)(us < 1000 ? us : 1000));
+    return us;
 }
 
 static void disconnect(struct lane *l) {
@@ -141,38 +135,31 @@ static int32_t connect_lane(struct lane *l) {
     return status;
 }
 
+enum kind { READS, WRITES }; /* what reads and then writes has the lock from the beginning */
 typedef int32_t body_fn(struct lane *l, struct larder_op *op);
-static int32_t in_transaction(struct lane *l, const char *begin, body_fn *body) {
-    int32_t status = exec(l, begin, NULL, 0);
-    if (status == LARDER_OK)
-        status = body(l, l->op);
-    for (sqlite3_stmt *st = NULL; (st = sqlite3_next_stmt(l->db, st));)
-        sqlite3_reset(st); /* a row that nobody asks for any more keeps a lock */
-    int32_t committed = status < 0 ? status : exec(l, "COMMIT", NULL, 0);
-    if (!sqlite3_get_autocommit(l->db) || committed == LARDER_CORRUPT)
-        disconnect(l); /* which rolls back; the next op begins anew */
-    return committed < 0 ? committed : status;
-}
 
-static void run(struct store *s, struct larder_op *op, uint32_t flags, const char *begin, body_fn *body) {
+static void run(struct store *s, struct larder_op *op, uint32_t flags, enum kind kind, body_fn *body) {
     struct lane *l = &s->lanes[op->lane];
     l->op = op;
     l->res = (struct larder_result){.size = sizeof(l->res)};
     int32_t status = (op->flags & ~flags) != 0 ? LARDER_UNSUPPORTED : l->db ? LARDER_OK : connect_lane(l);
-    l->res.status = status == LARDER_OK ? in_transaction(l, begin, body) : status;
-    if (l->res.status < 0) { /* an error passes nothing on */
-        s->host->buf_unref(l->res.value.owner);
-        s->host->buf_unref(l->res.cursor.owner);
-        l->res.value = l->res.cursor = (struct larder_slice){0};
-    }
+    if (status == LARDER_OK)
+        status = exec(l, kind == WRITES ? "BEGIN IMMEDIATE" : "BEGIN", NULL, 0);
+    if (status == LARDER_OK)
+        status = body(l, op);
+    for (sqlite3_stmt *st = NULL; l->db && (st = sqlite3_next_stmt(l->db, st));)
+        sqlite3_reset(st); /* a row that nobody asks for any more keeps a lock */
+    int32_t committed = status < 0 ? status : exec(l, "COMMIT", NULL, 0);
+    if (l->db && (!sqlite3_get_autocommit(l->db) || committed == LARDER_CORRUPT))
+        disconnect(l); /* which rolls back; the next op begins anew */
+    l->res.status = committed < 0 && kind == WRITES ? committed : status; /* what was read is good */
     s->host->complete(op, &l->res);
 }
 
-/* What reads and then writes begins with the lock: nothing may change in between. */
-#define OP(name, flags, begin)                                    \
+#define OP(name, flags, kind)                                     \
     static body_fn do_##name;                                     \
     static void op_##name(void *instance, struct larder_op *op) { \
-        run(instance, op, flags, begin, do_##name);               \
+        run(instance, op, flags, kind, do_##name);                \
     }                                                             \
     static int32_t do_##name(struct lane *l, struct larder_op *op)
 
@@ -211,7 +198,7 @@ static int64_t until(const struct larder_op *op) {
     return op->ttl_ms > 0 && !__builtin_add_overflow(op->now_ms, op->ttl_ms, &at_ms) ? at_ms : INT64_MAX;
 }
 
-OP(get, 0, "BEGIN") {
+OP(get, 0, READS) {
     sqlite3_stmt *st = NULL;
     int32_t status = query(l, &st, "SELECT * FROM entry WHERE key = ?1 AND expire_at_ms > ?2",
                            WITH(BLOB(op->key), NUMBER(op->now_ms)));
@@ -223,7 +210,7 @@ OP(get, 0, "BEGIN") {
 }
 
 /* LARDER_NEWEST and LARDER_IF_ABSENT (?7).  What is over is not there, and goes two by two with each put. */
-OP(put, LARDER_IF_ABSENT, "BEGIN IMMEDIATE") {
+OP(put, LARDER_IF_ABSENT, WRITES) {
     static const char sweep[] =
         "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE expire_at_ms <= ?1 LIMIT 2)";
     static const char put[] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET"
@@ -234,21 +221,20 @@ OP(put, LARDER_IF_ABSENT, "BEGIN IMMEDIATE") {
         status = exec(l, put,
                       WITH(BLOB(op->key), NUMBER(op->modified_ms), NUMBER(op->epoch), NUMBER(until(op)),
                            BLOB(op->value), NUMBER(op->now_ms), NUMBER(op->flags & LARDER_IF_ABSENT)));
-    if (status == LARDER_OK && (op->flags & LARDER_IF_ABSENT) && sqlite3_changes(l->db) == 0)
-        status = LARDER_MISS;
-    return status;
+    const bool kept = sqlite3_changes(l->db) == 0;
+    return status == LARDER_OK && kept && (op->flags & LARDER_IF_ABSENT) ? LARDER_MISS : status;
 }
 
-OP(remove, 0, "BEGIN IMMEDIATE") {
+OP(remove, 0, WRITES) {
     return exec(l, "DELETE FROM entry WHERE key = ?1", WITH(BLOB(op->key)));
 }
 
-OP(list, 0, "BEGIN") {
+OP(list, 0, READS) {
     return page(l, "SELECT key FROM entry WHERE key >= ?1 AND expire_at_ms > ?2 ORDER BY key", op->key,
                 NUMBER(op->now_ms), false);
 }
 
-OP(claim, 0, "BEGIN IMMEDIATE") {
+OP(claim, 0, WRITES) {
     static const char sql[] = "INSERT INTO claim VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET"
                               " owner = ?2, expire_at_ms = ?3 WHERE expire_at_ms <= ?4 OR owner = ?2";
     int32_t status = exec(l, sql,
@@ -256,24 +242,20 @@ OP(claim, 0, "BEGIN IMMEDIATE") {
     return status == LARDER_OK && sqlite3_changes(l->db) == 0 ? LARDER_MISS : status;
 }
 
-OP(release, 0, "BEGIN IMMEDIATE") {
+OP(release, 0, WRITES) {
     return exec(l, "DELETE FROM claim WHERE key = ?1 AND owner = ?2", WITH(BLOB(op->key), BLOB(op->value)));
 }
 
-static int32_t find_mark(struct lane *l, struct larder_bytes tag, struct larder_mark *ret) {
-    sqlite3_stmt *st = NULL;
-    int32_t status = query(l, &st, "SELECT * FROM mark WHERE tag = ?1", WITH(BLOB(tag)));
-    if (status == LARDER_OK)
-        *ret = mark_of_row(st);
-    return status;
-}
-
-OP(read, 0, "BEGIN") {
-    struct larder_mark mark;
+static const char get_mark[] = "SELECT * FROM mark WHERE tag = ?1";
+OP(read, 0, READS) {
     int32_t status = LARDER_OK;
     for (size_t i = 0; i < op->n_marks && status >= 0; i++) {
-        if ((status = find_mark(l, op->marks[i].tag, &mark)) == LARDER_OK)
+        sqlite3_stmt *st = NULL;
+        status = query(l, &st, get_mark, WITH(BLOB(op->marks[i].tag)));
+        if (status == LARDER_OK) {
+            struct larder_mark mark = mark_of_row(st);
             status = l->store->host->emit_mark(op, &mark);
+        }
     }
     return status < 0 ? status : LARDER_OK;
 }
@@ -282,10 +264,12 @@ OP(read, 0, "BEGIN") {
 static int32_t merge_marks(struct lane *l, const struct larder_op *op, int64_t new_epoch) {
     int32_t status = LARDER_OK, answer = LARDER_OK;
     for (size_t i = 0; i < op->n_marks && status >= 0; i++) {
-        struct larder_mark mark = op->marks[i], stored;
+        struct larder_mark mark = op->marks[i];
+        sqlite3_stmt *st = NULL;
         mark.expired_epoch = mark.expired_epoch == LARDER_NEW_EPOCH ? new_epoch : mark.expired_epoch;
         mark.stale_epoch = mark.stale_epoch == LARDER_NEW_EPOCH ? new_epoch : mark.stale_epoch;
-        status = find_mark(l, mark.tag, &stored);
+        status = query(l, &st, get_mark, WITH(BLOB(mark.tag)));
+        struct larder_mark stored = status == LARDER_OK ? mark_of_row(st) : mark;
         mark = larder_merge_mark(status == LARDER_OK ? &stored : NULL, &mark, op->now_ms);
         if (status == LARDER_OK && (op->flags & LARDER_IF_ABSENT))
             answer = LARDER_MISS;
@@ -297,7 +281,7 @@ static int32_t merge_marks(struct lane *l, const struct larder_op *op, int64_t n
     return status < 0 ? status : answer;
 }
 
-OP(write, LARDER_IF_ABSENT, "BEGIN IMMEDIATE") {
+OP(write, LARDER_IF_ABSENT, WRITES) {
     return merge_marks(l, op, LARDER_NEW_EPOCH);
 }
 
@@ -314,32 +298,32 @@ static int32_t raise_counter(struct lane *l, const struct larder_op *op, int64_t
     return status;
 }
 
-OP(advance, 0, "BEGIN IMMEDIATE") {
+OP(advance, 0, WRITES) {
     return op->add < 0 ? LARDER_INVALID : raise_counter(l, op, op->add);
 }
 
-OP(bump, 0, "BEGIN IMMEDIATE") {
+OP(bump, 0, WRITES) {
     int32_t status = raise_counter(l, op, 1);
     return status == LARDER_OK ? merge_marks(l, op, l->res.epoch) : status;
 }
 
-OP(list_marks, 0, "BEGIN") {
+OP(list_marks, 0, READS) {
     return page(l, "SELECT * FROM mark WHERE tag >= ?1 ORDER BY tag LIMIT ?2", op->key, NUMBER(-1), true);
 }
 
-OP(link, 0, "BEGIN IMMEDIATE") {
+OP(link, 0, WRITES) {
     int32_t status = exec(l, "DELETE FROM link WHERE key = ?1", WITH(BLOB(op->key)));
     for (size_t i = 0; i < op->n_marks && status == LARDER_OK; i++)
         status = exec(l, "INSERT INTO link VALUES (?1, ?2)", WITH(BLOB(op->key), BLOB(op->marks[i].tag)));
     return status;
 }
 
-OP(keys_of, 0, "BEGIN") {
+OP(keys_of, 0, READS) {
     return page(l, "SELECT key FROM link WHERE key >= ?1 AND tag = ?2 ORDER BY key", (struct larder_bytes){0},
                 BLOB(op->key), false);
 }
 
-OP(tags_of, 0, "BEGIN") {
+OP(tags_of, 0, READS) {
     sqlite3_stmt *st = NULL;
     int32_t status = query(l, &st, "SELECT tag FROM link WHERE key = ?1", WITH(BLOB(op->key)));
     while (status == LARDER_OK) {
@@ -350,7 +334,7 @@ OP(tags_of, 0, "BEGIN") {
     return status == LARDER_MISS ? LARDER_OK : status;
 }
 
-OP(ping, 0, "BEGIN") {
+OP(ping, 0, READS) {
     return exec(l, "SELECT * FROM counter WHERE name = ?1", WITH(BLOB(op->key)));
 }
 
