@@ -68,25 +68,29 @@ async function readFile(dir, { bytes, keys }) {
   };
 }
 
-/** Larder as Next.js uses it: a new handler for each request. */
-async function larderHandler(dir, options) {
-  process.env.LARDER_CACHE = `fs:${path.join(dir, 'larder')}`;
-  const Handler = require(path.join(larder, 'lib/next.js'));
-  const context = handlerContext(dir, { fs: {}, maxMemoryCacheSize: 0 });
-  const pages = await fill(new Handler(context), options);
-  check(await new Handler(context).get(key(0), pageContext), options.bytes);
-  return {
-    get: (i) => new Handler(context).get(key(i % options.keys), pageContext),
-    set: (i) => new Handler(context).set(key(i % options.keys), pages[i % pages.length], setContext),
-    close() {},
+/** Larder as Next.js uses it: a new handler for each request.  memory: the setting of this name; null: its default. */
+function larderHandler(memory) {
+  return async (dir, options) => {
+    process.env.LARDER_CACHE = `fs:${path.join(dir, 'larder')}`;
+    if (memory !== null) process.env.LARDER_MEMORY = memory;
+    const Handler = require(path.join(larder, 'lib/next.js'));
+    const context = handlerContext(dir, { fs: {}, maxMemoryCacheSize: 0 });
+    const pages = await fill(new Handler(context), options);
+    check(await new Handler(context).get(key(0), pageContext), options.bytes);
+    return {
+      get: (i) => new Handler(context).get(key(i % options.keys), pageContext),
+      set: (i) => new Handler(context).set(key(i % options.keys), pages[i % pages.length], setContext),
+      close() {},
+    };
   };
 }
 
-/** The addon below it: bytes of the same size as one Buffer, marks of four tags looked at. */
+/** The addon below it, without memory: bytes of the same size as one Buffer, marks of four tags looked at. */
 async function larderAddon(dir, { bytes, keys }) {
   const { open, load, KIND } = require(path.join(larder, 'lib/native.js'));
   if (!load()) throw new Error('the addon does not load');
-  const store = open([['cache', `fs:${path.join(dir, 'larder')}`, 'the benchmark']]);
+  const settings = { cache: `fs:${path.join(dir, 'larder')}`, memory: '0' };
+  const store = open(Object.entries(settings).map(([name, value]) => [name, value, 'the benchmark']));
   const tags = ['_N_T_/layout', '_N_T_/post/layout', '_N_T_/post/page', 'posts'];
   const bodies = Array.from({ length: Math.min(keys, 16) }, (_, i) => {
     const { html, rscData } = page(bytes, i + 1);
@@ -110,7 +114,8 @@ async function larderAddon(dir, { bytes, keys }) {
 
 module.exports = {
   'larder, addon': larderAddon,
-  'larder, handler': larderHandler,
+  'larder, no memory': larderHandler('0'),
+  'larder, memory': larderHandler(null),
   'fs.promises': readFile,
   'FileSystemCache, no memory': fileSystemCache(0),
   'FileSystemCache, memory': fileSystemCache(50 * 1024 * 1024),

@@ -56,7 +56,7 @@ const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && 
 const bars = (op, bytes, inflight, what) => table(op, bytes, inflight).rows.map((r) => ({ name: r.contender, value: r[what] }));
 
 /** Without the Map of live objects, beside which no other bar would be seen: the document has its figures. */
-const shared = (list) => list.filter((b) => b.name !== 'FileSystemCache, memory');
+const shared = (list) => list.filter((b) => b.name !== 'FileSystemCache, memory' && b.name !== 'larder, memory');
 
 draw('bench-get.svg', 'Reads: cost and rate, Larder beside fs.promises and FileSystemCache', [
   { title: 'Main thread per get, 300 KB page, us', note: '1 in flight; less is better', bars: bars('get', 300 * KB, 1, 'mainUs') },

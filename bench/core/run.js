@@ -12,7 +12,7 @@ const ROUNDS = quick ? 1 : 3;
 const MS = quick ? 300 : 1500;
 const STARTS = quick ? 5 : 21;
 
-const contenders = ['larder, addon', 'larder, handler', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
+const contenders = ['larder, addon', 'larder, no memory', 'larder, memory', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
 const KB = 1024;
 
 const work = fs.mkdtempSync(path.join(process.env.BENCH_DIR || os.tmpdir(), 'larder-bench-'));
@@ -74,8 +74,8 @@ function start(args) {
 
 async function coldStart() {
   // What a process before this one has stored.
-  worker({ contender: 'larder, handler', op: 'get', bytes: 4 * KB, inflight: 1 });
-  const dir = path.join(work, `larder-handler-${4 * KB}-get`);
+  worker({ contender: 'larder, memory', op: 'get', bytes: 4 * KB, inflight: 1 });
+  const dir = path.join(work, `larder-memory-${4 * KB}-get`);
   const { key } = require('./pages.js');
   const samples = { bare: [], larder: [] };
   for (let i = 0; i < STARTS; i++) {
@@ -123,8 +123,8 @@ function targets({ tables, cold }) {
     tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight).rows.find((r) => r.contender === contender);
   const times = (x) => `${x.toFixed(1)}x`;
   const reads = row('get', 4 * KB, 32, 'larder, addon').opsPerSecond / row('get', 4 * KB, 32, 'fs.promises').opsPerSecond;
-  const cpu = row('get', 300 * KB, 1, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 1, 'larder, handler').mainUs;
-  const cpu32 = row('get', 300 * KB, 32, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 32, 'larder, handler').mainUs;
+  const cpu = row('get', 300 * KB, 1, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 1, 'larder, no memory').mainUs;
+  const cpu32 = row('get', 300 * KB, 32, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 32, 'larder, no memory').mainUs;
   const ms = cold.larderMs - cold.bareMs;
   const mb = (cold.larderBytes - cold.bareBytes) / 2 ** 20;
   return [

@@ -150,15 +150,20 @@ static napi_value js_thread_cpu_us(napi_env env, napi_callback_info info) {
                                                                                                       : NULL;
 }
 
-/* What is alive in this process: [external values, buffers of the core]. */
+/* What is alive: [external values, buffers of the core] of this process, and of this environment
+ * [bytes of texts behind external strings, of them what V8 was told of]. */
 static napi_value js_live(napi_env env, napi_callback_info info) {
     (void)info;
-    const size_t counts[] = {deliver_externals(), buf_live()};
+    const struct client *client = client_of(env);
+    const double counts[] = {(double)deliver_externals(), (double)buf_live(),
+                             client ? (double)client->texts_bytes : 0,
+                             client ? (double)client->told_bytes : 0};
+    enum { N = sizeof(counts) / sizeof(counts[0]) };
     napi_value ret, value;
-    if (napi_create_array_with_length(env, 2, &ret) != napi_ok)
+    if (napi_create_array_with_length(env, N, &ret) != napi_ok)
         return NULL;
-    for (uint32_t i = 0; i < 2; i++) {
-        if (napi_create_double(env, (double)counts[i], &value) != napi_ok ||
+    for (uint32_t i = 0; i < N; i++) {
+        if (napi_create_double(env, counts[i], &value) != napi_ok ||
             napi_set_element(env, ret, i, value) != napi_ok)
             return NULL;
     }

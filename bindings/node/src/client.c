@@ -41,6 +41,7 @@ static void client_unref_times(struct client *client, size_t n) {
         return;
     pthread_cond_destroy(&client->returned);
     pthread_mutex_destroy(&client->lock);
+    texts_done(&client->texts);
     free(client);
 }
 

@@ -18,6 +18,7 @@
 #include "larder/larder.h"
 #include "registry.h"
 #include "scratch.h"
+#include "texts.h"
 
 /* Present since Node.js 20, declared by its headers only as experimental; NULL elsewhere. */
 typedef napi_status external_latin1_fn(napi_env env, char *text, size_t len, napi_finalize finalize,
@@ -67,7 +68,8 @@ struct client {
     double *numbers; /* a Float64Array that deliver() reads */
     size_t n_numbers;
     napi_ref numbers_ref;
-    int64_t texts_bytes; /* behind external strings; see deliver.c */
+    struct texts texts;  /* behind external strings; see deliver.c */
+    int64_t texts_bytes; /* of them all */
     int64_t told_bytes;  /* of them, what V8 was told of */
     bool copies;         /* this Node.js takes no external memory */
     external_latin1_fn *external_latin1;

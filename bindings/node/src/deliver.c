@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "request.h"
 #include "text.h"
 
 enum {
@@ -43,7 +42,8 @@ struct batch {
 
 struct lease {
     const struct larder_answer *answer; /* one reference */
-    int64_t bytes;                      /* in client->texts_bytes for it */
+    const void *text;                   /* in client->texts; NULL: a block */
+    int64_t text_bytes;
 };
 
 static atomic_size_t leases;
@@ -56,7 +56,7 @@ static struct lease *lease_new(const struct larder_answer *answer) {
     struct lease *lease = malloc(sizeof(*lease));
     if (!lease)
         return NULL;
-    *lease = (struct lease){larder_answer_ref(answer), 0};
+    *lease = (struct lease){.answer = larder_answer_ref(answer)};
     atomic_fetch_add(&leases, 1);
     return lease;
 }
@@ -82,16 +82,10 @@ static void on_collected(napi_env env, void *data, void *hint) {
     (void)data;
     struct lease *lease = hint;
     void *client = NULL;
-    if (env && lease->bytes > 0 && napi_get_instance_data(env, &client) == napi_ok && client)
-        count_texts(client, env, -lease->bytes);
+    if (env && lease->text && napi_get_instance_data(env, &client) == napi_ok && client &&
+        texts_drop(&((struct client *)client)->texts, lease->text))
+        count_texts(client, env, -lease->text_bytes);
     lease_free(lease);
-}
-
-/* Whether the entry is in the store's memory too, or in other answers: then collecting this one
- * frees nothing. */
-static bool is_shared(const struct larder_answer *answer) {
-    const struct request *request = (const struct request *)(const void *)answer;
-    return request->kept && __atomic_load_n(&request->kept->refs, __ATOMIC_RELAXED) > 1;
 }
 
 /* ---- texts ---------------------------------------------------------------------- */
@@ -105,10 +99,10 @@ static bool external_text(struct batch *batch, const struct larder_answer *answe
     struct lease *lease = lease_new(answer);
     if (!lease)
         return false;
-    if (!is_shared(answer)) {
-        lease->bytes = (int64_t)part->data.len;
-        count_texts(client, batch->env, lease->bytes);
-    }
+    lease->text = part->data.ptr;
+    lease->text_bytes = (int64_t)part->data.len;
+    if (texts_add(&client->texts, lease->text))
+        count_texts(client, batch->env, lease->text_bytes);
     /* V8 only reads it; the missing const is the interface's. */
     void *text = (void *)(uintptr_t)part->data.ptr;
     bool copied;

@@ -35,13 +35,13 @@ const slowDriver = () => builtForTests('slow.so');
 
 let stores = 0;
 /** A store that nobody else has. */
-function openMemory(more = []) {
-  return native.open(memorySettings(`test-${process.pid}-${++stores}`, more));
+function openMemory(more = [], cache = 'memory:') {
+  return native.open(memorySettings(`test-${process.pid}-${++stores}`, more, cache));
 }
 
 /** Deadlines are long: the machine may be busy, and sanitizers are slow. */
-function memorySettings(namespace, more = []) {
-  const settings = [['cache', 'memory:'], ['namespace', namespace], ['get-deadline', '60s'], ['write-deadline', '60s'], ...more];
+function memorySettings(namespace, more = [], cache = 'memory:') {
+  const settings = [['cache', cache], ['namespace', namespace], ['get-deadline', '60s'], ['write-deadline', '60s'], ...more];
   return settings.map(([name, value]) => [name, value, 'the test']);
 }
 
