@@ -41,6 +41,8 @@ int32_t group_configure(const struct run *run, struct larder_config *config, str
     int32_t status = larder_config_set(config, "cache", run->url, "argument", error);
     if (status == LARDER_OK && run->tags_url != NULL)
         status = larder_config_set(config, "tags", run->tags_url, "--tags", error);
+    if (status == LARDER_OK)
+        status = larder_config_set(config, "namespace", run->ns, "the run", error);
     for (size_t i = 0; i < run->n_settings && status == LARDER_OK; i++)
         status = larder_config_set(config, run->settings[i][0], run->settings[i][1], "--set", error);
     return status;
@@ -95,7 +97,8 @@ static void *work(void *arg) {
         nanosleep(&(struct timespec){0, LOOK_MS * 1000000}, NULL);
     }
     if (w->first) {
-        worker_look_at_all(w);
+        if (w->run->quiet_ms > 0)
+            worker_look_at_all(w);
         w->looked = true;
     }
     return NULL;

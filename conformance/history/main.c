@@ -56,7 +56,7 @@ static const char help[] =
     "                          commands that keep its state, and bring it back some time later\n"
     "  --lose-every MS         700: how often that happens\n"
     "  --no-excuse             report also what docs/semantics.md excepts when the tag store is lost\n"
-    "  --quiet MS              1500: rest before the second gets; more than epoch-age\n"
+    "  --quiet MS              1500: rest before the second gets: more than epoch-age; 0: none\n"
     "  --two-rounds            as if the driver could not raise the epoch and mark in one step\n"
     "  --tries N               1: runs, each with the next seed, until one finds something\n"
     "  --wrong NAME            make the store wrong on purpose, to see it found out; --wrong list\n"
@@ -481,15 +481,14 @@ static int run_command(int argc, char **argv, struct asked *a) {
     run->head.wall_base_ms = right_time_ms() - monotonic_ns() / 1000000;
     run->head.calm = run->fault_permille == 0 && run->hurry_permille == 0 && !run->kill && !run->stop &&
                      run->wipe_tags == NULL && run->rollback == NULL;
-    if (!check_settings(run))
-        return 2;
     int status = 0;
     const char *keep = run->folder;
     for (unsigned i = 0; i < run->tries && status == 0; i++, run->seed++) {
         run->folder = keep;
         run->head.seed = run->seed;
+        snprintf(run->ns, sizeof(run->ns), "history-%" PRIu64 "-%ld-%u", run->seed, (long)getpid(), i);
         write_command(run, argc, argv);
-        status = make_folder(a, i) ? run_once(a) : 2;
+        status = check_settings(run) && make_folder(a, i) ? run_once(a) : 2;
     }
     return status;
 }

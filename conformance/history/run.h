@@ -59,6 +59,7 @@ struct run {
     bool two_rounds; /* as if the driver had no bump() */
     enum wrong wrong;
     bool no_excuse;
+    char ns[64];              /* the namespace, another for each run: what is there from others is not seen */
     const char *folder;       /* of the history */
     struct history_head head; /* what all files begin with */
     struct larder_bytes keys[WORLD_MAX * 3], tags[64];

@@ -307,7 +307,7 @@ void worker_step(struct worker *w) {
     struct piece piece;
     if (roll(w, w->run->revalidate_permille) && may_revalidate(w)) {
         revalidate(w);
-    } else if (roll(w, 50)) { /* a look that is not followed by a rendering, with soft tags at times */
+    } else if (roll(w, 80)) { /* a look that is not followed by a rendering, with soft tags at times */
         uint64_t tags = roll(w, 300) ? UINT64_C(2) << random_below(&w->random, world_n_tags(world) - 1) : 0;
         get(w, random_below(&w->random, world_n_keys(world)), roll(w, 500) ? R_ANY : 0, tags);
     } else if (roll(w, 800) && world->n_pages > 0) {

@@ -154,7 +154,7 @@ static void bump_in_pieces(struct instance *inst, struct larder_op *op, int64_t 
         faulty_fail(op, LARDER_UNSUPPORTED);
         return;
     }
-    faulty_pause(inst, 3000000);
+    faulty_pause(inst, 6000000);
     write_marks(inst, op, epoch);
 }
 
