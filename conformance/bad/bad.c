@@ -2,6 +2,7 @@
 #include "bad.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 /* The right driver's larder_driver_v1(), renamed where its files are compiled for this. */
 const struct larder_driver *right_driver_v1(void);
@@ -47,6 +48,35 @@ struct larder_home *home_of(void *instance) {
     }
     pthread_mutex_unlock(&instances.lock);
     return home;
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+enum { ROUND_TRIP_NS = 20 * 1000 * 1000 };
+
+struct trip {
+    struct larder_timer *timer;
+    larder_fn *fn;
+    void *arg;
+};
+
+static void back(void *arg) {
+    struct trip trip = *(struct trip *)arg;
+    free(arg);
+    the_host->timer_free(trip.timer);
+    trip.fn(trip.arg);
+}
+
+bool later(void *instance, larder_fn *fn, void *arg) {
+    struct trip *trip = malloc(sizeof(*trip));
+    struct larder_timer *timer = trip ? the_host->timer(home_of(instance), back, trip) : NULL;
+    if (!timer) {
+        free(trip);
+        return false;
+    }
+    *trip = (struct trip){timer, fn, arg};
+    the_host->timer_set(timer, the_host->now_ns() + ROUND_TRIP_NS);
+    return true;
 }
 
 /* ---- the host that the right driver sees -------------------------------------------------- */

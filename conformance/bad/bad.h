@@ -39,6 +39,10 @@ extern const struct larder_host *the_host; /* what the core gave; the right driv
 /* What an instance was opened with; NULL after close(). */
 struct larder_home *home_of(void *instance);
 
+/* Calls fn(arg) after what a round trip to a store takes; on the I/O thread, and called there.
+ * False: no memory. */
+bool later(void *instance, larder_fn *fn, void *arg);
+
 /* A copy to change and to hand to the right driver: what it says of the copy counts for op. */
 static inline struct larder_op disguised(struct larder_op *op) {
     struct larder_op copy = *op;

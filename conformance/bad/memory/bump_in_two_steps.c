@@ -9,13 +9,10 @@
 
 #include "bad.h"
 
-enum { ROUND_TRIP_NS = 20 * 1000 * 1000 };
-
 struct request {
     void *instance;
     struct larder_op *op;
     int64_t epoch;
-    struct larder_timer *reply; /* to the first command */
 };
 
 static struct larder_result write_marks(const struct request *request) {
@@ -42,7 +39,6 @@ static void second_step(void *arg) {
     struct request *request = arg;
     struct larder_result res = write_marks(request);
     the_host->complete(request->op, &res);
-    the_host->timer_free(request->reply);
     free(request);
 }
 
@@ -55,14 +51,12 @@ static void bump(void *instance, struct larder_op *op) {
         return;
     }
     struct request *request = malloc(sizeof(*request));
-    struct larder_timer *reply = request ? the_host->timer(home_of(instance), second_step, request) : NULL;
-    if (!reply) {
+    if (request)
+        *request = (struct request){instance, op, res.epoch};
+    if (!request || !later(instance, second_step, request)) {
         free(request);
         answer(op, LARDER_NOMEM, NULL);
-        return;
     }
-    *request = (struct request){instance, op, res.epoch, reply};
-    the_host->timer_set(reply, the_host->now_ns() + ROUND_TRIP_NS);
 }
 
 const struct mistake mistake = {.tags.bump = bump};

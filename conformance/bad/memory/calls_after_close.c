@@ -2,7 +2,7 @@
  *
  * Housekeeping is put off with post(), and close() frees the instance without waiting for it.
  *
- * Caught by: life/instances_come_and_go_beside_those_that_stay (host function for an instance that is closed)
+ * Caught by: life/instances_come_and_go_a_thousand_times_beside_those_that_stay (host function for an instance that is closed)
  */
 #include "bad.h"
 

@@ -2,8 +2,10 @@
  *
  * close() would free it, but is not called after a failed open().
  *
- * Caught by:
+ * Caught by: starve/whichever_allocation_fails_what_is_answered_is_true (a failed open left something behind)
  */
+#include <stdio.h>
+
 #include "bad.h"
 
 static void due(void *arg) {
@@ -13,9 +15,13 @@ static void due(void *arg) {
 static int32_t open_instance(const struct larder_host *host, struct larder_home *home, const void *config,
                              struct larder_info *info, void **instance, char *error) {
     struct larder_timer *own = the_host->timer(home, due, NULL);
-    int32_t status = own ? right->open(host, home, config, info, instance, error) : LARDER_NOMEM;
+    if (!own) {
+        snprintf(error, LARDER_ERROR_SIZE, "out of memory");
+        return LARDER_NOMEM;
+    }
+    int32_t status = right->open(host, home, config, info, instance, error);
     if (status == LARDER_OK)
-        the_host->timer_free(own);
+        the_host->timer_free(own); /* the shortest life that is right */
     return status;
 }
 

@@ -3,7 +3,7 @@
  * "It is only a cache."  The page is rendered again, and nobody sees that the store is broken: no
  * log, no retry, no breaker; and a store that hides errors of its marks serves what is stale.
  *
- * Caught by:
+ * Caught by: starve/whichever_allocation_fails_what_is_answered_is_true
  */
 #include "bad.h"
 

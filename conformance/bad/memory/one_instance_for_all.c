@@ -3,7 +3,7 @@
  * A connection that "there is only one of".  A process has several stores: two caches, or a cache
  * and a tag cache on one server.
  *
- * Caught by: life/instances_come_and_go_beside_those_that_stay
+ * Caught by: life/instances_come_and_go_a_thousand_times_beside_those_that_stay
  */
 #include "bad.h"
 

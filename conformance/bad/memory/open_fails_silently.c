@@ -2,7 +2,7 @@
  *
  * A status alone.  "cannot open: NOMEM" is what the user of the framework gets to read.
  *
- * Caught by:
+ * Caught by: starve/whichever_allocation_fails_what_is_answered_is_true (open failed without a reason)
  */
 #include "bad.h"
 

@@ -36,7 +36,7 @@ static void get(void *instance, struct larder_op *op) {
     struct request *request = malloc(sizeof(*request));
     if (request)
         *request = (struct request){instance, op, first.modified_ms, first.epoch};
-    if (!request || the_host->post(home_of(instance), second_step, request) != LARDER_OK) {
+    if (!request || !later(instance, second_step, request)) {
         free(request);
         answer(op, LARDER_NOMEM, NULL);
     }

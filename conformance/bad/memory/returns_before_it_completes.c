@@ -20,11 +20,18 @@ static void work(void *arg) {
     right->cache->get(request.instance, request.op);
 }
 
+/* On the I/O thread. */
+static void send_request(void *arg) {
+    struct request *request = arg;
+    if (!later(request->instance, work, request))
+        work(request);
+}
+
 static void get(void *instance, struct larder_op *op) {
     struct request *request = malloc(sizeof(*request));
     if (request)
         *request = (struct request){instance, op};
-    if (!request || the_host->post(home_of(instance), work, request) != LARDER_OK) {
+    if (!request || the_host->post(home_of(instance), send_request, request) != LARDER_OK) {
         free(request);
         answer(op, LARDER_NOMEM, NULL);
     }
