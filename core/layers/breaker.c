@@ -13,7 +13,8 @@
  * A failure is LARDER_RETRY, LARDER_DEADLINE or LARDER_INTERNAL, or silence past the deadline,
  * which the breaker sees by a timer of its own: the driver need not even answer.  A driver that
  * refuses (LARDER_DENIED), throttles, or finds a request wrong has answered and is well; opening would
- * hide the reason, and stop what is allowed.  LARDER_NOMEM and cancelled calls say nothing.
+ * hide the reason, and stop what is allowed.  LARDER_NOMEM says nothing, nor does the failure of a call
+ * that was given up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,7 +236,8 @@ static void fail(struct breaker *b, uint64_t now_ns, bool silence, const char *n
 
 /* ---- answers and silence ----------------------------------------------------------------------- */
 
-/* Counts those whose time is up, each once; they leave the ring. */
+/* Counts those whose time is up, each once; they leave the ring.  That somebody gave one up changes
+ * nothing: the driver had its time. */
 static void sweep(void *arg) {
     struct breaker *b = arg;
     uint64_t now_ns = reactor_now_ns(b->below->reactor), first_ns = UINT64_MAX;
@@ -251,10 +253,8 @@ static void sweep(void *arg) {
         }
         ring_remove(level);
         level->at_ns = COUNTED;
-        if (!op->unwanted) {
-            silent = larder_op_name(op->pub.code);
-            n_silent++;
-        }
+        silent = larder_op_name(op->pub.code);
+        n_silent++;
     }
     for (; n_silent > 0; n_silent--)
         fail(b, now_ns, true, silent, "no answer by its deadline");

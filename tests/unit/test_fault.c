@@ -3,6 +3,8 @@
 #include "layer_rig.h"
 #include "log.h"
 #include "store.h"
+#define FAILING_ALLOC_HERE
+#include "failing_alloc.h"
 
 /* ---- the plan ---------------------------------------------------------------------------- */
 
@@ -205,6 +207,7 @@ static void an_op_that_comes_again_is_the_same_op(void) {
     settle(rig.r);
     CU_ASSERT_EQUAL(held_count(0), 0);
 
+    in.value = (struct larder_slice){0};
     send_in(&s, LARDER_OP_PUT, &in, 100); /* and one is left at the end */
     answer(LARDER_OP_PUT, LARDER_OK);
     sent_done(&s);
@@ -257,6 +260,31 @@ static void a_held_op_can_be_cancelled_and_a_late_answer_cannot(void) {
     CU_ASSERT_EQUAL(s.answers, 0);
     pass_ms(rig.r, 1000);
     CU_ASSERT_EQUAL(sent_done(&s), LARDER_OK);
+    rig_done();
+}
+
+static void without_memory_every_op_is_still_answered_once(void) {
+    fault_rig("get:delay=1ms;get:late=1ms;get:again=1ms;get:corrupt");
+    for (unsigned long n = 1, failed = 1; failed > 0; n++) {
+        struct larder_slice value = {0};
+        struct sent s;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(buf_new(10, &value));
+        s = (struct sent){.op = op_new(rig.r, LARDER_OP_GET, &(struct op_inputs){.key = bytes_of("k")},
+                                       UINT64_MAX, note_answer, &s)};
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s.op);
+        alloc_failures = 0;
+        alloc_countdown = n;
+        backend_call(rig.top, s.op);
+        pass_ms(rig.r, 1);
+        answer_value(held_take(LARDER_OP_GET), value, 1);
+        settle(rig.r);
+        pass_ms(rig.r, 1);
+        alloc_countdown = 0;
+        failed = alloc_failures;
+        CU_ASSERT_EQUAL(sent_done(&s), LARDER_OK);
+        while (held_count(0) > 0)
+            answer(LARDER_OP_GET, LARDER_OK);
+    }
     rig_done();
 }
 
@@ -438,6 +466,6 @@ UNIT_MAIN("fault", UNIT(a_plan_is_read_as_it_is_documented),
           UNIT(a_lost_answer_takes_everything_with_it_but_the_effect),
           UNIT(an_op_that_comes_again_is_the_same_op), UNIT(a_value_is_damaged_in_a_copy),
           UNIT(a_held_op_can_be_cancelled_and_a_late_answer_cannot),
-          UNIT(the_same_seed_makes_the_same_faults), UNIT(faults_follow_their_phases),
-          UNIT(whoever_turns_faults_on_is_told_so), UNIT(a_damaged_value_is_a_miss),
-          UNIT(a_wrong_plan_is_a_wrong_setting))
+          UNIT(without_memory_every_op_is_still_answered_once), UNIT(the_same_seed_makes_the_same_faults),
+          UNIT(faults_follow_their_phases), UNIT(whoever_turns_faults_on_is_told_so),
+          UNIT(a_damaged_value_is_a_miss), UNIT(a_wrong_plan_is_a_wrong_setting))

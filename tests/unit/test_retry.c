@@ -1,5 +1,7 @@
 /* When a failed op is sent again, how long that waits, and when it is not. */
 #include "layer_rig.h"
+#define FAILING_ALLOC_HERE
+#include "failing_alloc.h"
 
 static struct larder_retry_metrics m;
 static struct layer_retry_settings settings;
@@ -253,6 +255,47 @@ static void what_nobody_wants_any_more_is_not_repeated(void) {
     rig_done();
 }
 
+static void without_memory_for_a_wait_the_failure_is_the_answer(void) {
+    unsigned failed = 0;
+    retry_rig(1, 20);
+    for (unsigned long n = 1;; n++) {
+        struct sent s;
+        send(&s, LARDER_OP_GET, 500);
+        alloc_failures = 0;
+        alloc_countdown = n;
+        answer(LARDER_OP_GET, LARDER_RETRY);
+        alloc_countdown = 0;
+        if (alloc_failures == 0) {
+            pass_ms(rig.r, 20);
+            answer(LARDER_OP_GET, LARDER_OK);
+            sent_done(&s);
+            break;
+        }
+        failed++;
+        CU_ASSERT_EQUAL(sent_done(&s), LARDER_RETRY);
+    }
+    CU_ASSERT(failed >= 1 && m.waiting == 0);
+    rig_done();
+}
+
+static void more_layers_than_an_op_has_levels_for_are_an_error(void) {
+    struct backend *top;
+    struct sent s;
+    retry_rig(1, 0);
+    struct backend *first = rig.top;
+    for (unsigned i = 0; i < OP_LEVELS; i++) {
+        rig.top = backend_new(rig.r, &layer_retry, &settings, rig.top);
+        CU_ASSERT_EQUAL_FATAL(backend_open(rig.top), LARDER_OK);
+    }
+    send(&s, LARDER_OP_GET, 500);
+    CU_ASSERT_EQUAL(sent_done(&s), LARDER_INTERNAL);
+    while ((top = rig.top) != first) {
+        rig.top = top->layer.below;
+        backend_free(top);
+    }
+    rig_done();
+}
+
 /* ---- throttling ------------------------------------------------------------------------------ */
 
 static void throttle_once(void) {
@@ -354,6 +397,8 @@ UNIT_MAIN("retry", UNIT(a_passing_fault_is_repeated_and_its_success_is_the_answe
           UNIT(waits_are_random_up_to_a_bound_that_doubles_up_to_the_cap),
           UNIT(an_outage_makes_a_hundred_extra_calls_and_no_more), UNIT(successes_fill_the_bucket_again),
           UNIT(a_wait_can_be_cancelled), UNIT(what_nobody_wants_any_more_is_not_repeated),
+          UNIT(without_memory_for_a_wait_the_failure_is_the_answer),
+          UNIT(more_layers_than_an_op_has_levels_for_are_an_error),
           UNIT(throttling_spaces_out_all_calls_and_successes_close_up),
           UNIT(answers_to_what_was_sent_before_slow_down_only_once),
           UNIT(a_call_that_cannot_be_sent_in_time_is_refused_at_once),
