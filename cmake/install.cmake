@@ -9,7 +9,7 @@ install(DIRECTORY core/include/larder DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/larder)
 install(EXPORT larder_targets NAMESPACE larder:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/larderConfig.cmake.in ${CMAKE_BINARY_DIR}/larderConfig.cmake
-  INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_LIBDIR)
+  INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_BINDIR)
 # Until 1.0 a minor release may change larder.h; the ABI of drivers is the number in driver.h.
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/larderConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/larderConfig.cmake ${CMAKE_BINARY_DIR}/larderConfigVersion.cmake

@@ -1,6 +1,6 @@
 /* A clock that a test sets by hand, for reactor_new().  One thread moves it; any may read. */
-#ifndef TESTS_FAKE_CLOCK_H
-#define TESTS_FAKE_CLOCK_H
+#ifndef CORE_TESTING_FAKE_CLOCK_H
+#define CORE_TESTING_FAKE_CLOCK_H
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 /* Seeded randomness for tests: splitmix64.  Print the seed where a test fails on it. */
-#ifndef TESTS_RANDOM_H
-#define TESTS_RANDOM_H
+#ifndef CORE_TESTING_RANDOM_H
+#define CORE_TESTING_RANDOM_H
 
 #include <stdint.h>
 
