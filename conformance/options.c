@@ -65,7 +65,7 @@ static const char help[] =
     "\n"
     "  larder-conform ./my-driver.so url=127.0.0.1:7000\n"
     "  larder-conform --only marks 'fs:%t/store?fsync=full'\n"
-    "  larder-conform --cut 'mv %t/s %t/away' --restart 'mv %t/away %t/s' fs url=%t/s\n";
+    "  larder-conform --cut './server stop' --restart './server start' ./my-driver.so url=127.0.0.1:7000\n";
 
 void options_help(void) {
     fputs(usage, stdout);
