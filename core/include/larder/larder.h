@@ -358,6 +358,16 @@ struct larder_metrics {
 LARDER_API struct larder_metrics *larder_metrics(const struct larder_store *store);
 LARDER_API struct larder_metrics *larder_metrics_free(struct larder_metrics *metrics);   /* NULL */
 
+struct larder_label {                /* both in UTF-8; a name of letters, digits, '.' and '_' */
+    const char *name;
+    const char *value;
+};
+enum { LARDER_PROMETHEUS = 1, LARDER_OTLP_JSON };
+/* All of it as text for a scraper, or as OpenTelemetry's /v1/metrics takes it, with these labels on
+ * every point ("namespace", "host" ...).  free() it.  NULL: no memory, or no such format. */
+LARDER_API char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
+                                     const struct larder_label *labels, size_t n_labels);
+
 /* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
 
