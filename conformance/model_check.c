@@ -111,20 +111,22 @@ static unsigned entry_next(const struct model_object *o, int state, size_t event
 static void why_not_entry(const struct model_history *h, struct model_verdict *v, size_t at,
                           const struct model_states *states) {
     const struct model_event *e = &h->events[at];
-    bool any = false; /* whether an entry can have been there */
-    for (size_t i = 0; i < states->n; i++)
+    bool any = false, over = false; /* whether an entry can have been there; the one answered, but too old */
+    for (size_t i = 0; i < states->n; i++) {
         any |= states->of[i] != MODEL_NONE;
+        over |= states->of[i] != MODEL_NONE && states->of[i] == e->got;
+    }
     size_t op = at + 1;
     if (e->step.kind == MODEL_GET && e->got == MODEL_STRANGE)
         model_fail(v, at, "op %zu: the value, epoch or modified_ms is not that of any put under this key",
                    op);
     else if (e->step.kind == MODEL_GET && e->status == LARDER_MISS)
         model_fail(v, at, "op %zu: a miss, but an entry was there", op);
-    else if (e->step.kind == MODEL_GET && !any)
-        model_fail(v, at, "op %zu: answers with the entry of op %d, but nothing was there", op, e->got + 1);
     else if (e->step.kind == MODEL_GET)
-        model_fail(v, at, "op %zu: answers with the entry of op %d, which is not the one that was there", op,
-                   e->got + 1);
+        model_fail(v, at, "op %zu: answers with the entry of op %d, %s", op, e->got + 1,
+                   over  ? "whose time is up"
+                   : any ? "which is not the one that was there"
+                         : "but nothing was there");
     else if (e->step.kind == MODEL_PUT && e->step.if_absent)
         model_fail(v, at, "op %zu: %s", op,
                    e->status == LARDER_MISS ? "if absent: a miss, but nothing was there"
@@ -132,12 +134,14 @@ static void why_not_entry(const struct model_history *h, struct model_verdict *v
     else
         model_fail(v, at, "op %zu: its answer fits no order of the ops that overlap it", op);
 
-    if (e->step.kind == MODEL_GET && states->n == 1 && h->in_order) {
-        struct model_event *d = due(h, v, at, any ? LARDER_OK : LARDER_MISS);
-        d->got = states->of[0];
-    } else if (e->step.kind == MODEL_PUT && e->step.if_absent && states->n == 1) {
-        due(h, v, at, any ? LARDER_MISS : LARDER_OK);
-    }
+    enum fate fate = fate_of(h, states->of[0], at, h->traits & LARDER_TTL);
+    if (states->n != 1 || fate == PERHAPS || !h->in_order)
+        return;
+    bool there = fate == THERE;
+    if (e->step.kind == MODEL_GET)
+        due(h, v, at, there ? LARDER_OK : LARDER_MISS)->got = there ? states->of[0] : MODEL_NONE;
+    else if (e->step.kind == MODEL_PUT && e->step.if_absent)
+        due(h, v, at, there ? LARDER_MISS : LARDER_OK);
 }
 
 /* ---- claims ------------------------------------------------------------------------------------ */

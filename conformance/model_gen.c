@@ -100,8 +100,8 @@ static void any_marks(struct mixture *m, struct model_step *s) {
     bool values = s->kind == MODEL_WRITE || s->kind == MODEL_BUMP;
     s->if_absent = s->kind == MODEL_WRITE && one_in(m, 4);
     unsigned first = below(m, m->names), n = 1 + below(m, m->names);
-    if (s->if_absent)
-        n = 1; /* of several, what the answer means is not said */
+    if (s->if_absent && !m->in_order)
+        n = 1; /* of several, the answer does not say which were written */
     if (s->kind == MODEL_LINK && one_in(m, 4))
         n = 0;
     for (unsigned i = 0; i < n; i++) {

@@ -238,7 +238,18 @@ static bool parse_step(const char **at, struct model_step *s) {
         }
         *at += len;
     }
-    return named && !(s->kind == MODEL_WRITE && s->if_absent && s->n_marks != 1);
+    return named;
+}
+
+/* Of several marks that are written if absent, the answer does not say which were: where ops
+ * overlap, nothing could be checked. */
+static bool is_clear(const struct model_program *p) {
+    for (size_t i = 0; i < p->n; i++) {
+        const struct model_step *s = &p->steps[i];
+        if (s->kind == MODEL_WRITE && s->if_absent && s->n_marks != 1 && p->window > 1)
+            return false;
+    }
+    return true;
 }
 
 /* Two puts of one id could not be told apart. */
@@ -276,6 +287,8 @@ bool model_parse(const char *text, struct model_program *ret, char ret_error[128
         snprintf(ret_error, 128, "step %zu, at \"%.60s\"", ret->n + 1, at);
     else if (*at != '\0')
         snprintf(ret_error, 128, "at \"%.60s\"", at);
+    else if (!is_clear(ret))
+        snprintf(ret_error, 128, "several marks if absent, among ops that overlap");
     else if (!ids_differ(ret))
         snprintf(ret_error, 128, "two puts have the same id");
     else

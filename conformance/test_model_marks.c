@@ -126,6 +126,21 @@ static void a_mark_if_absent_is_only_written_if_it_is(void) {
     CU_ASSERT_TRUE(fails_at_the_end());
 }
 
+static void marks_if_absent_are_looked_at_each_alone(void) {
+    begin(true, 0);
+    then("write t0:-5/-/-", OK);
+    then("write t0:-1/-/- t1:-1/-/- absent", MISS);
+    struct model_event *read = then("read t0 t1", OK);
+    saw(read, 0, -5, UNSET, UNSET);
+    saw(read, 1, -1, UNSET, UNSET);
+    CU_ASSERT_TRUE(holds());
+    read->seen = 1;
+    CU_ASSERT_TRUE(fails_at_the_end());
+    h.n = 2;
+    h.events[1].status = OK;
+    CU_ASSERT_TRUE(fails_at_the_end());
+}
+
 static void a_bump_writes_the_number_that_it_makes(void) {
     begin(true, 0);
     then("bump c0 t0:new/-/- t1:-/new/50 t2:-3/-/-", OK)->epoch = 0;
@@ -290,7 +305,7 @@ UNIT_MAIN("model: counters and marks", UNIT(a_counter_is_raised_by_one_or_to_the
           UNIT(a_look_shows_only_what_was_made), UNIT(a_raised_counter_is_not_behind_the_time),
           UNIT(a_mark_is_read_as_the_rule_merges_it), UNIT(a_due_pair_may_be_read_either_way),
           UNIT(marks_that_are_missing_or_from_nowhere_fail), UNIT(a_mark_if_absent_is_only_written_if_it_is),
-          UNIT(a_bump_writes_the_number_that_it_makes),
+          UNIT(marks_if_absent_are_looked_at_each_alone), UNIT(a_bump_writes_the_number_that_it_makes),
           UNIT(a_read_joins_all_complete_writes_and_any_that_overlap),
           UNIT(a_read_may_go_back_over_writes_under_way_alone), UNIT(a_write_is_all_or_nothing_for_each_mark),
           UNIT(the_sooner_expiry_wins_in_any_order), UNIT(a_write_that_failed_may_be_seen_or_not),

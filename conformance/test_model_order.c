@@ -43,6 +43,13 @@ static void what_was_due_is_told_where_there_is_but_one_answer(void) {
     CU_ASSERT_TRUE(v.is_known);
     CU_ASSERT_EQUAL(v.due.status, OK);
     CU_ASSERT_EQUAL(v.due.got, 0);
+    begin(true, LARDER_TTL);
+    then("put k0 id=1 ttl=10", OK);
+    got(then("get k0 at=11", OK), 0);
+    v = model_check(&h);
+    CU_ASSERT_TRUE(v.is_known);
+    CU_ASSERT_EQUAL(v.due.status, MISS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(v.why, "whose time is up"));
 }
 
 static void a_get_that_overlaps_a_put_may_see_it_or_not(void) {

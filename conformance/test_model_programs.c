@@ -55,7 +55,7 @@ static void a_text_that_is_no_program_is_refused(void) {
                                         "window 1; write t0",
                                         "window 1; write t0:1/2",
                                         "window 1; write t0:new/-/-",
-                                        "window 1; write t0:1/-/- t1:1/-/- absent",
+                                        "window 2; write t0:1/-/- t1:1/-/- absent",
                                         "window 1; bump t0:1/-/-",
                                         "window 1; put k0 id=1; put k1 id=1"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
