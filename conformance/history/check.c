@@ -100,7 +100,7 @@ struct question {
 static bool ask(struct checker *c, struct place place, uint64_t version, unsigned tag, int64_t oldest_ns,
                 const struct question *q, struct violation *best) {
     const struct record *get = record_at(c->history, place);
-    size_t n = list_ended_before(q->list, get->begin_ns);
+    size_t n = list_ended_before(q->list, get->begin_ns - c->index.delay_ns);
     enum excuse excused = EXCUSE_NONE;
     struct violation v = {.rule = q->rule, .call = place, .tag = tag, .has_cause = true};
     while (n > 0 && q->list->greatest[n - 1] > oldest_ns) {

@@ -49,6 +49,7 @@ struct index {
     int64_t wall_base_ms;
     int64_t slowest_ms, fastest_ms; /* how far clocks were from the right time at most */
     int64_t first_epoch;            /* told before all else: the namespace's mark is not above it */
+    int64_t delay_ns;
     bool calm;
 };
 

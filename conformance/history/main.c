@@ -57,6 +57,7 @@ static const char help[] =
     "  --lose-every MS         700: how often that happens\n"
     "  --no-excuse             report also what docs/semantics.md excepts when the tag store is lost\n"
     "  --quiet MS              1500: rest before the second gets: more than epoch-age; 0: none\n"
+    "  --delay MS              0: a revalidation may be seen so much later: with --set mark-age=MS\n"
     "  --two-rounds            as if the driver could not raise the epoch and mark in one step\n"
     "  --tries N               1: runs, each with the next seed, until one finds something\n"
     "  --wrong NAME            make the store wrong on purpose, to see it found out; --wrong list\n"
@@ -98,6 +99,7 @@ enum {
     OPT_TWO_ROUNDS,
     OPT_WRONG,
     OPT_TRIES,
+    OPT_DELAY,
     OPT_KEEP,
     OPT_JSON,
     OPT_HELP
@@ -131,6 +133,7 @@ static const struct option options[] = {
     {"quiet", required_argument, NULL, OPT_QUIET},
     {"two-rounds", no_argument, NULL, OPT_TWO_ROUNDS},
     {"tries", required_argument, NULL, OPT_TRIES},
+    {"delay", required_argument, NULL, OPT_DELAY},
     {"wrong", required_argument, NULL, OPT_WRONG},
     {"keep", required_argument, NULL, OPT_KEEP},
     {"json", no_argument, NULL, OPT_JSON},
@@ -241,6 +244,7 @@ static bool read_count(struct run *run, int option, const char *text, bool *ret_
                    : option == OPT_LOSE_EVERY ? &run->lose_every_ms
                    : option == OPT_QUIET      ? &run->quiet_ms
                    : option == OPT_TRIES      ? &run->tries
+                   : option == OPT_DELAY      ? &run->head.delay_ms
                                               : NULL;
     *ret_is_one = to != NULL || option == OPT_OPS || option == OPT_SEED || option == OPT_SECONDS ||
                   option == OPT_CLOCKS;

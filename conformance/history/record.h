@@ -73,8 +73,8 @@ struct history_head {
     uint64_t n_records;   /* published; written atomically */
     int64_t wall_base_ms; /* the right time of day when the monotonic clock was 0 */
     struct world world;
-    uint32_t calm; /* nothing disturbs: no call may fail that did not ask for it */
-    uint32_t reserved;
+    uint32_t calm;     /* nothing disturbs: no call may fail that did not ask for it */
+    uint32_t delay_ms; /* the store may see a revalidation so much later */
     char command[COMMAND_MAX];
 };
 

@@ -290,6 +290,17 @@ static void in_a_calm_run_no_call_fails_unasked(void) {
 
 /* ---- expire -------------------------------------------------------------------------------- */
 
+static void a_store_that_trusts_marks_for_a_while_may_see_it_so_much_later(void) {
+    begin();
+    tape.head.delay_ms = 500;
+    struct record *v = put(KEY_DATA, tag(TAG_A), 1, 1.5, 2);
+    revalidate(tag(TAG_A), 3, 4);
+    get(v, 4.4, 5);
+    CU_ASSERT(found_any() == 0);
+    get(v, 4.6, 5);
+    CU_ASSERT(found(RULE_STALE_AFTER_REVALIDATION) == 1);
+}
+
 static void what_was_made_stale_is_not_called_fresh(void) {
     begin();
     struct record *v = put(KEY_DATA, tag(TAG_A), 1, 1.5, 2);
@@ -506,7 +517,9 @@ UNIT_MAIN("history", UNIT(what_was_rendered_before_a_completed_revalidation_is_n
           UNIT(what_nobody_put_is_found_out),
           UNIT(a_put_that_failed_or_was_never_answered_may_take_effect_at_any_time),
           UNIT(other_bytes_or_another_epoch_are_found_out), UNIT(after_quiet_the_second_get_is_a_hit),
-          UNIT(in_a_calm_run_no_call_fails_unasked), UNIT(what_was_made_stale_is_not_called_fresh),
+          UNIT(in_a_calm_run_no_call_fails_unasked),
+          UNIT(a_store_that_trusts_marks_for_a_while_may_see_it_so_much_later),
+          UNIT(what_was_made_stale_is_not_called_fresh),
           UNIT(a_page_may_be_built_of_what_was_known_to_be_stale), UNIT(after_its_time_it_is_gone),
           UNIT(a_clock_that_is_ahead_makes_it_due_sooner), UNIT(before_its_time_it_is_not_gone),
           UNIT(it_may_be_gone_by_a_clock_that_is_ahead),

@@ -183,6 +183,7 @@ static void revalidate(struct worker *w) {
                                      .tags = tags,
                                      .n_tags = n,
                                      .mode = call.mode,
+                                     .flags = roll(w, 500) ? LARDER_F_KEEP_TRYING : 0,
                                      .expire_in_ms = call.expire_in_ms,
                                      .deadline_ms = deadline_of(w, r)};
     r->status = larder_call(w->store, &request, &a);
@@ -319,10 +320,16 @@ void worker_step(struct worker *w) {
     pause_a_little(w);
 }
 
-/* After quiet: each key is a hit by its second get. */
+/* After quiet: each key is a hit by its second get.  A process that trusts marks for a while
+ * learns so much later what it may note: there the promise begins with that. */
 void worker_look_at_all(struct worker *w) {
+    struct piece piece;
+    w->phase = PHASE_FIRST;
+    if (w->run->head.delay_ms > 0) {
+        obtain(w, 0, &piece);
+        sleep_ns(((int64_t)w->run->head.delay_ms + 10) * 1000000);
+    }
     for (unsigned key = 0; key < world_n_keys(&w->run->head.world) && !w->full; key++) {
-        struct piece piece;
         w->phase = PHASE_FIRST;
         obtain(w, key, &piece);
         w->phase = PHASE_SECOND;

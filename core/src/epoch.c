@@ -21,6 +21,11 @@ static void thin(struct epoch_book *book) {
     book->n = kept + book->n - half;
 }
 
+static void show(struct epoch_book *book, int64_t epoch) {
+    double cell = (double)epoch;
+    __atomic_store(&book->cell, &cell, __ATOMIC_RELAXED);
+}
+
 void epoch_learn(struct epoch_book *book, int64_t epoch, uint64_t now_ns) {
     if (epoch <= __atomic_load_n(&book->known, __ATOMIC_RELAXED))
         return;
@@ -37,9 +42,17 @@ void epoch_learn(struct epoch_book *book, int64_t epoch, uint64_t now_ns) {
     pthread_mutex_unlock(&book->lock);
 
     /* Release: who sees the new epoch also sees whatever told us of it. */
-    double cell = (double)epoch;
     __atomic_store_n(&book->known, epoch, __ATOMIC_RELEASE);
-    __atomic_store(&book->cell, &cell, __ATOMIC_RELAXED);
+    if (book->trust_ns == 0)
+        show(book, epoch);
+}
+
+int64_t epoch_to_note(struct epoch_book *book, uint64_t now_ns) {
+    if (book->trust_ns == 0)
+        return epoch_known(book);
+    int64_t epoch = now_ns > book->trust_ns ? epoch_known_at(book, now_ns - book->trust_ns) : 0;
+    show(book, epoch);
+    return epoch;
 }
 
 void epoch_heard(struct epoch_book *book, uint64_t asked_ns) {

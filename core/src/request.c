@@ -150,7 +150,9 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
         snprintf(r->detail, sizeof(r->detail), "%s", detail);
     r->answer.detail = r->detail;
     r->answer.status = status;
-    r->answer.epoch = epoch_known(&store->epoch);
+    r->answer.epoch = r->in.code == LARDER_DO_GET
+                          ? epoch_to_note(&store->epoch, reactor_now_ns(store->reactor))
+                          : epoch_known(&store->epoch);
     count(r, status);
     keep_trying(r, status);
     r->done(r->arg, &r->answer);

@@ -160,6 +160,7 @@ int32_t store_open_on(struct reactor *r, struct store_config *config, struct lar
     store->shared_kinds = parse_kinds(config->settings->shared_kinds);
     init_wait(store);
     epoch_book_init(&store->epoch);
+    store->epoch.trust_ns = (uint64_t)store->settings->mark_age_ms * MS;
     if (!build_stacks(store)) {
         store_free(store);
         return error_set(error, LARDER_NOMEM, "out of memory");
@@ -305,11 +306,12 @@ const double *larder_changes_cell(const struct larder_store *store) {
 int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {
     struct epoch_book *book = (struct epoch_book *)(uintptr_t)&store->epoch;
     uint64_t now_ns = reactor_now_ns(store->reactor);
-    if (!(age_ms > 0))
+    if (!(age_ms > 0) && book->trust_ns == 0)
         return epoch_known(book);
-    if (age_ms * 1e6 >= (double)now_ns)
+    double age_ns = (age_ms > 0 ? age_ms * 1e6 : 0) + (double)book->trust_ns;
+    if (age_ns >= (double)now_ns)
         return 0;
-    return epoch_known_at(book, now_ns - (uint64_t)(age_ms * 1e6));
+    return epoch_known_at(book, now_ns - (uint64_t)age_ns);
 }
 
 void larder_stats(const struct larder_store *store, struct larder_stats *ret) {

@@ -37,6 +37,27 @@ static void the_cell_is_the_known_epoch_as_a_double(void) {
     epoch_book_done(&book);
 }
 
+static void a_rendering_notes_what_was_known_before_any_mark_that_is_trusted(void) {
+    struct epoch_book book;
+    epoch_book_init(&book);
+    epoch_learn(&book, 50, 1000);
+    CU_ASSERT_EQUAL(epoch_to_note(&book, 1000), 50);
+    epoch_book_done(&book);
+    epoch_book_init(&book);
+    book.trust_ns = 200;
+    epoch_learn(&book, 50, 1000);
+    CU_ASSERT_EQUAL(epoch_to_note(&book, 100), 0);
+    CU_ASSERT_EQUAL(epoch_to_note(&book, 1199), 0);
+    CU_ASSERT_DOUBLE_EQUAL(book.cell, 0.0, 0.0);
+    CU_ASSERT_EQUAL(epoch_to_note(&book, 1200), 50);
+    CU_ASSERT_DOUBLE_EQUAL(book.cell, 50.0, 0.0);
+    epoch_learn(&book, 60, 1300);
+    CU_ASSERT_EQUAL(epoch_known(&book), 60); /* for judging what is read */
+    CU_ASSERT_EQUAL(epoch_to_note(&book, 1400), 50);
+    CU_ASSERT_DOUBLE_EQUAL(book.cell, 50.0, 0.0);
+    epoch_book_done(&book);
+}
+
 static void the_past_is_told_as_it_was_known_then(void) {
     struct epoch_book book;
     epoch_book_init(&book);
@@ -125,7 +146,9 @@ static void readers_on_other_threads_see_epochs_rise(void) {
 }
 
 UNIT_MAIN("epoch", UNIT(an_empty_book_knows_nothing), UNIT(only_a_greater_epoch_is_learned),
-          UNIT(the_cell_is_the_known_epoch_as_a_double), UNIT(the_past_is_told_as_it_was_known_then),
+          UNIT(the_cell_is_the_known_epoch_as_a_double),
+          UNIT(a_rendering_notes_what_was_known_before_any_mark_that_is_trusted),
+          UNIT(the_past_is_told_as_it_was_known_then),
           UNIT(the_greater_of_two_in_one_instant_counts_only_after_it),
           UNIT(a_full_ring_never_tells_an_epoch_too_great_and_keeps_its_first),
           UNIT(what_is_known_is_as_young_as_the_latest_question),
