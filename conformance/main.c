@@ -32,9 +32,13 @@ static int list(struct run *run) {
 /* False: said why. */
 static bool write_junit(const struct run *run) {
     FILE *out = fopen(options.junit, "w");
-    if (out)
+    bool good = out != NULL;
+    if (out) {
         report_junit(out, run);
-    if (out && !ferror(out) & (fclose(out) == 0))
+        good = !ferror(out);
+        good = fclose(out) == 0 && good;
+    }
+    if (good)
         return true;
     fprintf(stderr, "larder-conform: %s: %s\n", options.junit, errno_text(errno));
     return false;

@@ -93,7 +93,8 @@ static char *poor_strdup(const char *text) {
 static char *poor_strndup(const char *text, size_t n) {
     return REFUSED("strndup") ? NULL : strndup(text, n);
 }
-static int poor_vasprintf(char **ret, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static int poor_vasprintf(char **ret, const char *format,
+                                                                va_list args) {
     return REFUSED("vasprintf") ? -1 : vasprintf(ret, format, args);
 }
 __attribute__((format(printf, 2, 3))) static int poor_asprintf(char **ret, const char *format, ...) {

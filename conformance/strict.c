@@ -237,8 +237,10 @@ static void through(void *instance, struct larder_op *outer, larder_op_fn *fn) {
     stay_begin(&stay, in, op, what);
     fn(in->inner, op->inner);
     stay_end(&stay, in->blocking ? STAY_UNBOUNDED : bytes);
-    if (in->blocking)
+    if (in->blocking) {
+        stay_judge_deadline(&stay, op);
         lane_give(in, lane);
+    }
     strict_op_returned(op);
 }
 

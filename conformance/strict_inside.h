@@ -181,18 +181,20 @@ _Noreturn void strict_buf_fault(const struct guard *g, const uint8_t *at, enum g
 
 /* ---- strict_io.c ------------------------------------------------------------------------------ */
 
-/* On the I/O thread, around each call into the driver. */
+/* Around each call into the driver. */
 struct stay {
     const char *what;
     struct here before;
     uint64_t wall_ns, cpu_ns, waited_ns; /* waited: runnable, but another thread had the processor */
     long sleeps, faults;
-    bool counted;
+    bool counted; /* on the I/O thread */
 };
 void stay_begin(struct stay *stay, struct instance *in, struct strict_op *op, const char *what);
 /* bytes: of the value that the call is about, which may take its time; STAY_UNBOUNDED: not judged. */
 #define STAY_UNBOUNDED UINT64_MAX
 void stay_end(struct stay *stay, uint64_t bytes);
+/* On a lane, after stay_end(): whether the call waited beyond the deadline of its op. */
+void stay_judge_deadline(const struct stay *stay, const struct strict_op *op);
 
 /* Sends op's completion, or fn, to the I/O thread, in an order of its own.  False: no memory. */
 bool hold_completion(struct instance *in, struct larder_op *outer, const struct larder_result *res);

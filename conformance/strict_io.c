@@ -50,11 +50,17 @@ static uint64_t thread_ns(clockid_t clock) {
 /* For how long this thread was ready to run while others ran; 0 where the kernel does not tell.
  * The second number of /proc/PID/schedstat (Documentation/scheduler/sched-stats). */
 static uint64_t thread_waited_ns(void) {
-    static _Thread_local int fd = -2;
+    static int io_fd = -1; /* kept open: the I/O thread is asked all the time, and there is one */
+    const bool io = is_io_thread();
     char text[96];
-    if (fd == -2)
+    int fd = io ? io_fd : -1;
+    if (fd < 0)
         fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? pread(fd, text, sizeof(text) - 1, 0) : -1;
+    if (io)
+        io_fd = fd;
+    else if (fd >= 0)
+        close(fd);
     if (n <= 0)
         return 0;
     text[n] = '\0';
@@ -65,6 +71,9 @@ static uint64_t thread_waited_ns(void) {
 void stay_begin(struct stay *stay, struct instance *in, struct strict_op *op, const char *what) {
     *stay = (struct stay){.what = what, .before = strict_here};
     strict_here = (struct here){.instance = in, .op = op};
+    stay->waited_ns = thread_waited_ns();
+    stay->cpu_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID);
+    stay->wall_ns = thread_ns(CLOCK_MONOTONIC);
     if (!is_io_thread())
         return;
     struct rusage usage;
@@ -72,9 +81,6 @@ void stay_begin(struct stay *stay, struct instance *in, struct strict_op *op, co
     stay->counted = true;
     stay->sleeps = usage.ru_nvcsw;
     stay->faults = usage.ru_majflt;
-    stay->waited_ns = thread_waited_ns();
-    stay->cpu_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID);
-    stay->wall_ns = thread_ns(CLOCK_MONOTONIC);
     strict_lock();
     strict.io_call = strict_here;
     strict.io_what = what;
@@ -95,6 +101,26 @@ static unsigned offence(const char *what, bool slept) {
     return ++kinds[i].n[slept];
 }
 
+/* Since stay_begin(): neither computing nor waiting for a processor. */
+static uint64_t slept_ns_since(const struct stay *stay) {
+    uint64_t wall_ns = thread_ns(CLOCK_MONOTONIC) - stay->wall_ns;
+    uint64_t busy_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID) - stay->cpu_ns + thread_waited_ns() -
+                       stay->waited_ns;
+    return wall_ns > busy_ns ? wall_ns - busy_ns : 0;
+}
+
+void stay_judge_deadline(const struct stay *stay, const struct strict_op *op) {
+    const uint64_t grace_ns = UINT64_C(1000000000) * SLOWER;
+    const uint64_t deadline_ns = op->as_given.deadline_ns, now_ns = strict.outer->now_ns();
+    if (!strict.real_time || deadline_ns == UINT64_MAX || now_ns < deadline_ns ||
+        now_ns - deadline_ns < grace_ns)
+        return;
+    uint64_t slept_ns = slept_ns_since(stay);
+    if (slept_ns > grace_ns)
+        violation(VIOLATION_DEADLINE, op, "a blocking %s waited for %.1f s, until %.1f s after its deadline",
+                  stay->what, (double)slept_ns / 1e9, (double)(now_ns - deadline_ns) / 1e9);
+}
+
 void stay_end(struct stay *stay, uint64_t bytes) {
     unsigned host_calls = strict_here.host_calls;
     strict_here = stay->before;
@@ -108,8 +134,7 @@ void stay_end(struct stay *stay, uint64_t bytes) {
     if (bytes == STAY_UNBOUNDED || wall_ns <= LONGEST_NS)
         return;
     uint64_t cpu_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID) - stay->cpu_ns;
-    uint64_t busy_ns = cpu_ns + thread_waited_ns() - stay->waited_ns;
-    uint64_t slept_ns = wall_ns > busy_ns ? wall_ns - busy_ns : 0;
+    uint64_t slept_ns = slept_ns_since(stay);
     struct rusage usage;
     getrusage(RUSAGE_THREAD, &usage);
     bool slept = slept_ns > LONGEST_NS && usage.ru_nvcsw > stay->sleeps && usage.ru_majflt == stay->faults;

@@ -90,7 +90,8 @@ static void add_history(struct phrase *text, const struct strict_op *op) {
 }
 
 /* Takes no lock and no memory: it may be called by a signal handler. */
-static void report(enum violation v, const struct strict_op *op, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void report(enum violation v, const struct strict_op *op,
+                                                         const char *format, va_list args) {
     static atomic_uint reports[N_VIOLATIONS];
     if (atomic_fetch_add(&reports[v], 1) >= MAX_REPORTS)
         return;
