@@ -253,7 +253,8 @@ static void errand_open(void *arg) {
     struct backend *top = backend_new(tried.reactor, driver, tried.config, NULL);
     for (size_t i = 0; top && i < options.n_layers; i++) {
         const struct layer *layer = layer_named(options.layers[i]);
-        top = backend_new(tried.reactor, layer->driver, layer->settings, top);
+        if (layer) /* options.c has looked */
+            top = backend_new(tried.reactor, layer->driver, layer->settings, top);
     }
     e->backend = top;
     if (top)
