@@ -62,7 +62,9 @@ export interface Store {
   knownAt(ageMs: number): number;
   /** Waits (blocking this thread) until all accepted requests are answered, at most ms. */
   drain(ms: number): boolean;
-  stats(): Record<string, number>;
+  stats(): import('./metrics').Stats;
+  /** format 1: Prometheus; 2: OTLP/JSON. */
+  metrics(format: number, labels: Record<string, string>): string | undefined;
 }
 
 /** Settings in order, the later winning: [name, value, where it came from].  LARDER_* variables are

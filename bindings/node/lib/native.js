@@ -285,6 +285,10 @@ class Store {
   stats() {
     return this.#calls.stats();
   }
+
+  metrics(format, labels) {
+    return this.#calls.metrics(format, Object.keys(labels), Object.values(labels));
+  }
 }
 
 function open(settings) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "store_metrics.h"
 
 /* ---- making calls ----------------------------------------------------------------- */
 
@@ -207,50 +208,6 @@ static napi_value js_drain(napi_env env, napi_callback_info info) {
     return napi_get_boolean(env, drained, &ret) == napi_ok ? ret : NULL;
 }
 
-/* stats() */
-static napi_value js_stats(napi_env env, napi_callback_info info) {
-    struct args args;
-    struct scratch scratch;
-    napi_value ret, value;
-    if (!begin(&args, env, info, &scratch) || napi_create_object(env, &ret) != napi_ok)
-        return NULL;
-    struct larder_stats s;
-    const struct handle *handle = args.data;
-    larder_stats(handle->shared->store, &s);
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counters[] = {
-        {"gets", s.gets},
-        {"hits", s.hits},
-        {"stale", s.stale},
-        {"gone", s.gone},
-        {"misses", s.misses},
-        {"getErrors", s.get_errors},
-        {"puts", s.puts},
-        {"putErrors", s.put_errors},
-        {"removes", s.removes},
-        {"revalidations", s.revalidations},
-        {"revalidationErrors", s.revalidation_errors},
-        {"markReads", s.mark_reads},
-        {"marksRead", s.marks_read},
-        {"epochReads", s.epoch_reads},
-        {"corrupt", s.corrupt},
-        {"deadlines", s.deadlines},
-        {"late", s.late},
-        {"bytesRead", s.bytes_read},
-        {"bytesWritten", s.bytes_written},
-        {"inflight", s.inflight},
-        {"epoch", s.epoch > 0 ? (uint64_t)s.epoch : 0},
-    };
-    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-        if (napi_create_double(env, (double)counters[i].count, &value) != napi_ok ||
-            napi_set_named_property(env, ret, counters[i].name, value) != napi_ok)
-            return NULL;
-    }
-    return ret;
-}
-
 /* ---- the object --------------------------------------------------------------------- */
 
 /* The store's epoch, read without a call into C.  The store stays open for as long as
@@ -271,9 +228,9 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
         const char *name;
         napi_callback fn;
     } functions[] = {
-        {"get", js_get},     {"put", js_put},     {"remove", js_remove}, {"revalidate", js_revalidate},
-        {"check", js_check}, {"epoch", js_epoch}, {"known", js_known},   {"knownAt", js_known_at},
-        {"drain", js_drain}, {"stats", js_stats},
+        {"get", js_get},     {"put", js_put},     {"remove", js_remove},   {"revalidate", js_revalidate},
+        {"check", js_check}, {"epoch", js_epoch}, {"known", js_known},     {"knownAt", js_known_at},
+        {"drain", js_drain}, {"stats", js_stats}, {"metrics", js_metrics},
     };
     napi_env env = handle->client->env;
     napi_value object, value;

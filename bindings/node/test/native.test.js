@@ -226,8 +226,17 @@ test('writing into a Buffer that a get gave never changes what the next get give
   const got = await roundTrip(store, { parts: [Buffer.alloc(20000, 'a')] });
   got.parts[0].fill('b');
   const again = await store.get(KIND.PAGE, 'build', 'a key', null, 0);
-  assert.equal(again.verdict, MISS, 'the driver shares the memory: the checksum notices');
-  assert.equal(store.stats().corrupt, 1);
+  assert.ok(again.parts[0].equals(Buffer.alloc(20000, 'a')), 'each reader has bytes of its own');
+
+  const without = openMemory([
+    ['compress', 'off'],
+    ['memory', '0'],
+  ]);
+  const first = await roundTrip(without, { parts: [Buffer.alloc(20000, 'a')] });
+  first.parts[0].fill('b');
+  const second = await without.get(KIND.PAGE, 'build', 'a key', null, 0);
+  assert.equal(second.verdict, MISS, 'this driver gives the bytes it keeps: the checksum notices');
+  assert.equal(without.stats().corrupt, 1);
 });
 
 test('entries at random come out as they went in', async (t) => {
@@ -311,6 +320,26 @@ test('the store counts', async () => {
   const { gets, hits, misses, puts, inflight, epoch } = store.stats();
   assert.deepEqual({ gets, hits, misses, puts, inflight }, { gets: 2, hits: 1, misses: 1, puts: 1, inflight: 0 });
   assert.equal(epoch, store.known());
+});
+
+test('the store tells of its drivers, for people and for programs', async () => {
+  const store = openMemory();
+  await roundTrip(store, {});
+  assert.ok(store.drain(60000));
+  const { instances, memoryEntries } = store.stats();
+  assert.equal(instances.length, 1);
+  const [{ role, driver, breaker, ops }] = instances;
+  assert.deepEqual({ role, driver, breaker }, { role: 'cache+tags', driver: 'memory', breaker: 'closed' });
+  assert.equal(ops.put.calls, 1);
+  assert.ok(ops.put.bytesSent > 0 && ops.put.p50Ms > 0 && ops.put.p50Ms <= ops.put.maxMs);
+  assert.equal(ops.list, undefined);
+  assert.equal(memoryEntries, 1);
+
+  const text = store.metrics(1, { app: 'a "shop"' });
+  assert.match(text, /^larder_gets_total\{app="a \\"shop\\"",result="hit"\} 1$/m);
+  const otlp = JSON.parse(store.metrics(2, {}));
+  assert.ok(otlp.resourceMetrics[0].scopeMetrics[0].metrics.some(({ name }) => name === 'larder.gets'));
+  assert.equal(store.metrics(3, {}), undefined);
 });
 
 test('drain tells whether all is answered', async () => {
