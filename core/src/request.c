@@ -146,7 +146,7 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
     r->answered = true;
     timer_done(&r->timer);
     claim_give_up(r);
-    if (detail != NULL)
+    if (detail != NULL && detail[0] != 0) /* of most answers nothing is told */
         snprintf(r->detail, sizeof(r->detail), "%s", detail);
     r->answer.detail = r->detail;
     r->answer.status = status;
