@@ -3,14 +3,16 @@
 
 #include "drive.h"
 
-enum { CURSOR_ROOM = 16384 };
+/* A page may be empty, but who answers with the cursor that he was given, over and over, never ends. */
+enum { CURSOR_ROOM = 16384, SAME_AT_MOST = 100 };
 
 /* ---- paging ------------------------------------------------------------------------------------- */
 
 bool walk(uint32_t code, struct larder_bytes key, uint64_t limit, seen_fn *seen, void *arg) {
     uint8_t cursor[CURSOR_ROOM];
     size_t cursor_len = 0;
-    for (unsigned pages = 0; pages < 4 * drive.n_keys + 100; pages++) {
+    unsigned same = 0;
+    for (unsigned pages = 0; pages < 4 * drive.n_keys + 100 && same < SAME_AT_MOST; pages++) {
         struct op_inputs in = {.key = key, .limit = limit, .cursor = {cursor, cursor_len}};
         struct op *op = call(pages % 2 ? drive.two : drive.one, code, in);
         bool ok = op->result.status == LARDER_OK && op->result.cursor.len <= sizeof(cursor);
@@ -18,9 +20,10 @@ bool walk(uint32_t code, struct larder_bytes key, uint64_t limit, seen_fn *seen,
             seen(arg, op->keys[i]);
         for (size_t i = 0; ok && i < op->n_marks; i++)
             seen(arg, op->marks[i].tag);
-        cursor_len = ok ? op->result.cursor.len : 0;
-        if (cursor_len > 0)
-            memcpy(cursor, op->result.cursor.ptr, cursor_len);
+        struct larder_bytes next = ok ? slice_bytes(op->result.cursor) : (struct larder_bytes){0};
+        same = bytes_equal(next, in.cursor) ? same + 1 : 0;
+        cursor_len = next.len;
+        bytes_put(cursor, next);
         op_free(op);
         if (!ok || cursor_len == 0)
             return ok;

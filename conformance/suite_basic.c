@@ -43,6 +43,8 @@ static void a_removed_key_is_a_miss_and_its_neighbours_stay(void) {
     struct larder_bytes a = name("remove", "a"), ab = name("remove", "ab"), none = name("remove", "none");
     CU_ASSERT_EQUAL(put_value(drive.one, a, 5, 1, 0), LARDER_OK);
     CU_ASSERT_EQUAL(put_value(drive.one, ab, 5, 2, 0), LARDER_OK);
+    CU_ASSERT_EQUAL(get_value(drive.one, a, 5, 1), LARDER_OK); /* whoever remembers it must forget it */
+    CU_ASSERT_EQUAL(get_value(drive.two, a, 5, 1), LARDER_OK);
     for (int i = 0; i < 2; i++) { /* twice: any op may be repeated */
         CU_ASSERT_EQUAL(remove_key(drive.one, a), LARDER_OK);
         CU_ASSERT_FALSE(is_there(drive.one, a));
