@@ -42,7 +42,7 @@ function(larder_add_driver name)
   if(NOT LARDER_SANITIZE)
     target_link_options(${target} PRIVATE -Wl,--no-undefined)
   endif()
-  if(PROJECT_NAME STREQUAL "larder") # a project of examples/ is built as one of somebody else
+  if(TARGET larder_warnings AND PROJECT_NAME STREQUAL "larder") # a project of examples/ is built as one of somebody else
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${LARDER_LIB_DIR}/larder)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/drivers)
     target_link_libraries(${target} PRIVATE larder_warnings)
