@@ -76,7 +76,7 @@ test('one allocation fails, whichever it is', { skip }, async (t) => {
         const code = await ended(worker);
         console.log(code, live().join());
       },
-      '0 0,0\n',
+      '0 0,0,0,0\n',
       { env: { LD_PRELOAD: shim, TEST_FAILING: file } },
     );
   } finally {
