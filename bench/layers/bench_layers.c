@@ -46,7 +46,8 @@ static void answer_at_once(void *instance, struct larder_op *op) {
 
 static int32_t idle_open(const struct larder_host *host, struct larder_home *home, const void *config,
                          struct larder_info *info, void **instance, char *error) {
-    (void)host, (void)home, (void)config, (void)info, (void)error;
+    (void)host, (void)home, (void)config, (void)info;
+    error[0] = '\0';
     *instance = &value;
     return LARDER_OK;
 }

@@ -385,9 +385,10 @@ static int32_t open_breaker(const struct larder_host *host, struct larder_home *
 
     (void)host;
     (void)home;
-    (void)error;
-    if (b == NULL)
+    if (b == NULL) {
+        snprintf(error, LARDER_ERROR_SIZE, "breaker: out of memory");
         return LARDER_NOMEM;
+    }
     while (driver->layer.below != NULL)
         driver = driver->layer.below;
     b->below = layer_config->below;

@@ -270,10 +270,9 @@ static void cancel(void *instance, struct larder_op *pub) {
 static void close_fault(void *instance) {
     struct fault *layer = instance;
 
-    while (layer->repeats != NULL) {
-        struct harm *harm = layer->repeats;
+    for (struct harm *harm = layer->repeats, *next; harm != NULL; harm = next) {
+        next = harm->next;
         timer_done(&harm->timer);
-        remove_repeat(harm);
         op_free(harm->op);
         free(harm);
     }

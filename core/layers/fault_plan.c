@@ -147,7 +147,7 @@ static bool read_fault(const char *text, struct fault_rule *rule, char why[FAULT
 
 /* "3s/10s", "3s/10s+5s" */
 static bool read_phase(const char *text, struct fault_rule *rule, char why[FAULT_WHY]) {
-    struct piece piece;
+    struct piece piece = {""};
     const char *p = text;
 
     if (take(&p, "/", &piece) && take_sign(&p, '/') && read_time(piece.text, &rule->on_ns) &&
@@ -159,7 +159,7 @@ static bool read_phase(const char *text, struct fault_rule *rule, char why[FAULT
 }
 
 static bool read_rule(const char *item, struct fault_rule *rule, char why[FAULT_WHY]) {
-    struct piece piece;
+    struct piece piece = {""};
     const char *p = item;
 
     *rule = (struct fault_rule){.ppm = ALWAYS};
@@ -203,7 +203,7 @@ static bool read_item(const char *item, struct fault_plan *plan, char why[FAULT_
 
 bool fault_parse(const char *text, struct fault_plan *ret, char why[FAULT_WHY]) {
     struct fault_plan plan = {.seed = 1};
-    struct piece item;
+    struct piece item = {""};
 
     for (const char *p = text;;) {
         if (!take(&p, ";", &item))

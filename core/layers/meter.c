@@ -3,6 +3,7 @@
  * reactor's thread is the only writer, so an addition is a plain load and a relaxed store: no
  * lock, no atomic read-modify-write.  Two readings of the clock are most of what it costs.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "forward.h"
@@ -73,9 +74,10 @@ static int32_t open_meter(const struct larder_host *host, struct larder_home *ho
 
     (void)host;
     (void)home;
-    (void)error;
-    if (layer == NULL)
+    if (layer == NULL) {
+        snprintf(error, LARDER_ERROR_SIZE, "meter: out of memory");
         return LARDER_NOMEM;
+    }
     layer->below = layer_config->below;
     layer->meter = settings->meter;
     *info = forward_info(layer->below);

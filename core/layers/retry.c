@@ -21,6 +21,7 @@
  * Throttling slows all calls of the instance down: each such answer doubles the least time between
  * two calls, each success takes an eighth of it off.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "forward.h"
@@ -288,9 +289,10 @@ static int32_t open_retry(const struct larder_host *host, struct larder_home *ho
 
     (void)host;
     (void)home;
-    (void)error;
-    if (layer == NULL)
+    if (layer == NULL) {
+        snprintf(error, LARDER_ERROR_SIZE, "retry: out of memory");
         return LARDER_NOMEM;
+    }
     layer->below = layer_config->below;
     layer->m = settings->counters;
     layer->most = (uint32_t)settings->retries + 1;
