@@ -72,7 +72,7 @@ static enum excuse excuse_for(const struct checker *c, const struct revalidation
             continue;
         if (loss->since_ns != LARDER_UNSET && r->end_ns > loss->since_ns && r->begin_ns < loss->end_ns)
             return EXCUSE_LOST;
-        int64_t anew = x->wall_base_ms + loss->begin_ns / 1000000 + x->slowest_ms - 1;
+        int64_t anew = x->wall_base_ms + loss->anew_ns / 1000000 + x->slowest_ms - 1;
         bool after = r->begin_ns > loss->end_ns;
         for (unsigned k = 0; k < v->n_chain; k++) {
             const struct record *put = history_put(c->history, v->chain[k]);

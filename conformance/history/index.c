@@ -126,7 +126,8 @@ static bool add_loss(struct index *x, const struct record *r) {
     if (losses == NULL)
         return false;
     x->losses = losses;
-    losses[x->n_losses++] = (struct loss){r->begin_ns, r->end_ns != 0 ? r->end_ns : INT64_MAX, r->began_ns};
+    losses[x->n_losses++] = (struct loss){r->begin_ns, r->end_ns != 0 ? r->end_ns : INT64_MAX, r->began_ns,
+                                          r->begin_ns};
     return true;
 }
 
@@ -263,6 +264,20 @@ static bool read_file(struct index *x, const struct history_file *f, char error[
     return true;
 }
 
+/* What was never answered was under way for as long as a call takes at most. */
+static void note_calls_under_way(struct index *x) {
+    const int64_t longest_ns = INT64_C(3000000000);
+    for (size_t f = 0; f < x->history->n_files && x->n_losses > 0; f++) {
+        for (size_t at = 0; at < x->history->files[f].n; at++) {
+            const struct record *r = &x->history->files[f].records[at];
+            int64_t end_ns = r->end_ns != 0 ? r->end_ns : r->begin_ns + longest_ns;
+            for (size_t i = 0; i < x->n_losses; i++)
+                if (r->begin_ns < x->losses[i].anew_ns && end_ns > x->losses[i].begin_ns && r->op != R_LOSS)
+                    x->losses[i].anew_ns = r->begin_ns;
+        }
+    }
+}
+
 static bool compute_all(struct index *x, char error[256]) {
     size_t n = x->n_versions + 1;
     x->carried = calloc(n, sizeof(*x->carried));
@@ -292,6 +307,7 @@ bool index_build(struct index *x, const struct history *h, char error[256]) {
         if (!read_file(x, &h->files[i], error))
             return false;
     }
+    note_calls_under_way(x);
     for (unsigned tag = 0; tag < N_TAGS; tag++)
         if (!list_finish(&x->gone_by_end[tag], true) || !list_finish(&x->stale_by_end[tag], true) ||
             !list_finish(&x->gone_by_begin[tag], false) || !list_finish(&x->stale_by_begin[tag], false))

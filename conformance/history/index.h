@@ -28,6 +28,9 @@ struct revalidation_list {
 struct loss {
     int64_t begin_ns, end_ns;
     int64_t since_ns; /* a roll-back: what was written after this is forgotten; LARDER_UNSET: a wipe */
+    /* When the oldest call began that was under way: an op has the time of day of when it was made,
+     * and it may be that op which makes the counter anew. */
+    int64_t anew_ns;
 };
 
 struct index {

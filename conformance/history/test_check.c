@@ -435,6 +435,19 @@ static void an_epoch_ahead_of_a_clock_is_excused_after_a_wipe_and_counted(void) 
     CU_ASSERT(found(RULE_STALE_AFTER_REVALIDATION) == 1);
 }
 
+static void the_counter_begins_anew_at_the_time_of_a_call_that_was_under_way(void) {
+    begin();
+    struct record *v = put(KEY_DATA, tag(TAG_A), 1, 1.5, 2);
+    v->epoch = clock_at(1);
+    revalidate(tag(TAG_A), 3, 4);
+    loss(4.5, 4.6, LARDER_UNSET);
+    get(v, 5, 6);
+    add(R_GET, 0.9, 4.4)->status = LARDER_MISS; /* over by then */
+    CU_ASSERT(found(RULE_STALE_AFTER_REVALIDATION) == 1);
+    add(R_GET, 0.9, 4.7)->status = LARDER_MISS;
+    CU_ASSERT(found_any() == 0 && tape.result.n_unordered == 1);
+}
+
 static void a_rolled_back_revalidation_is_lost_and_its_neighbours_are_not(void) {
     begin();
     struct record *v = put(KEY_DATA, tag(TAG_A), 1, 1.5, 2);
@@ -526,6 +539,7 @@ UNIT_MAIN("history", UNIT(what_was_rendered_before_a_completed_revalidation_is_n
           UNIT(it_may_be_gone_by_another_revalidation_or_an_earlier_due_time),
           UNIT(nothing_is_gone_without_a_reason), UNIT(a_wipe_excuses_nothing_that_is_behind_the_clocks),
           UNIT(an_epoch_ahead_of_a_clock_is_excused_after_a_wipe_and_counted),
+          UNIT(the_counter_begins_anew_at_the_time_of_a_call_that_was_under_way),
           UNIT(a_rolled_back_revalidation_is_lost_and_its_neighbours_are_not),
           UNIT(a_violation_is_told_in_words), UNIT(the_earliest_violations_are_kept),
           UNIT(a_history_that_makes_no_sense_is_refused))
