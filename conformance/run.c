@@ -19,7 +19,7 @@
 #include "result.h"
 
 /* A test may take as long as so many patiences; what hangs has most often told why before. */
-enum { PATIENCES = 15, OUTPUT_SHOWN = 4000, MAX_FAILURES = 8 };
+enum { PATIENCES = 15, OUTPUT_SHOWN = 2500, MAX_FAILURES = 8 };
 
 static uint64_t monotonic_ms(void) {
     struct timespec now;
@@ -174,15 +174,21 @@ static int child_follow(const struct child *c, uint64_t until_ms, result_fn *fn,
     return how;
 }
 
+/* Its beginning and its end: a sanitizer says first what it is, and last where. */
 static char *end_of_output(int file) {
+    static const char left_out[] = "\n...\n";
     struct stat st;
     char *text = NULL;
     if (file < 0)
         return strdup("");
-    if (fstat(file, &st) == 0 && (text = calloc(1, OUTPUT_SHOWN + 1))) {
-        off_t from = st.st_size > OUTPUT_SHOWN ? st.st_size - OUTPUT_SHOWN : 0;
-        if (pread(file, text, OUTPUT_SHOWN, from) < 0)
-            text[0] = '\0';
+    if (fstat(file, &st) == 0 && (text = calloc(1, 2 * OUTPUT_SHOWN + sizeof(left_out)))) {
+        size_t len = (size_t)st.st_size;
+        size_t head = len > 2 * OUTPUT_SHOWN ? OUTPUT_SHOWN : len, tail = len - head;
+        ssize_t n = pread(file, text, head, 0);
+        if (n >= 0 && tail > 0) {
+            memcpy(text + n, left_out, sizeof(left_out));
+            (void)!pread(file, text + n + sizeof(left_out) - 1, OUTPUT_SHOWN, st.st_size - OUTPUT_SHOWN);
+        }
     }
     close(file);
     return text ? text : strdup("");

@@ -106,6 +106,7 @@ static struct instance *instance_new(struct larder_home *home, const void *confi
     in->magic = MAGIC;
     in->home = home;
     in->reactor = home->backend->reactor;
+    in->release = (struct task){.fn = strict_release, .arg = in};
     strict_lock();
     in->no = ++strict.n_instances;
     in->next = strict.instances;

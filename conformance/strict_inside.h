@@ -196,6 +196,8 @@ void stay_end(struct stay *stay, uint64_t bytes);
 /* On a lane, after stay_end(): whether the call waited beyond the deadline of its op. */
 void stay_judge_deadline(const struct stay *stay, const struct strict_op *op);
 
+/* On the I/O thread, posted as in->release: lets through what is held. */
+void strict_release(void *instance);
 /* Sends op's completion, or fn, to the I/O thread, in an order of its own.  False: no memory. */
 bool hold_completion(struct instance *in, struct larder_op *outer, const struct larder_result *res);
 

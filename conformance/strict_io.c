@@ -160,7 +160,7 @@ unsigned strict_blame_outstanding(void) {
 /* ---- the order of completions and posts ----------------------------------------------------- */
 
 /* In a turn of the reactor: what was held comes out shuffled, some of it a turn later. */
-static void release(void *arg) {
+void strict_release(void *arg) {
     enum { LATER = 8 }; /* one in so many */
     struct instance *in = arg;
     struct held *now = NULL;
@@ -210,8 +210,6 @@ static void hold(struct instance *in, struct held *h) {
     h->next = in->held;
     in->held = h;
     in->n_held++;
-    in->release.fn = release;
-    in->release.arg = in;
     if (!in->release_posted)
         reactor_post(in->reactor, &in->release);
     in->release_posted = true;
