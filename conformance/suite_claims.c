@@ -369,6 +369,20 @@ static void only_the_owner_gives_a_claim_back(void) {
     CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 3, 10000), LARDER_OK);
 }
 
+/* Any op may come twice; and whoever needs longer says so. */
+static void the_owner_may_claim_again_and_holds_it_for_longer(void) {
+    if (!has(LARDER_OP_CLAIM, "claims"))
+        return;
+    int64_t before = drive.now_ms;
+    struct larder_bytes key = name("claim-again", "x");
+    CU_ASSERT_EQUAL(claim_as(drive.one, LARDER_OP_CLAIM, key, 1, 5000), LARDER_OK);
+    drive.now_ms += 4000;
+    CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 1, 5000), LARDER_OK);
+    drive.now_ms += 4000;
+    CU_ASSERT_EQUAL(claim_as(drive.one, LARDER_OP_CLAIM, key, 2, 5000), LARDER_MISS);
+    drive.now_ms = before;
+}
+
 static void a_claim_ends_with_its_time(void) {
     if (!has(LARDER_OP_CLAIM, "claims"))
         return;
@@ -463,6 +477,7 @@ static const struct unit_test tests[] = {
     UNIT(of_what_several_processes_put_the_newest_stays),
     UNIT(a_claimed_key_is_held_until_it_is_given_back),
     UNIT(only_the_owner_gives_a_claim_back),
+    UNIT(the_owner_may_claim_again_and_holds_it_for_longer),
     UNIT(a_claim_ends_with_its_time),
     UNIT(of_many_that_claim_a_key_at_once_one_gets_it),
     UNIT(of_processes_that_claim_a_key_one_gets_it),

@@ -152,6 +152,27 @@ static void a_new_put_brings_its_own_time(void) {
     drive.now_ms = before;
 }
 
+static void count_listed(void *arg, struct larder_bytes record) {
+    (void)record;
+    *(unsigned *)arg += 1;
+}
+
+static void what_is_over_is_listed_no_more(void) {
+    if (!claims(LARDER_TTL, "TTL") || !has(LARDER_OP_LIST, "list"))
+        return;
+    int64_t before = drive.now_ms;
+    unsigned listed = 0;
+    struct larder_bytes key = name("ttl-list", "x");
+    CU_ASSERT_EQUAL(put_ttl(key, 1, 1000, 0), LARDER_OK);
+    CU_ASSERT_TRUE(walk(LARDER_OP_LIST, key, 0, count_listed, &listed));
+    CU_ASSERT(listed >= 1);
+    listed = 0;
+    drive.now_ms += 1001;
+    CU_ASSERT_TRUE(walk(LARDER_OP_LIST, key, 0, count_listed, &listed));
+    CU_ASSERT_EQUAL(listed, 0);
+    drive.now_ms = before;
+}
+
 static void a_ttl_of_many_years_is_no_overflow(void) {
     struct larder_bytes key = name("ttl-huge", "x");
     CU_ASSERT_EQUAL(put_ttl(key, 1, INT64_MAX, 0), LARDER_OK);
@@ -170,6 +191,7 @@ static const struct unit_test tests[] = {
     UNIT(a_ttl_counts_in_milliseconds),
     UNIT(a_ttl_counts_from_the_time_of_the_op),
     UNIT(a_new_put_brings_its_own_time),
+    UNIT(what_is_over_is_listed_no_more),
     UNIT(a_ttl_of_many_years_is_no_overflow),
 };
 const struct suite times_suite = {"times", LARDER_OP_GET, tests, N_ELEMENTS(tests)};
