@@ -2,7 +2,7 @@
  *
  * buf_new() has never failed on the author's machine.
  *
- * Caught by: starve/whichever_allocation_fails_what_is_answered_is_true (crashed)
+ * Caught by: starve/whichever_allocation_fails_what_is_answered_is_true (the host's buf_new())
  */
 #include "bad.h"
 
