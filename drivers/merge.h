@@ -1,2 +1,0 @@
-/* Moved: include "larder/merge.h". */
-#include "larder/merge.h"
