@@ -102,6 +102,7 @@ uint8_t *strict_buf_new(size_t len, struct larder_slice *out) {
     struct strict_buf *b = len <= PTRDIFF_MAX && !starved("buf_new") ? buf_record(BUF_NEW, NULL, len) : NULL;
     if (!b)
         return NULL;
+    strict_here.host_bytes += len;
     buf_enter(b);
     *out = (struct larder_slice){b->ptr, len, handle_of(b)};
     return b->guard.piece[0].ptr;

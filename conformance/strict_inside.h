@@ -44,6 +44,7 @@ struct here {
     struct instance *instance;
     struct strict_op *op;
     unsigned host_calls;
+    uint64_t host_bytes; /* of buffers that were made: filling them takes time that is ours */
 };
 extern _Thread_local struct here strict_here;
 

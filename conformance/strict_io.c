@@ -123,8 +123,10 @@ void stay_judge_deadline(const struct stay *stay, const struct strict_op *op) {
 
 void stay_end(struct stay *stay, uint64_t bytes) {
     unsigned host_calls = strict_here.host_calls;
+    uint64_t host_bytes = strict_here.host_bytes;
     strict_here = stay->before;
     strict_here.host_calls += host_calls;
+    strict_here.host_bytes += host_bytes;
     if (!stay->counted)
         return;
     uint64_t wall_ns = thread_ns(CLOCK_MONOTONIC) - stay->wall_ns;
@@ -138,7 +140,8 @@ void stay_end(struct stay *stay, uint64_t bytes) {
     struct rusage usage;
     getrusage(RUSAGE_THREAD, &usage);
     bool slept = slept_ns > LONGEST_NS && usage.ru_nvcsw > stay->sleeps && usage.ru_majflt == stay->faults;
-    uint64_t allowed_ns = LONGEST_NS * SLOWER + PER_MB_NS * (bytes >> 20) + PER_HOST_CALL_NS * host_calls;
+    uint64_t allowed_ns = LONGEST_NS * SLOWER + PER_MB_NS * ((bytes + host_bytes) >> 20) +
+                          PER_HOST_CALL_NS * host_calls;
     if (slept && offence(stay->what, true) > SLEEPS_ALLOWED)
         violation(VIOLATION_IO_BLOCKED, NULL, "%s slept on the I/O thread for %.1f ms", stay->what,
                   (double)slept_ns / 1e6);
