@@ -199,7 +199,7 @@ bool says_the_same(struct larder_mark a, struct larder_mark b, int64_t now_ms) {
 }
 
 static size_t marks_of_one_op(size_t left) {
-    enum { ENOUGH = 500 };
+    enum { ENOUGH = 200 };
     size_t most = drive.one->info.max_marks;
     most = most == 0 || most > ENOUGH ? ENOUGH : most;
     return left < most ? left : most;
