@@ -196,6 +196,7 @@ static void an_op_that_comes_again_is_the_same_op(void) {
     send_in(&s, LARDER_OP_PUT, &in, 100);
     slice_done(&value);
     int64_t now_ms = s.op->pub.now_ms;
+    pass_ms(rig.r, 10);
     answer(LARDER_OP_PUT, LARDER_OK);
     CU_ASSERT_EQUAL(sent_done(&s), LARDER_OK); /* nobody waits for the second */
     pass_ms(rig.r, 30);

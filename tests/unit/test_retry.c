@@ -357,6 +357,30 @@ static void answers_to_what_was_sent_before_slow_down_only_once(void) {
     rig_done();
 }
 
+static void throttling_without_a_time_waits_longer_than_a_fault(void) {
+    enum { N = 20 };
+    struct sent s[N];
+    unsigned before[2];
+    for (unsigned round = 0; round < 2; round++) {
+        retry_rig(1, 100);
+        for (unsigned i = 0; i < N; i++)
+            send(&s[i], LARDER_OP_GET, 0);
+        while (held_count(0) > 0)
+            answer_status(held_take(0), round == 0 ? LARDER_RETRY : LARDER_THROTTLED);
+        settle(rig.r);
+        pass_ms(rig.r, 100);
+        before[round] = (unsigned)held_count(0);
+        pass_ms(rig.r, 400); /* four times the base, and the pace */
+        CU_ASSERT_EQUAL(held_count(0), N);
+        while (held_count(0) > 0)
+            answer(LARDER_OP_GET, LARDER_OK);
+        for (unsigned i = 0; i < N; i++)
+            sent_done(&s[i]);
+        rig_done();
+    }
+    CU_ASSERT(before[0] == N && before[1] < N / 2);
+}
+
 static void a_call_that_cannot_be_sent_in_time_is_refused_at_once(void) {
     struct sent s;
     retry_rig(1, 20);
@@ -401,5 +425,6 @@ UNIT_MAIN("retry", UNIT(a_passing_fault_is_repeated_and_its_success_is_the_answe
           UNIT(more_layers_than_an_op_has_levels_for_are_an_error),
           UNIT(throttling_spaces_out_all_calls_and_successes_close_up),
           UNIT(answers_to_what_was_sent_before_slow_down_only_once),
+          UNIT(throttling_without_a_time_waits_longer_than_a_fault),
           UNIT(a_call_that_cannot_be_sent_in_time_is_refused_at_once),
           UNIT(a_call_that_is_held_back_can_be_cancelled))
