@@ -396,6 +396,19 @@ static void a_claim_ends_with_its_time(void) {
     drive.now_ms = before;
 }
 
+/* It was over for the one that gave it back, whose clock is ahead of the other's. */
+static void a_claim_that_is_given_back_is_free_by_any_clock(void) {
+    if (!has(LARDER_OP_CLAIM, "claims"))
+        return;
+    int64_t before = drive.now_ms;
+    struct larder_bytes key = name("claim-clock", "x");
+    CU_ASSERT_EQUAL(claim_as(drive.one, LARDER_OP_CLAIM, key, 1, 5000), LARDER_OK);
+    drive.now_ms += 6000;
+    CU_ASSERT_EQUAL(claim_as(drive.one, LARDER_OP_RELEASE, key, 1, 0), LARDER_OK);
+    drive.now_ms = before;
+    CU_ASSERT_EQUAL(claim_as(drive.two, LARDER_OP_CLAIM, key, 2, 5000), LARDER_OK);
+}
+
 static void of_many_that_claim_a_key_at_once_one_gets_it(void) {
     enum { CLAIMANTS = 30 };
     if (!has(LARDER_OP_CLAIM, "claims"))
@@ -479,6 +492,7 @@ static const struct unit_test tests[] = {
     UNIT(only_the_owner_gives_a_claim_back),
     UNIT(the_owner_may_claim_again_and_holds_it_for_longer),
     UNIT(a_claim_ends_with_its_time),
+    UNIT(a_claim_that_is_given_back_is_free_by_any_clock),
     UNIT(of_many_that_claim_a_key_at_once_one_gets_it),
     UNIT(of_processes_that_claim_a_key_one_gets_it),
     UNIT(a_lossy_store_loses_a_mark_as_a_whole_or_not_at_all),

@@ -119,9 +119,9 @@ static int32_t same_key(struct fs_call *c, int fd, const struct fs_entry *e, str
     return LARDER_OK;
 }
 
-/* What is stored and alive under this key: LARDER_OK with *ret.  What cannot be read back is as
- * good as nothing: a put replaces it. */
-static int32_t stored(struct fs_call *c, int dir, const char *name, struct fs_entry *ret, int *ret_fd) {
+/* What is stored under this key, though its time may be up: LARDER_OK with *ret.  What cannot be
+ * read back is as good as nothing: a put replaces it. */
+static int32_t stored_ever(struct fs_call *c, int dir, const char *name, struct fs_entry *ret, int *ret_fd) {
     uint64_t len;
     int fd = -1;
     int32_t status = fs_entry_head(c, dir, name, ret, &len, &fd);
@@ -129,6 +129,17 @@ static int32_t stored(struct fs_call *c, int dir, const char *name, struct fs_en
         return LARDER_MISS;
     if (status == LARDER_OK)
         status = same_key(c, fd, ret, c->op->key);
+    if (status == LARDER_OK)
+        *ret_fd = fd;
+    else
+        sys_close(c->sys, &fd);
+    return status;
+}
+
+/* And alive. */
+static int32_t stored(struct fs_call *c, int dir, const char *name, struct fs_entry *ret, int *ret_fd) {
+    int fd = -1;
+    int32_t status = stored_ever(c, dir, name, ret, &fd);
     if (status == LARDER_OK && fs_entry_expired(ret, c->now_ms))
         status = LARDER_MISS;
     if (status == LARDER_OK && ret_fd != NULL)
@@ -357,7 +368,8 @@ static int32_t with_claim(struct fs_call *c, bool take_it) {
     status = fs_lock(c, fs_lock_of(id));
     if (status != LARDER_OK)
         goto out;
-    status = stored(c, dir, name, &held, &fd);
+    /* A claim that is over by this clock may still hold by another's; given back, it holds by none. */
+    status = take_it ? stored(c, dir, name, &held, &fd) : stored_ever(c, dir, name, &held, &fd);
     free_to_take = status == LARDER_MISS;
     if (status == LARDER_OK)
         status = is_owner(c, fd, &held);
