@@ -368,6 +368,8 @@ void options_command(const char *only, char *out, size_t size) {
     snprintf(number, sizeof(number), "%" PRIu64, said.seed);
     add_option(&line, "--seed", number);
     add_option(&line, "--only", only);
+    for (size_t i = 0; i < said.n_only && !only; i++)
+        add_option(&line, "--only", said.only[i]);
     if (said.n_keys != 10000) {
         snprintf(number, sizeof(number), "%u", said.n_keys);
         add_option(&line, "--keys", number);

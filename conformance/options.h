@@ -48,7 +48,8 @@ bool options_fill(void);
 /* Removes it. */
 void options_done(void);
 void options_help(void);
-/* For people: how to run this again, for one test (NULL: all).  As the shell reads it. */
+/* For people: how to run this again, for one test (NULL: for all that were run).  As the shell
+ * reads it. */
 void options_command(const char *only, char *out, size_t size);
 
 #endif

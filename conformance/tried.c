@@ -94,7 +94,8 @@ static void add_own_folder(void) {
     if (before && before[0])
         phrase_add(&phrase, "%s:", before);
     phrase_add(&phrase, "%.*s/" DRIVERS_FROM_BIN, (int)(slash - own), own);
-    phrase_add(&phrase, ":%.*s/../lib/larder", (int)(slash - own), own); /* of the build tree */
+    if (strcmp(DRIVERS_FROM_BIN, "../lib/larder") != 0) /* which is where they are in a build tree */
+        phrase_add(&phrase, ":%.*s/../lib/larder", (int)(slash - own), own);
     setenv("LARDER_DRIVER_PATH", path, 1);
 }
 
