@@ -22,7 +22,7 @@ struct held { /* on a driver that must not block */
     struct larder_op *op;
     struct copy *copy; /* op is its; NULL: op is the core's */
     struct larder_timer *timer;
-    struct held *next, **link;
+    struct held *next;
 };
 
 /* One for the process: the core gives the functions that stand for a driver no other way to know
@@ -280,10 +280,7 @@ void faulty_pause(const struct instance *inst, uint32_t most_ns) {
         nanosleep(&t, NULL);
 }
 
-static void unlink_held(struct held *h) {
-    *h->link = h->next;
-    if (h->next != NULL)
-        h->next->link = h->link;
+static void held_free(struct held *h) {
     h->inst->host->timer_free(h->timer);
     free(h);
 }
@@ -292,7 +289,11 @@ static void held_is_due(void *arg) {
     struct held *h = arg;
     struct instance *inst = h->inst;
     struct larder_op *op = h->op;
-    unlink_held(h);
+    struct held **at = &inst->held;
+    while (*at != h)
+        at = &(*at)->next;
+    *at = h->next;
+    held_free(h);
     send(inst, op);
 }
 
@@ -311,10 +312,7 @@ static void send_later(struct instance *inst, struct larder_op *op, struct copy 
         send(inst, op);
         return;
     }
-    *h = (struct held){
-        .inst = inst, .op = op, .copy = copy, .timer = timer, .next = inst->held, .link = &inst->held};
-    if (h->next != NULL)
-        h->next->link = &h->next;
+    *h = (struct held){.inst = inst, .op = op, .copy = copy, .timer = timer, .next = inst->held};
     inst->held = h;
     inst->host->timer_set(timer, inst->host->now_ns() + faulty_below(most_ns));
 }
@@ -421,8 +419,10 @@ static void my_close(void *instance) {
     struct instance *inst = instance;
     while (inst->held != NULL) { /* only what nobody waits for */
         struct plan plan;
-        struct copy *copy = inst->held->copy;
-        unlink_held(inst->held);
+        struct held *h = inst->held;
+        struct copy *copy = h->copy;
+        inst->held = h->next;
+        held_free(h);
         if (copy != NULL && plan_take(&copy->op, &plan))
             copy_free(copy);
     }

@@ -77,7 +77,7 @@ void recorder_end(struct record *record, int64_t end_ns) {
 /* ---- reading --------------------------------------------------------------------------- */
 
 static bool add_file(struct history *h, const char *path, char error[256]) {
-    struct stat st;
+    struct stat st = {0};
     const char *what = NULL;
     void *map = MAP_FAILED;
     int fd = open(path, O_RDONLY | O_CLOEXEC);

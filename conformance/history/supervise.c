@@ -213,7 +213,6 @@ static void set_clock(struct parent *p, unsigned process) {
 }
 
 static void run_command(struct parent *p, const char *command) {
-    extern char **environ;
     const char *args[] = {"sh", "-c", command, NULL};
     pid_t pid;
     int how = -1;

@@ -101,7 +101,10 @@ bool wrong_shows(struct larder_mark *mark) {
     bool of_namespace = mark->tag.len > 0 && mark->tag.ptr[mark->tag.len - 1] == '/';
     switch (faulty_wrong()) {
     case WRONG_NO_MARKS: return of_namespace;
-    case WRONG_NEVER_STALE: mark->stale_epoch = LARDER_UNSET; /* fallthrough */
+    case WRONG_NEVER_STALE:
+        mark->stale_epoch = LARDER_UNSET;
+        mark->expire_at_ms = LARDER_UNSET;
+        return true;
     case WRONG_NEVER_DUE: mark->expire_at_ms = LARDER_UNSET; return true;
     case WRONG_CACHE_MARKS: remember(mark); return true;
     default: return true;
