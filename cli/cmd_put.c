@@ -138,7 +138,7 @@ static int put(struct cli *cli, struct larder_entry *entry) {
     const struct larder_answer *answer;
     struct larder_request request = {
         .code = LARDER_DO_PUT,
-        .flags = args_has(&cli->args, "if-absent") ? LARDER_F_IF_ABSENT : 0,
+        .flags = LARDER_F_TELL | (args_has(&cli->args, "if-absent") ? LARDER_F_IF_ABSENT : 0),
         .build = cli_build(cli),
         .entry = entry,
     };

@@ -30,7 +30,7 @@ static int remove_words(struct cli *cli, const struct larder_bytes *keys, size_t
     if (code == CODE_DONE)
         code = cli_open(cli);
     for (size_t i = 0; i < n && code == CODE_DONE; i++) {
-        code = remove_key(cli, kind, cli_build(cli), keys[i]);
+        code = remove_key(cli, kind, cli_build(cli), keys[i], LARDER_F_TELL);
         removal->n += code == CODE_DONE;
     }
     return code;

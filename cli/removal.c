@@ -2,9 +2,11 @@
 
 #include <inttypes.h>
 
-int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key) {
+int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key,
+               uint32_t flags) {
     const struct larder_answer *answer;
-    struct larder_request request = {.code = LARDER_DO_REMOVE, .kind = kind, .build = build, .key = key};
+    struct larder_request request = {
+        .code = LARDER_DO_REMOVE, .flags = flags, .kind = kind, .build = build, .key = key};
     int32_t status = cli_call(cli, &request, &answer);
     int code = status == LARDER_OK ? CODE_DONE : cli_failed_answer(cli, status, answer);
     larder_answer_unref(answer);
@@ -26,7 +28,7 @@ int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg) {
         else
             putchar('\n');
     } else {
-        int code = remove_key(cli, key->kind, key->build, key->key);
+        int code = remove_key(cli, key->kind, key->build, key->key, 0);
         if (code != CODE_DONE)
             return code;
     }

@@ -10,7 +10,9 @@ struct removal {
     struct progress progress; /* begun where many are removed */
 };
 
-int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key);
+/* flags: LARDER_F_TELL where it is a few keys; many tell nobody, since each costs a mark. */
+int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct larder_bytes key,
+               uint32_t flags);
 /* For cli_each_key(), arg a struct removal: removes, or with --dry-run prints. */
 int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg);
 void removal_tell(struct cli *cli, const struct removal *removal);

@@ -237,16 +237,14 @@ static void put(struct entry_cache *cache, struct larder_bytes key, struct cache
 }
 
 void entry_cache_put(struct entry_cache *cache, struct larder_bytes key, struct kept *kept,
-                     uint64_t asked_ns) {
-    put(cache, key,
-        (struct cached){.kept = kept_ref(kept), .epoch = kept->frame.entry.epoch, .asked_ns = asked_ns},
+                     struct read_at at) {
+    put(cache, key, (struct cached){.kept = kept_ref(kept), .epoch = kept->frame.entry.epoch, .at = at},
         kept_bytes(kept));
 }
 
 void entry_cache_put_frame(struct entry_cache *cache, struct larder_bytes key, struct larder_slice frame,
-                           int64_t epoch, uint64_t asked_ns) {
-    put(cache, key, (struct cached){.frame = slice_ref(frame), .epoch = epoch, .asked_ns = asked_ns},
-        frame.len);
+                           int64_t epoch, struct read_at at) {
+    put(cache, key, (struct cached){.frame = slice_ref(frame), .epoch = epoch, .at = at}, frame.len);
 }
 
 void entry_cache_drop(struct entry_cache *cache, struct larder_bytes key) {

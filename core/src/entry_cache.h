@@ -29,11 +29,16 @@ void kept_unref(struct kept *kept);           /* any thread; NULL is allowed */
 bool kept_is_shared(const struct kept *kept); /* whether anybody but the asker has a reference */
 size_t kept_bytes(const struct kept *kept);   /* of memory, about */
 
+struct read_at {       /* how young something is */
+    uint64_t asked_ns; /* when the store was asked for it, or it was put */
+    int64_t known;     /* the greatest epoch that this process knew then */
+};
+
 struct cached {                /* what is there for a key; good until the next call that changes the cache */
     struct kept *kept;         /* NULL: only the frame is there */
     struct larder_slice frame; /* not decoded yet; empty where kept is there */
     int64_t epoch;             /* the entry's */
-    uint64_t asked_ns;         /* when the store was asked for it, or it was put */
+    struct read_at at;
 };
 
 struct cache_node;
@@ -62,9 +67,9 @@ const struct cached *entry_cache_find(struct entry_cache *cache, struct larder_b
 /* Takes a reference of its own, and replaces what is there.  What is larger than a quarter of the
  * room, or finds no memory, is not kept. */
 void entry_cache_put(struct entry_cache *cache, struct larder_bytes key, struct kept *kept,
-                     uint64_t asked_ns);
+                     struct read_at at);
 void entry_cache_put_frame(struct entry_cache *cache, struct larder_bytes key, struct larder_slice frame,
-                           int64_t epoch, uint64_t asked_ns);
+                           int64_t epoch, struct read_at at);
 void entry_cache_drop(struct entry_cache *cache, struct larder_bytes key);
 
 #endif

@@ -25,7 +25,8 @@ struct entry_flight {
     struct kept *kept;
     const char *why; /* it could not be read, or not be decoded */
     int32_t status;
-    uint64_t asked_ns, deadline_ns;
+    struct read_at at;
+    uint64_t deadline_ns;
     bool v8;
     bool outdated; /* nobody joins, and what it brings is not kept */
     uint64_t hash;
@@ -39,6 +40,10 @@ static struct larder_bytes flight_key(const struct entry_flight *f) {
     return (struct larder_bytes){f->key, f->key_len};
 }
 
+static struct read_at read_now(const struct entry_reader *reader) {
+    return (struct read_at){reactor_now_ns(reader->below->reactor), epoch_known(reader->epoch)};
+}
+
 static struct entry_flight *flight_new(struct entry_reader *reader, enum flight_kind kind,
                                        struct larder_bytes key) {
     struct entry_flight *f = malloc(sizeof(*f) + key.len);
@@ -48,7 +53,7 @@ static struct entry_flight *flight_new(struct entry_reader *reader, enum flight_
         .reader = reader,
         .kind = kind,
         .deadline_ns = UINT64_MAX,
-        .asked_ns = reactor_now_ns(reader->below->reactor),
+        .at = read_now(reader),
         .hash = hash_64(key.ptr, key.len),
         .key_len = key.len,
     };
@@ -138,7 +143,7 @@ static void tell_size(struct entry_reader *reader) {
 static void keep(struct entry_flight *f) {
     struct entry_reader *reader = f->reader;
     if (!is_later_in_memory(reader, flight_key(f), f->kept->frame.entry.epoch))
-        entry_cache_put(&reader->cache, flight_key(f), f->kept, f->asked_ns);
+        entry_cache_put(&reader->cache, flight_key(f), f->kept, f->at);
     tell_size(reader);
 }
 
@@ -171,8 +176,9 @@ static void take_decoded(struct entry_flight *f) {
 /* Two keys may have one place in the store, where it holds their hash: each has its own key in
  * the frame. */
 static void give(const struct entry_reader *reader, struct entry_want *want, struct kept *kept,
-                 uint64_t asked_ns) {
-    want->trusted_until_ns = asked_ns + reader->memory_age_ns;
+                 struct read_at at) {
+    want->known = at.known;
+    want->trusted_until_ns = at.asked_ns + reader->memory_age_ns;
     bool same = bytes_equal(kept->frame.entry.key, want->full_key);
     want->status = same ? LARDER_OK : LARDER_MISS;
     want->kept = same ? kept_ref(kept) : NULL;
@@ -187,7 +193,7 @@ static void fill(const struct entry_flight *f, struct entry_want *want) {
         want->retry_after_ms = f->op->result.retry_after_ms;
     }
     if (f->status == LARDER_OK)
-        give(f->reader, want, f->kept, f->asked_ns);
+        give(f->reader, want, f->kept, f->at);
 }
 
 /* Whoever has more time than the one who sent the read asks once more. */
@@ -295,7 +301,7 @@ static bool decode_cached(struct entry_reader *reader, const struct cached *cach
     if (f == NULL)
         return refuse(want);
     f->v8 = want->v8;
-    f->asked_ns = cached->asked_ns;
+    f->at = cached->at;
     f->frame = slice_ref(cached->kept != NULL ? cached->kept->frame.bytes : cached->frame);
     if (!frame_is_slow(f->frame, f->v8)) {
         decode(f);
@@ -329,7 +335,7 @@ static const struct cached *young_in_memory(struct entry_reader *reader, const s
         return NULL;
     const struct cached *cached = entry_cache_find(&reader->cache, want->key);
     uint64_t now_ns = reactor_now_ns(reader->below->reactor);
-    return cached != NULL && now_ns - cached->asked_ns <= reader->memory_age_ns ? cached : NULL;
+    return cached != NULL && now_ns - cached->at.asked_ns <= reader->memory_age_ns ? cached : NULL;
 }
 
 bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
@@ -343,7 +349,7 @@ bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
     const struct cached *cached = f == NULL ? young_in_memory(reader, want) : NULL;
     if (cached != NULL && cached->kept != NULL && cached->kept->v8 == want->v8) {
         want->from_memory = true;
-        give(reader, want, cached->kept, cached->asked_ns);
+        give(reader, want, cached->kept, cached->at);
         return true;
     }
     if (f == NULL)
@@ -367,7 +373,7 @@ void entry_put_over(struct entry_reader *reader, struct entry_flight *flight, st
                     struct larder_slice frame, int64_t epoch) {
     outdate(reader, key);
     if (frame.len > 0 && !is_later_in_memory(reader, key, epoch))
-        entry_cache_put_frame(&reader->cache, key, frame, epoch, reactor_now_ns(reader->below->reactor));
+        entry_cache_put_frame(&reader->cache, key, frame, epoch, read_now(reader));
     tell_size(reader);
     if (flight != NULL) {
         struct entry_want *waiting = flight->first;
@@ -388,9 +394,10 @@ void entry_forget(struct entry_reader *reader, struct larder_bytes key) {
 /* ---- beginning and end ----------------------------------------------------------------------------- */
 
 void entry_reader_init(struct entry_reader *reader, struct backend *below, const struct backend *tags,
-                       size_t memory_bytes, uint64_t memory_age_ns, const struct entry_reader_stats *stats) {
+                       const struct epoch_book *epoch, size_t memory_bytes, uint64_t memory_age_ns,
+                       const struct entry_reader_stats *stats) {
     *reader = (struct entry_reader){
-        .below = below, .tags = tags, .memory_age_ns = memory_age_ns, .stats = *stats};
+        .below = below, .tags = tags, .epoch = epoch, .memory_age_ns = memory_age_ns, .stats = *stats};
     entry_cache_init(&reader->cache, memory_bytes);
 }
 

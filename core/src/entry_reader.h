@@ -13,6 +13,7 @@
 
 #include "backend.h"
 #include "entry_cache.h"
+#include "epoch.h"
 #include "key.h"
 
 struct entry_flight;
@@ -31,6 +32,7 @@ struct entry_want { /* the asker's memory until fn, or until entry_wanted() retu
     int32_t status;    /* LARDER_OK, LARDER_MISS, LARDER_CORRUPT or an error */
     struct kept *kept; /* with LARDER_OK: one reference, the asker's */
     bool from_memory;
+    int64_t known;             /* the epoch that was known when what is in memory was read */
     uint64_t trusted_until_ns; /* when what is in memory for the key will be too old */
     int32_t native_code;
     uint32_t retry_after_ms;
@@ -48,6 +50,7 @@ struct entry_reader {
     struct backend *below;
     const struct backend *tags; /* whose limits say how it takes tags */
     struct entry_cache cache;
+    const struct epoch_book *epoch;
     uint64_t memory_age_ns; /* what is older is read again */
     struct entry_flight *flights[ENTRY_FLIGHT_BUCKETS];
     size_t n_flights;
@@ -56,7 +59,8 @@ struct entry_reader {
 
 /* Nothing is asked of the two yet: they may not be open.  stats: all members set. */
 void entry_reader_init(struct entry_reader *reader, struct backend *below, const struct backend *tags,
-                       size_t memory_bytes, uint64_t memory_age_ns, const struct entry_reader_stats *stats);
+                       const struct epoch_book *epoch, size_t memory_bytes, uint64_t memory_age_ns,
+                       const struct entry_reader_stats *stats);
 /* Nothing may be under way. */
 void entry_reader_done(struct entry_reader *reader);
 

@@ -265,6 +265,13 @@ static bool is_old(const struct request *r) {
            due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor);
 }
 
+/* Another process put something else in its place, or removed it, since this one read it. */
+static bool is_replaced(const struct request *r) {
+    const struct larder_mark *mark = r->entry_tag.ptr != NULL ? mark_batch_find(r->want.batch, r->entry_tag)
+                                                              : NULL;
+    return mark != NULL && mark->expired_epoch > r->entry.known;
+}
+
 /* What memory had is no good: the store is asked.  The marks that are here stay. */
 static void go_past_memory(struct request *r) {
     kept_unref(r->kept);
@@ -301,7 +308,7 @@ static void go_on(struct request *r) {
     }
     if (r->verdict == 0 && r->kept != NULL)
         r->verdict = verdict_over(r, r->kept->frame.entry.epoch);
-    if (r->entry.from_memory && is_old(r)) {
+    if (r->entry.from_memory && (is_old(r) || is_replaced(r))) {
         go_past_memory(r);
         return;
     }
@@ -337,6 +344,19 @@ static struct larder_bytes *guessed_tags(struct request *r, size_t *ret_n) {
     return request_map_tags(r, guessed, n);
 }
 
+static bool may_be_in_memory(const struct request *r) {
+    return r->physical != NULL && r->store->settings->memory_bytes > 0 && !(r->in.flags & LARDER_F_ANY);
+}
+
+static bool add_entry_tag(struct request *r) {
+    struct larder_bytes tag = request_entry_tag(r);
+    const struct larder_bytes *mapped = tag.ptr != NULL ? request_map_tags(r, &tag, 1) : NULL;
+    if (mapped == NULL)
+        return false;
+    r->entry_tag = r->tags[r->n_tags++] = *mapped;
+    return true;
+}
+
 /* The request's tags, then the entry's where it is here, else those guessed. */
 static bool gather_tags(struct request *r) {
     size_t n_own = r->in.n_tags, n_others = 0;
@@ -347,14 +367,14 @@ static bool gather_tags(struct request *r) {
     } else {
         others = guessed_tags(r, &n_others);
     }
-    r->tags = arena_alloc(&r->arena, (n_own + n_others) * sizeof(*r->tags));
+    r->tags = arena_alloc(&r->arena, (n_own + n_others + 1) * sizeof(*r->tags));
     if (own == NULL || others == NULL || r->tags == NULL)
         return false;
     memcpy(r->tags, own, n_own * sizeof(*own));
     memcpy(r->tags + n_own, others, n_others * sizeof(*others));
     r->n_own_tags = n_own;
     r->n_tags = n_own + n_others;
-    return true;
+    return !may_be_in_memory(r) || add_entry_tag(r);
 }
 
 static bool want_marks(struct request *r, void (*fn)(void *arg, struct mark_want *want)) {

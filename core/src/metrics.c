@@ -9,6 +9,7 @@ struct larder_metrics *larder_metrics(const struct larder_store *store) {
     struct larder_metrics *m = calloc(1, sizeof(*m) + N_ELEMENTS(stacks) * sizeof(m->instances[0]));
     if (m == NULL)
         return NULL;
+    m->instances = (struct larder_instance_metrics *)(m + 1);
     larder_stats(store, &m->stats);
     for (size_t i = 0; i < N_ELEMENTS(stacks); i++)
         if (stacks[i]->n > 0)

@@ -32,6 +32,24 @@ static void main_over(void *arg, struct op *op) {
     op_over(arg, op, true);
 }
 
+static void told(void *arg, const struct larder_answer *answer) {
+    struct request *r = arg;
+    (void)answer; /* the journal goes on with it; memory-age bounds what it costs meanwhile */
+    op_over(r, r->told_op, true);
+}
+
+/* Other processes may have in memory what is replaced or removed: a mark on the entry's own tag tells
+ * them, before this is answered.  True: told() ends it. */
+static bool tell_others(struct request *r, struct op *op) {
+    if (r->answered || !(r->in.flags & LARDER_F_TELL) || op->result.status != LARDER_OK)
+        return false;
+    struct larder_bytes tag = request_entry_tag(r);
+    struct larder_request tell = {
+        .code = LARDER_DO_REVALIDATE, .flags = LARDER_F_KEEP_TRYING, .tags = &tag, .n_tags = 1};
+    r->told_op = op;
+    return tag.ptr != NULL && larder_submit(r->store, &tell, told, r) == LARDER_OK;
+}
+
 /* A read that was sent while this was under way may have found either. */
 static void put_over(void *arg, struct op *op) {
     struct request *r = arg;
@@ -39,14 +57,16 @@ static void put_over(void *arg, struct op *op) {
         entry_outdate(&r->store->entries, request_key(r));
         claim_put_over(r->store, request_key(r));
     }
-    op_over(r, op, true);
+    if (!tell_others(r, op))
+        op_over(r, op, true);
 }
 
 static void remove_over(void *arg, struct op *op) {
     struct request *r = arg;
     if (!r->answered)
         entry_forget(&r->store->entries, request_key(r));
-    op_over(r, op, true);
+    if (!tell_others(r, op))
+        op_over(r, op, true);
 }
 
 static void index_over(void *arg, struct op *op) {

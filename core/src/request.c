@@ -204,6 +204,17 @@ struct larder_bytes *request_map_tags(struct request *r, const struct larder_byt
     return mapped;
 }
 
+struct larder_bytes request_entry_tag(struct request *r) {
+    static const char prefix[] = "\1entry/"; /* no tag of Next.js begins so; one that did would cost reads */
+    size_t len = sizeof(prefix) - 1;
+    uint8_t *tag = arena_alloc(&r->arena, len + r->physical_len);
+    if (tag == NULL)
+        return (struct larder_bytes){0};
+    memcpy(tag, prefix, len);
+    bytes_put(tag + len, request_key(r));
+    return (struct larder_bytes){tag, len + r->physical_len};
+}
+
 struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *in, op_done_fn *done) {
     struct op *op = op_new(r->store->reactor, code, in, r->deadline_ns, done, r);
     if (op == NULL)

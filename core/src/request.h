@@ -43,6 +43,7 @@ struct request {
     struct epoch_wait epoch_wait;
     struct larder_bytes *tags; /* the request's tags as the store takes them, then the others */
     size_t n_own_tags, n_tags;
+    struct larder_bytes entry_tag; /* request_entry_tag(), as the store takes it; ptr NULL: not asked */
     bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
     uint32_t verdict;
 
@@ -59,6 +60,7 @@ struct request {
     struct job job;
     struct larder_slice encoded;
     int32_t encode_status;
+    struct op *told_op;              /* LARDER_F_TELL: of the put or remove, while others are told of it */
     struct entry_flight *put_flight; /* gets of the key wait for it while this is encoded */
 
     /* revalidate */
@@ -74,6 +76,10 @@ bool request_make_key(struct request *r);
 static inline struct larder_bytes request_key(const struct request *r) {
     return (struct larder_bytes){r->physical, r->physical_len};
 }
+
+/* The tag whose mark says since when what processes have of this entry in memory is outdated: of the
+ * store's own, in r's arena.  Its mark has no say over what the store itself has.  ptr NULL: no memory. */
+struct larder_bytes request_entry_tag(struct request *r);
 
 /* tags as the tag store takes them, in r's arena; NULL: no memory. */
 struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n);

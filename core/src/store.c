@@ -136,7 +136,7 @@ static void init_wait(struct larder_store *store) {
 static void begin(void *arg) {
     struct larder_store *store = arg;
     struct larder_stats *stats = &store->stats;
-    entry_reader_init(&store->entries, store->cache.top, store->tags.top,
+    entry_reader_init(&store->entries, store->cache.top, store->tags.top, &store->epoch,
                       (size_t)store->settings->memory_bytes, (uint64_t)store->settings->memory_age_ms * MS,
                       &(struct entry_reader_stats){&stats->bytes_read, &stats->corrupt, &stats->joined,
                                                    &stats->memory_entries, &stats->memory_bytes});

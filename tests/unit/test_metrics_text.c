@@ -13,6 +13,7 @@ static struct larder_metrics *sample(void) {
     m->stats = (struct larder_stats){
         .gets = 10, .hits = 7, .misses = 3, .epoch = 1700000000005, .inflight = 2};
     m->n_instances = 1;
+    m->instances = (struct larder_instance_metrics *)(m + 1);
     struct larder_instance_metrics *i = &m->instances[0];
     i->role = "cache+tags";
     i->driver = "redis";

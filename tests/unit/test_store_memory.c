@@ -127,7 +127,8 @@ static void marks_are_read_for_each_get_from_memory(void) {
     settle(reactor);
     struct larder_op *op = held_take(LARDER_OP_TAGS_READ);
     CU_ASSERT_FATAL(op != NULL);
-    CU_ASSERT(op->n_marks == 2); /* the namespace's and the entry's, at once */
+    /* The namespace's, that of the entry's tag, and that of the entry itself, at once. */
+    CU_ASSERT(op->n_marks == 3);
     answer_namespace(op);
     settle(reactor);
     CU_ASSERT(seen.times == 1);
@@ -410,6 +411,52 @@ static void a_put_only_if_absent_is_not_shown(void) {
     close_store();
 }
 
+/* What another process put or removed without a revalidation of its tags. */
+static void what_was_replaced_elsewhere_is_read_again_at_once(void) {
+    struct seen seen = {0};
+    struct larder_mark marks[] = {ns_mark(), mark_of("ns/\1entry/shared/fetch/k", 40)};
+    open_with_memory();
+    read_in("k");
+    for (int i = 0; i < 2; i++) { /* what is read then was put after the mark, whatever its epoch */
+        submit(&seen, get_of("k", 0));
+        settle(reactor);
+        answer_marks(held_take(LARDER_OP_TAGS_READ), marks, 2);
+        settle(reactor);
+        if (i == 0) {
+            CU_ASSERT(seen.times == 0);
+            answer_get(frame_of("k", 12, "t"), 12);
+        }
+        CU_ASSERT(seen.times == 1 && held_count(LARDER_OP_GET) == 0);
+        forget(&seen);
+    }
+    close_store();
+}
+
+static void who_puts_or_removes_with_the_flag_tells_the_others_before_it_is_answered(void) {
+    struct seen seen = {0};
+    struct larder_entry entry = entry_of("k", 13, "new");
+    struct larder_request requests[] = {
+        put_of(&entry, LARDER_F_TELL),
+        {.code = LARDER_DO_REMOVE, .flags = LARDER_F_TELL, .kind = LARDER_FETCH, .key = bytes_of("k")}};
+    open_with_memory();
+    for (size_t i = 0; i < N_ELEMENTS(requests); i++) {
+        submit(&seen, requests[i]);
+        settle(reactor);
+        CU_ASSERT(held_count(LARDER_OP_BUMP) == 0);
+        answer_status(held_take(i == 0 ? LARDER_OP_PUT : LARDER_OP_REMOVE), LARDER_OK);
+        settle(reactor);
+        CU_ASSERT(seen.times == 0);
+        struct larder_op *op = held_take(LARDER_OP_BUMP);
+        CU_ASSERT_FATAL(op != NULL);
+        CU_ASSERT(op->n_marks == 1 && bytes_equal(op->marks[0].tag, BYTES("ns/\1entry/shared/fetch/k")));
+        answer_epoch(op, 40);
+        settle(reactor);
+        CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_OK);
+        forget(&seen);
+    }
+    close_store();
+}
+
 static void a_reader_may_write_into_binary_parts_of_its_own(void) {
     struct seen seen[2] = {{0}};
     open_with_memory();
@@ -621,6 +668,8 @@ int main(void) {
         UNIT(a_slow_rendering_of_an_earlier_epoch_does_not_replace_what_is_in_memory),
         UNIT(a_put_only_if_absent_is_not_shown),
         UNIT(what_was_removed_is_not_in_memory),
+        UNIT(what_was_replaced_elsewhere_is_read_again_at_once),
+        UNIT(who_puts_or_removes_with_the_flag_tells_the_others_before_it_is_answered),
         UNIT(a_reader_may_write_into_binary_parts_of_its_own),
         UNIT(within_mark_age_marks_are_trusted),
         UNIT(marks_of_other_tags_are_read_all_the_same),

@@ -140,7 +140,7 @@ class LarderHandler {
       const kept = this.nulls?.get(`${kind}${key}`);
       if (kept !== undefined) epoch = Math.min(epoch, kept);
     }
-    return { epoch, time: note?.time ?? time };
+    return { epoch, time: note?.time ?? time, noted: note !== undefined };
   }
 
   /**
@@ -234,7 +234,7 @@ class LarderHandler {
     try {
       key = String(key);
       const kind = data?.kind === 'FETCH' ? KIND.FETCH : data?.kind === 'IMAGE' ? KIND.IMAGE : kindOf(ctx);
-      const { epoch, time } = this.#epochFor(kind, key, data);
+      const { epoch, time, noted } = this.#epochFor(kind, key, data);
       if (kind === KIND.PAGE && building()) return;
       const s = this.#store();
       if (!s) return;
@@ -248,6 +248,8 @@ class LarderHandler {
         modified: time,
         revalidate: lifeMs(kind === KIND.FETCH ? data?.revalidate : life.revalidate),
         expire: lifeMs(life.expire),
+        // Rendered on demand (`res.revalidate()`), for no get: no tag tells other processes of it.
+        tell: kind === KIND.PAGE && noted === false,
       });
       if (status < 0) this.#failed('writing', { verdict: status, detail }, 'entries are rendered again');
       else recovered('writing');
@@ -257,7 +259,7 @@ class LarderHandler {
   }
 
   /** @param {import('./native').Store} s @param {any} entry */
-  #put(s, { kind, key, value, tags, epoch, modified, revalidate: revalidateMs, expire, ifAbsent }) {
+  #put(s, { kind, key, value, tags, epoch, modified, revalidate: revalidateMs, expire, ifAbsent, tell }) {
     const { meta, parts, names } = encode(value);
     return s.put({
       key,
@@ -272,6 +274,7 @@ class LarderHandler {
       parts,
       names,
       ifAbsent,
+      tell,
     });
   }
 

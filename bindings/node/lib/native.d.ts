@@ -42,6 +42,8 @@ export interface Put {
   parts: Array<string | Uint8Array>;
   names?: string[];
   ifAbsent?: boolean;
+  /** What is replaced is outdated though none of its tags was revalidated: tell the other processes. */
+  tell?: boolean;
 }
 
 export interface Store {

@@ -23,6 +23,7 @@ const DO_EPOCH = 8;
 const MODE_EXPIRE = 0;
 const MODE_STALE = 1;
 const PUT_IF_ABSENT = 1;
+const PUT_TELL = 128;
 
 /* From deliver.h. */
 const HAS_DETAIL = 1;
@@ -243,7 +244,7 @@ class Store {
       entry.meta,
       parts,
       entry.names,
-      entry.ifAbsent ? PUT_IF_ABSENT : 0,
+      (entry.ifAbsent ? PUT_IF_ABSENT : 0) | (entry.tell ? PUT_TELL : 0),
     );
     return this.#end(slot, 0, refused, parts);
   }

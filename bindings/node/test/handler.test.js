@@ -480,6 +480,19 @@ test('a value that another process renders just now keeps its epoch where it is 
   assert.deepEqual(epochs, [epoch]);
 });
 
+test('other processes are told of a page that no get asked for, and of no other', async (t) => {
+  const { store } = setup(t);
+  const told = [];
+  const put = store.put.bind(store);
+  store.put = (entry) => (told.push(entry.tell), put(entry));
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.set('/on-demand', page('p'), SET);
+  await h.get('/asked', PAGE);
+  await h.set('/asked', page('p'), SET);
+  await h.set('fetch', { kind: 'FETCH', data: { body: 'x', headers: {}, status: 200 }, revalidate: 60 }, {});
+  assert.deepEqual(told, [true, false, false]);
+});
+
 test('the set of a value does not wait for revalidations, nor they for it', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });

@@ -157,8 +157,10 @@ enum {
     LARDER_F_RENDER = 1 << 4,        /* GET: a miss or gone will be rendered: make sure of the epoch */
     LARDER_F_KEEP_TRYING = 1 << 5,   /* REVALIDATE: if it fails, it is tried again until it succeeds; this
                                         process treats the tags as marked meanwhile */
-    LARDER_F_OWN_BINARY = 1 << 6     /* GET: binary parts are in memory of this answer alone, which the
+    LARDER_F_OWN_BINARY = 1 << 6,    /* GET: binary parts are in memory of this answer alone, which the
                                         reader may write into */
+    LARDER_F_TELL = 1 << 7           /* PUT, REMOVE: what is replaced is outdated though no tag of it was
+                                        revalidated: no process answers with it from memory any more */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -350,7 +352,7 @@ struct larder_instance_metrics {
 struct larder_metrics {
     struct larder_stats stats;
     uint64_t n_instances;
-    struct larder_instance_metrics instances[];
+    struct larder_instance_metrics *instances;   /* in the same block of memory */
 };
 
 /* A copy of all counters at about this moment (single numbers are whole, sums may differ by what
