@@ -8,9 +8,9 @@ extern const struct suite basic_suite, values_suite, keys_suite, list_suite, tim
     away_suite, starve_suite;
 
 const struct suite *const all_suites[] = {
-    &basic_suite,  &starve_suite, &values_suite, &keys_suite,   &list_suite,  &times_suite,
-    &marks_suite,  &tags_suite,   &epoch_suite,  &index_suite, &limits_suite,
-    &flight_suite, &life_suite,   &claims_suite, &model_suite, &away_suite,
+    &basic_suite, &starve_suite, &values_suite, &keys_suite,  &list_suite,   &times_suite,
+    &marks_suite, &tags_suite,   &epoch_suite,  &index_suite, &limits_suite, &flight_suite,
+    &life_suite,  &claims_suite, &model_suite,  &away_suite,
 };
 const size_t n_suites = N_ELEMENTS(all_suites);
 
