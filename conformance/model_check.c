@@ -40,14 +40,13 @@ enum fate {
     GONE
 };
 
-/* The latest time of day that any op brought along which may have been at work since `since` was
- * called and before `until` was over. */
-static int64_t latest_ms(const struct model_history *h, size_t since, size_t until) {
+/* The latest time of day that any op told before `until` was over.  Also before the entry was
+ * made: whoever sweeps a store goes by the latest time that it has heard of. */
+static int64_t latest_ms(const struct model_history *h, size_t until) {
     int64_t latest = h->events[until].step.at_ms;
     for (size_t i = 0; i < h->n; i++) {
         const struct model_event *e = &h->events[i];
-        if (model_settled(e) > h->events[since].called && e->called < model_settled(&h->events[until]) &&
-            e->step.at_ms > latest)
+        if (e->called < model_settled(&h->events[until]) && e->step.at_ms > latest)
             latest = e->step.at_ms;
     }
     return latest;
@@ -64,7 +63,7 @@ static enum fate fate_of(const struct model_history *h, int made, size_t event, 
         return THERE;
     if (strictly && h->events[event].step.at_ms > over_ms)
         return GONE;
-    return latest_ms(h, (size_t)made, event) >= over_ms ? PERHAPS : THERE;
+    return latest_ms(h, event) >= over_ms ? PERHAPS : THERE;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------- */

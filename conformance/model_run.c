@@ -221,12 +221,14 @@ void model_run(const struct model_program *p, struct model_history *ret) {
     ret->in_order = p->window <= 1;
 
     size_t done = 0;
+    int64_t latest_ms = r->start_ms;
     for (size_t i = 0; i < p->n; i++) {
         const struct model_step *s = &p->steps[i];
         drive_wait_for_room(p->window - 1);
         if (s->alone || drive.now_ms != absolute(r, s->at_ms))
             drive_wait();
         drive.now_ms = absolute(r, s->at_ms);
+        latest_ms = drive.now_ms > latest_ms ? drive.now_ms : latest_ms;
         send_step(r, i);
         if (ret->in_order) {
             finish(r, done, i + 1);
@@ -234,7 +236,8 @@ void model_run(const struct model_program *p, struct model_history *ret) {
         }
     }
     finish(r, done, p->n);
-    drive.now_ms = r->start_ms;
     clean_up(r);
+    /* The next program begins after this one: an instance may remember the latest time. */
+    drive.now_ms = latest_ms + 1;
     free(r);
 }

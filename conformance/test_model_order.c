@@ -145,6 +145,16 @@ static void what_any_clock_had_overtaken_may_be_gone(void) {
     CU_ASSERT_TRUE(fails_at_the_end());
 }
 
+static void what_was_over_by_a_clock_told_before_may_be_gone(void) {
+    begin(true, LARDER_TTL);
+    then("get k1 at=50", MISS);
+    then("put k0 id=1 ttl=10", OK);
+    then("get k0 at=5", MISS);
+    CU_ASSERT_TRUE(holds());
+    h.events[0].step.at_ms = 9;
+    CU_ASSERT_TRUE(fails_at_the_end());
+}
+
 static void a_status_that_nothing_explains_fails(void) {
     static const struct {
         const char *step;
@@ -487,7 +497,8 @@ UNIT_MAIN("model: entries, claims, lists, the index", UNIT(a_get_answers_with_th
           UNIT(an_entry_is_not_seen_before_it_is_put), UNIT(of_two_that_put_if_absent_one_succeeds),
           UNIT(the_newest_epoch_stays_where_that_is_claimed),
           UNIT(an_entry_goes_when_its_time_is_up_and_not_before),
-          UNIT(what_any_clock_had_overtaken_may_be_gone), UNIT(a_status_that_nothing_explains_fails),
+          UNIT(what_any_clock_had_overtaken_may_be_gone),
+          UNIT(what_was_over_by_a_clock_told_before_may_be_gone), UNIT(a_status_that_nothing_explains_fails),
           UNIT(what_failed_may_have_happened_or_happen_later_or_never),
           UNIT(what_failed_happens_once_at_most), UNIT(a_remove_that_failed_may_come_late),
           UNIT(an_error_where_none_was_made_fails), UNIT(what_is_repeated_under_way_may_show_twice),
