@@ -96,9 +96,10 @@ static void put_record(struct line *line, const struct journal_record *record) {
 /* ---- writing ------------------------------------------------------------------------ */
 
 static void say_failed(struct journal_file *file, const char *what) {
+    char why[64];
     if (!file->failed)
         log_line(LARDER_LOG_WARN, "journal: %s in %s: %s; what is pending is lost if this process ends", what,
-                 file->folder, strerror(errno));
+                 file->folder, strerror_r(errno, why, sizeof(why)));
     file->failed = true;
 }
 

@@ -4,6 +4,7 @@
  * to write a point.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,7 +22,9 @@ struct family { /* one metric, with all its points */
 };
 
 struct out {
-    FILE *to;
+    char *text;
+    size_t len, room;
+    bool failed; /* no memory */
     uint32_t format;
     const struct larder_label *labels; /* on every point */
     size_t n_labels;
@@ -30,24 +33,45 @@ struct out {
     uint64_t now_ns;
 };
 
+static void put(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct out *o, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(o->text + o->len, o->room - o->len, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n >= o->room - o->len) {
+        size_t room = (o->len + (size_t)n + 1) * 2;
+        char *grown = o->failed ? NULL : realloc(o->text, room);
+        o->failed = grown == NULL;
+        if (o->failed)
+            return;
+        o->text = grown;
+        o->room = room;
+        va_start(args, format);
+        n = vsnprintf(o->text + o->len, o->room - o->len, format, args);
+        va_end(args);
+    }
+    o->len += n > 0 ? (size_t)n : 0;
+}
+
 /* ---- texts ------------------------------------------------------------------------ */
 
 /* The same escapes serve both formats: of control characters only line breaks can be in a label. */
 static void put_text(struct out *o, const char *text) {
     for (; *text != 0; text++) {
         if (*text == '"' || *text == '\\')
-            fprintf(o->to, "\\%c", *text);
+            put(o, "\\%c", *text);
         else if (*text == '\n')
-            fputs("\\n", o->to);
+            put(o, "%s", "\\n");
         else if ((unsigned char)*text >= 0x20)
-            fputc(*text, o->to);
+            put(o, "%c", *text);
     }
 }
 
 /* Names have '.' and '-' where Prometheus takes only '_'. */
 static void put_name(struct out *o, const char *name) {
     for (; *name != 0; name++)
-        fputc(o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name, o->to);
+        put(o, "%c", o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name);
 }
 
 static const char *suffix_of(const struct family *family) {
@@ -62,12 +86,12 @@ static const char *suffix_of(const struct family *family) {
 static void put_labels(struct out *o, const struct larder_label *labels, size_t n, bool *ret_any) {
     for (size_t i = 0; i < n; i++) {
         bool prometheus = o->format == LARDER_PROMETHEUS;
-        fputs(*ret_any ? "," : "", o->to);
-        fputs(prometheus ? "" : "{\"key\":\"", o->to);
+        put(o, "%s", *ret_any ? "," : "");
+        put(o, "%s", prometheus ? "" : "{\"key\":\"");
         put_name(o, labels[i].name);
-        fputs(prometheus ? "=\"" : "\",\"value\":{\"stringValue\":\"", o->to);
+        put(o, "%s", prometheus ? "=\"" : "\",\"value\":{\"stringValue\":\"");
         put_text(o, labels[i].value);
-        fputs(prometheus ? "\"" : "\"}}", o->to);
+        put(o, "%s", prometheus ? "\"" : "\"}}");
         *ret_any = true;
     }
 }
@@ -77,23 +101,23 @@ static void begin_family(struct out *o, const struct family *family) {
     o->any_point = false;
     if (o->format == LARDER_PROMETHEUS) {
         static const char *const types[] = {"counter", "gauge", "histogram"};
-        fputs("# HELP larder_", o->to);
+        put(o, "%s", "# HELP larder_");
         put_name(o, family->name);
-        fprintf(o->to, "%s %s\n# TYPE larder_", suffix_of(family), family->help);
+        put(o, "%s %s\n# TYPE larder_", suffix_of(family), family->help);
         put_name(o, family->name);
-        fprintf(o->to, "%s %s\n", suffix_of(family), types[family->kind]);
+        put(o, "%s %s\n", suffix_of(family), types[family->kind]);
         return;
     }
     static const char *const shapes[] = {"\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true,",
                                          "\"gauge\":{", "\"histogram\":{\"aggregationTemporality\":2,"};
-    fprintf(o->to, "%s{\"name\":\"larder.%s\",\"unit\":\"%s\",\"description\":\"%s\",%s\"dataPoints\":[",
-            o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
+    put(o, "%s{\"name\":\"larder.%s\",\"unit\":\"%s\",\"description\":\"%s\",%s\"dataPoints\":[",
+        o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
     o->any_family = true;
 }
 
 static void end_family(struct out *o) {
     if (o->format != LARDER_PROMETHEUS)
-        fputs("]}}", o->to);
+        put(o, "]}}");
 }
 
 /* Up to the value.  part: what Prometheus adds to a histogram's name; le: its bound, or NULL. */
@@ -102,25 +126,25 @@ static void begin_point(struct out *o, const char *part, const struct larder_lab
     bool any = false;
     if (o->format == LARDER_PROMETHEUS) {
         struct larder_label bound = {"le", le};
-        fputs("larder_", o->to);
+        put(o, "%s", "larder_");
         put_name(o, o->family->name);
-        fprintf(o->to, "%s%s{", suffix_of(o->family), part);
+        put(o, "%s%s{", suffix_of(o->family), part);
         put_labels(o, o->labels, o->n_labels, &any);
         put_labels(o, labels, n, &any);
         put_labels(o, &bound, le != NULL, &any);
-        fputs("} ", o->to);
+        put(o, "%s", "} ");
         return;
     }
-    fprintf(o->to, "%s{\"attributes\":[", o->any_point ? "," : "");
+    put(o, "%s{\"attributes\":[", o->any_point ? "," : "");
     put_labels(o, o->labels, o->n_labels, &any);
     put_labels(o, labels, n, &any);
-    fprintf(o->to, "],\"timeUnixNano\":\"%" PRIu64 "\",", o->now_ns);
+    put(o, "],\"timeUnixNano\":\"%" PRIu64 "\",", o->now_ns);
     o->any_point = true;
 }
 
 static void put_point(struct out *o, const struct larder_label *labels, size_t n, uint64_t value) {
     begin_point(o, "", labels, n, NULL);
-    fprintf(o->to, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}", value);
+    put(o, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}", value);
 }
 
 static const double bounds_s[] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -153,23 +177,23 @@ static void put_histogram(struct out *o, const struct larder_label *labels, size
             if (i < last)
                 snprintf(le, sizeof(le), "%g", bounds_s[i]);
             begin_point(o, "_bucket", labels, n, le);
-            fprintf(o->to, "%" PRIu64 "\n", counts[i]);
+            put(o, "%" PRIu64 "\n", counts[i]);
         }
         begin_point(o, "_sum", labels, n, NULL);
-        fprintf(o->to, "%.9g\n", (double)h->sum_ns / 1e9);
+        put(o, "%.9g\n", (double)h->sum_ns / 1e9);
         begin_point(o, "_count", labels, n, NULL);
-        fprintf(o->to, "%" PRIu64 "\n", counts[last]);
+        put(o, "%" PRIu64 "\n", counts[last]);
         return;
     }
     begin_point(o, "", labels, n, NULL);
-    fprintf(o->to, "\"count\":\"%" PRIu64 "\",\"sum\":%.9g,\"explicitBounds\":[", counts[last],
-            (double)h->sum_ns / 1e9);
+    put(o, "\"count\":\"%" PRIu64 "\",\"sum\":%.9g,\"explicitBounds\":[", counts[last],
+        (double)h->sum_ns / 1e9);
     for (size_t i = 0; i < last; i++)
-        fprintf(o->to, "%s%g", i > 0 ? "," : "", bounds_s[i]);
-    fputs("],\"bucketCounts\":[", o->to);
+        put(o, "%s%g", i > 0 ? "," : "", bounds_s[i]);
+    put(o, "%s", "],\"bucketCounts\":[");
     for (size_t i = 0; i <= last; i++)
-        fprintf(o->to, "%s\"%" PRIu64 "\"", i > 0 ? "," : "", counts[i] - (i > 0 ? counts[i - 1] : 0));
-    fputs("]}", o->to);
+        put(o, "%s\"%" PRIu64 "\"", i > 0 ? "," : "", counts[i] - (i > 0 ? counts[i - 1] : 0));
+    put(o, "%s", "]}");
 }
 
 /* ---- the walk: a store ------------------------------------------------------------------ */
@@ -314,29 +338,26 @@ static void put_ops(struct out *o, const struct larder_metrics *m) {
 
 char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                           const struct larder_label *labels, size_t n_labels) {
-    char *text = NULL;
-    size_t len = 0;
+    enum { FIRST_ROOM = 16384 };
     struct timespec now;
-    struct out o = {.format = format, .labels = labels, .n_labels = n_labels};
+    struct out o = {.format = format, .labels = labels, .n_labels = n_labels, .room = FIRST_ROOM};
     if (format != LARDER_PROMETHEUS && format != LARDER_OTLP_JSON)
         return NULL;
-    o.to = open_memstream(&text, &len);
-    if (o.to == NULL)
+    o.text = malloc(o.room);
+    if (o.text == NULL)
         return NULL;
     clock_gettime(CLOCK_REALTIME, &now);
     o.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     if (format == LARDER_OTLP_JSON)
-        fputs("{\"resourceMetrics\":[{\"scopeMetrics\":[{\"scope\":{\"name\":\"larder\"},\"metrics\":[",
-              o.to);
+        put(&o, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"scope\":{\"name\":\"larder\"},\"metrics\":[");
     put_store(&o, &metrics->stats);
     put_instances(&o, metrics);
     put_ops(&o, metrics);
     if (format == LARDER_OTLP_JSON)
-        fputs("]}]}]}\n", o.to);
-    bool failed = ferror(o.to) != 0;
-    if (fclose(o.to) != 0 || failed) {
-        free(text);
+        put(&o, "]}]}]}\n");
+    if (o.failed) {
+        free(o.text);
         return NULL;
     }
-    return text;
+    return o.text;
 }
