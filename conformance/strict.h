@@ -14,47 +14,47 @@
 #include "larder/driver.h"
 
 /* What a driver did wrong.  The texts are what a report says, and what conformance/bad looks for. */
-#define VIOLATIONS(X)                                                         \
-    X(COMPLETED_TWICE, "completed twice")                                     \
-    X(NEVER_COMPLETED, "never completed")                                     \
-    X(UNKNOWN_OP, "an op that it was never given")                            \
-    X(COMPLETED_AFTER_CLOSE, "completed after close")                         \
-    X(RETURNED_EARLY, "a blocking call returned before its completion")       \
-    X(EMITTED_LATE, "emitted after completion")                               \
-    X(EMITTED_WRONG, "emitted what the op does not ask for")                  \
-    X(STATUS, "a status that is not in driver.h")                             \
-    X(MISS, "MISS where it is no answer")                                     \
-    X(CANCELLED, "CANCELLED without cancel()")                                \
-    X(DEADLINE, "deadline ignored")                                           \
-    X(RESULT_SIZE, "a result without its size")                               \
-    X(VALUE_WITHOUT_OK, "a value without OK")                                 \
-    X(VALUE_FOREIGN, "a value that lies in no buffer of the host")            \
-    X(CURSOR, "a cursor where there is none")                                 \
-    X(DETAIL, "a text that is not one line of UTF-8")                         \
-    X(SECRET, "a secret in a text")                                           \
-    X(OP_TOUCHED, "op touched after completion")                              \
-    X(OP_OVERRUN, "op read beyond its end")                                   \
-    X(OP_WRITTEN, "op written")                                               \
-    X(PUT_VALUE_WRITTEN, "put's value written")                               \
-    X(VALUE_WRITTEN, "value written after handing over")                      \
-    X(BUF_OVERRUN, "buffer used beyond its end")                              \
-    X(BUF_TOUCHED, "buffer used after its last reference")                    \
-    X(BUF_RELEASED_TWICE, "buffer released twice")                            \
-    X(BUF_LEAKED, "buffer leaked")                                            \
-    X(HOST_WRITTEN, "host or configuration written")                          \
-    X(IO_THREAD, "io function on another thread")                             \
-    X(IO_BLOCKED, "I/O thread blocked")                                       \
-    X(TIMER_LEAKED, "timer leaked")                                           \
-    X(TIMER_STALE, "timer used after it was freed")                           \
-    X(WATCH_LEAKED, "watch leaked")                                           \
-    X(WATCH_STALE, "watch used after it was freed")                           \
-    X(WATCH_CLOSED, "descriptor closed before unwatch")                       \
-    X(FD_LEAKED, "descriptor leaked")                                         \
-    X(FD_CLOSED, "descriptor of another closed")                              \
-    X(THREAD_LEAKED, "thread leaked")                                         \
-    X(OPEN_INFO, "open gave what driver.h does not allow")                    \
-    X(OPEN_REASON, "open failed without a reason")                            \
-    X(OPEN_LEFT, "a failed open left something behind")                       \
+#define VIOLATIONS(X)                                                   \
+    X(COMPLETED_TWICE, "completed twice")                               \
+    X(NEVER_COMPLETED, "never completed")                               \
+    X(UNKNOWN_OP, "an op that it was never given")                      \
+    X(COMPLETED_AFTER_CLOSE, "completed after close")                   \
+    X(RETURNED_EARLY, "a blocking call returned before its completion") \
+    X(EMITTED_LATE, "emitted after completion")                         \
+    X(EMITTED_WRONG, "emitted what the op does not ask for")            \
+    X(STATUS, "a status that is not in driver.h")                       \
+    X(MISS, "MISS where it is no answer")                               \
+    X(CANCELLED, "CANCELLED without cancel()")                          \
+    X(DEADLINE, "deadline ignored")                                     \
+    X(RESULT_SIZE, "a result without its size")                         \
+    X(VALUE_WITHOUT_OK, "a value without OK")                           \
+    X(VALUE_FOREIGN, "a value that lies in no buffer of the host")      \
+    X(CURSOR, "a cursor where there is none")                           \
+    X(DETAIL, "a text that is not one line of UTF-8")                   \
+    X(SECRET, "a secret in a text")                                     \
+    X(OP_TOUCHED, "op touched after completion")                        \
+    X(OP_OVERRUN, "op read beyond its end")                             \
+    X(OP_WRITTEN, "op written")                                         \
+    X(PUT_VALUE_WRITTEN, "put's value written")                         \
+    X(VALUE_WRITTEN, "value written after handing over")                \
+    X(BUF_OVERRUN, "buffer used beyond its end")                        \
+    X(BUF_TOUCHED, "buffer used after its last reference")              \
+    X(BUF_RELEASED_TWICE, "buffer released twice")                      \
+    X(BUF_LEAKED, "buffer leaked")                                      \
+    X(HOST_WRITTEN, "host or configuration written")                    \
+    X(IO_THREAD, "io function on another thread")                       \
+    X(IO_BLOCKED, "I/O thread blocked")                                 \
+    X(TIMER_LEAKED, "timer leaked")                                     \
+    X(TIMER_STALE, "timer used after it was freed")                     \
+    X(WATCH_LEAKED, "watch leaked")                                     \
+    X(WATCH_STALE, "watch used after it was freed")                     \
+    X(WATCH_CLOSED, "descriptor closed before unwatch")                 \
+    X(FD_LEAKED, "descriptor leaked")                                   \
+    X(FD_CLOSED, "descriptor of another closed")                        \
+    X(THREAD_LEAKED, "thread leaked")                                   \
+    X(OPEN_INFO, "open gave what driver.h does not allow")              \
+    X(OPEN_REASON, "open failed without a reason")                      \
+    X(OPEN_LEFT, "a failed open left something behind")                 \
     X(HOME_STALE, "host function for an instance that is closed")
 
 #define VIOLATION_ENUM(name, text) VIOLATION_##name,

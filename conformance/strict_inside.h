@@ -33,8 +33,8 @@ struct strict_op {
     struct strict_buf *value; /* put: our reference */
     bool completed, cancelled, retired;
     bool in_call, in_cancel; /* the call of it has not returned */
-    unsigned n_emits;
-    char key[48]; /* for people */
+    size_t next_mark;        /* emit_mark(): where to look for the tag first */
+    char key[48];            /* for people */
     struct event events[MAX_EVENTS];
     unsigned n_events, n_lost;
 };

@@ -296,12 +296,17 @@ static struct larder_op *emitting(struct larder_op *inner, const char *function,
 
 #define FOR(code) (UINT32_C(1) << (code))
 
-static bool is_asked_for(const struct larder_op *outer, struct larder_bytes tag) {
+/* Marks come most often in the order in which they were asked for. */
+static bool is_asked_for(struct strict_op *op, const struct larder_op *outer, struct larder_bytes tag) {
     if (outer->code == LARDER_OP_LIST_MARKS)
         return bytes_begin_with(tag, outer->key);
     bool asked = outer->code != LARDER_OP_TAGS_READ;
-    for (size_t i = 0; i < outer->n_marks && !asked; i++)
-        asked = bytes_equal(outer->marks[i].tag, tag);
+    for (size_t i = 0; i < outer->n_marks && !asked; i++) {
+        size_t at = (op->next_mark + i) % outer->n_marks;
+        asked = bytes_equal(outer->marks[at].tag, tag);
+        if (asked)
+            op->next_mark = at + 1;
+    }
     return asked;
 }
 
@@ -312,7 +317,7 @@ int32_t strict_emit_mark(struct larder_op *inner, const struct larder_mark *mark
         &op);
     if (!outer)
         return LARDER_INTERNAL;
-    if (!is_asked_for(outer, mark->tag))
+    if (!is_asked_for(op, outer, mark->tag))
         violation(VIOLATION_EMITTED_WRONG, op, "a mark of a tag that was not asked for");
     return starved("emit_mark") ? LARDER_NOMEM : strict.outer->emit_mark(outer, mark);
 }
