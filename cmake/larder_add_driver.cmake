@@ -27,7 +27,11 @@ function(larder_add_driver_test test name)
   if(NOT readme AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/README.md)
     set(readme --readme ${CMAKE_CURRENT_SOURCE_DIR}/README.md)
   endif()
-  add_test(NAME driver.${test} COMMAND ${conform} ${readme} $<TARGET_FILE:larder_driver_${name}> ${ARGN})
+  set(scale)
+  if(LARDER_SANITIZE) # several times slower
+    set(scale --keys 500 --inflight 300)
+  endif()
+  add_test(NAME driver.${test} COMMAND ${conform} ${readme} ${scale} $<TARGET_FILE:larder_driver_${name}> ${ARGN})
   set_tests_properties(driver.${test} PROPERTIES TIMEOUT 600)
 endfunction()
 
