@@ -138,10 +138,9 @@ static double round_of(struct reactor *r, struct backend *top) {
 /* What the meter cannot do without: two readings of the clock. */
 static double clock_round(struct reactor *r) {
     enum { READINGS = BURST * BURSTS };
-    volatile uint64_t sink = 0;
     uint64_t begin = now_ns();
     for (unsigned i = 0; i < 2 * READINGS; i++)
-        sink += reactor_now_ns(r);
+        (void)reactor_now_ns(r); /* of another object: it is called */
     return (double)(now_ns() - begin) / READINGS;
 }
 

@@ -324,12 +324,14 @@ void worker_step(struct worker *w) {
  * learns so much later what it may note: there the promise begins with that. */
 void worker_look_at_all(struct worker *w) {
     struct piece piece;
+    unsigned n = world_n_keys(&w->run->head.world);
     w->phase = PHASE_FIRST;
     if (w->run->head.delay_ms > 0) {
-        obtain(w, 0, &piece);
+        for (unsigned key = 0; key < n && !w->full; key++) /* each has marks of its own to learn of */
+            obtain(w, key, &piece);
         sleep_ns(((int64_t)w->run->head.delay_ms + 10) * 1000000);
     }
-    for (unsigned key = 0; key < world_n_keys(&w->run->head.world) && !w->full; key++) {
+    for (unsigned key = 0; key < n && !w->full; key++) {
         w->phase = PHASE_FIRST;
         obtain(w, key, &piece);
         w->phase = PHASE_SECOND;
