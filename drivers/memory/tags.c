@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
 #include "larder/merge.h"
+#include "memory.h"
 
 struct tag_list {
     size_t n;

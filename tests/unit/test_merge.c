@@ -2,8 +2,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "marks.h"
 #include "larder/merge.h"
+#include "marks.h"
 #include "unit.h"
 
 enum { LAST = 4, N_MARKS = LAST * LAST * LAST };
