@@ -21,6 +21,8 @@ const build = () => require('./build.js');
 
 const KIND = { PAGE: 1, FETCH: 2, IMAGE: 3 };
 const RENDER = 16;
+/** Of one handler, which lives for a request as a rule. */
+const MAX_FRESH = 1000;
 const FRESH = 1;
 const STALE = 2;
 const MISS = 0;
@@ -164,6 +166,7 @@ class LarderHandler {
       if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
       else recovered('reading');
 
+      this.#remember(kind, key, got);
       if (got.verdict === FRESH || got.verdict === STALE)
         return this.#answer(kind, key, ctx ?? {}, tags, decode(got.meta, got.parts), got);
       // After a deadline there is no time left to ask about tags.
@@ -174,6 +177,22 @@ class LarderHandler {
       sayOnce(`an entry cannot be read and is a miss: ${error?.message ?? error}`);
       return null;
     }
+  }
+
+  /*
+   * Which pages were answered as fresh: Next.js renders them again only on demand (`res.revalidate()`), and
+   * then no mark and no time tells other processes that what they have in memory is replaced.
+   */
+  #remember(kind, key, got) {
+    if (kind !== KIND.PAGE) return;
+    const due = got.modified + got.revalidate < Date.now();
+    if (got.verdict !== FRESH || due) {
+      this.fresh?.delete(key);
+      return;
+    }
+    this.fresh ??= new Set();
+    if (this.fresh.size >= MAX_FRESH) this.fresh.clear();
+    this.fresh.add(key);
   }
 
   #answer(kind, key, ctx, tags, value, got) {
@@ -248,8 +267,7 @@ class LarderHandler {
         modified: time,
         revalidate: lifeMs(kind === KIND.FETCH ? data?.revalidate : life.revalidate),
         expire: lifeMs(life.expire),
-        // Rendered on demand (`res.revalidate()`), for no get: no tag tells other processes of it.
-        tell: kind === KIND.PAGE && noted === false,
+        tell: kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key))),
       });
       if (status < 0) this.#failed('writing', { verdict: status, detail }, 'entries are rendered again');
       else recovered('writing');

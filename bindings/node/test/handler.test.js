@@ -480,7 +480,7 @@ test('a value that another process renders just now keeps its epoch where it is 
   assert.deepEqual(epochs, [epoch]);
 });
 
-test('other processes are told of a page that no get asked for, and of no other', async (t) => {
+test('other processes are told of a page that was fresh, or that no get asked for, and of no other', async (t) => {
   const { store } = setup(t);
   const told = [];
   const put = store.put.bind(store);
@@ -491,6 +491,15 @@ test('other processes are told of a page that no get asked for, and of no other'
   await h.set('/asked', page('p'), SET);
   await h.set('fetch', { kind: 'FETCH', data: { body: 'x', headers: {}, status: 200 }, revalidate: 60 }, {});
   assert.deepEqual(told, [true, false, false]);
+
+  // res.revalidate(): Next.js looks at the entry, and renders it although it is fresh.
+  await h.get('/asked', PAGE);
+  await h.set('/asked', page('on demand'), SET);
+  await h.set('/asked', page('again'), SET);
+  await h.revalidateTag('t');
+  await h.get('/asked', PAGE);
+  await h.set('/asked', page('after a revalidation'), SET);
+  assert.deepEqual(told.slice(3), [true, true, false]);
 });
 
 test('the set of a value does not wait for revalidations, nor they for it', async (t) => {
