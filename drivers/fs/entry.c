@@ -355,7 +355,7 @@ static int32_t is_owner(struct fs_call *c, int fd, const struct fs_entry *e) {
 
 static int32_t with_claim(struct fs_call *c, bool take_it) {
     struct fs_id id = fs_hash(c->folder, c->op->key);
-    struct fs_entry held;
+    struct fs_entry held = {0};
     bool free_to_take;
     char name[FS_NAME + 1];
     int dir = -1, fd = -1;
