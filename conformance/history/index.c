@@ -61,11 +61,12 @@ static bool list_finish(struct revalidation_list *list, bool ends) {
     return true;
 }
 
-size_t list_ended_before(const struct revalidation_list *list, int64_t at_ns) {
+/* How many of a list that is sorted by its ends (else its beginnings) come before at_ns. */
+static size_t count_before(const struct revalidation_list *list, int64_t at_ns, bool ends) {
     size_t low = 0, high = list->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (list->items[mid].end_ns < at_ns)
+        if ((ends ? list->items[mid].end_ns : list->items[mid].begin_ns) < at_ns)
             low = mid + 1;
         else
             high = mid;
@@ -73,16 +74,12 @@ size_t list_ended_before(const struct revalidation_list *list, int64_t at_ns) {
     return low;
 }
 
+size_t list_ended_before(const struct revalidation_list *list, int64_t at_ns) {
+    return count_before(list, at_ns, true);
+}
+
 size_t list_begun_before(const struct revalidation_list *list, int64_t at_ns) {
-    size_t low = 0, high = list->n;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (list->items[mid].begin_ns < at_ns)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return count_before(list, at_ns, false);
 }
 
 static int64_t later(int64_t a, int64_t b) {

@@ -114,18 +114,7 @@ static void decode(void *arg) {
 static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
     const struct key_rules rules = {reader->tags->info.max_key, reader->tags->info.key_bytes, 0};
-    kept->tags = arena_alloc(&kept->arena, entry->n_tags * sizeof(*kept->tags));
-    for (size_t i = 0; kept->tags != NULL && i < entry->n_tags; i++) {
-        uint8_t hashed[KEY_HASHED_LEN];
-        key_tag(&rules, entry->tags[i], hashed, &kept->tags[i]);
-        if (kept->tags[i].ptr != hashed)
-            continue;
-        uint8_t *copy = arena_alloc(&kept->arena, sizeof(hashed));
-        if (copy == NULL)
-            return false;
-        memcpy(copy, hashed, sizeof(hashed));
-        kept->tags[i].ptr = copy;
-    }
+    kept->tags = key_map_tags(&rules, entry->tags, entry->n_tags, &kept->arena);
     return kept->tags != NULL;
 }
 

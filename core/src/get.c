@@ -246,12 +246,12 @@ static void epoch_here(void *arg, int32_t status) {
 /* A process that has heard of the counter within `epoch-age` knows enough to render. */
 static void ask_epoch_if_old(struct request *r) {
     struct larder_store *store = r->store;
-    uint64_t age_ns = (uint64_t)store->settings->epoch_age_ms * 1000000u;
-    uint64_t heard_ns = store->epoch.asked_ns;
-    bool young = heard_ns != 0 && reactor_now_ns(store->reactor) - heard_ns <= age_ns;
     if (r->epoch_asked)
         return;
     r->epoch_asked = true;
+    uint64_t age_ns = (uint64_t)store->settings->epoch_age_ms * 1000000u;
+    uint64_t heard_ns = store->epoch.asked_ns;
+    bool young = heard_ns != 0 && reactor_now_ns(store->reactor) - heard_ns <= age_ns;
     r->epoch_here = young || !(r->in.flags & LARDER_F_RENDER);
     if (r->epoch_here)
         return;

@@ -1,7 +1,6 @@
 #include "journal.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "bytes.h"
 #include "hash.h"

@@ -242,3 +242,20 @@ void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf
     put_hashed(tag, buf);
     *ret = (struct larder_bytes){buf, KEY_HASHED_LEN};
 }
+
+struct larder_bytes *key_map_tags(const struct key_rules *rules, const struct larder_bytes *tags, size_t n,
+                                  struct arena *arena) {
+    struct larder_bytes *mapped = arena_alloc(arena, n * sizeof(*mapped));
+    for (size_t i = 0; mapped != NULL && i < n; i++) {
+        uint8_t hashed[KEY_HASHED_LEN];
+        key_tag(rules, tags[i], hashed, &mapped[i]);
+        if (mapped[i].ptr != hashed)
+            continue;
+        uint8_t *copy = arena_alloc(arena, sizeof(hashed));
+        if (copy == NULL)
+            return NULL;
+        memcpy(copy, hashed, sizeof(hashed));
+        mapped[i].ptr = copy;
+    }
+    return mapped;
+}

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "arena.h"
 #include "larder/larder.h"
 
 struct key_rules {
@@ -38,6 +39,11 @@ int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8
 enum { KEY_HASHED_LEN = 33 };
 void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN],
              struct larder_bytes *ret);
+
+/* The same for n tags, in the arena, which copies no more than hashes: the tags must live as long.  NULL:
+ * no memory. */
+struct larder_bytes *key_map_tags(const struct key_rules *rules, const struct larder_bytes *tags, size_t n,
+                                  struct arena *arena);
 
 /* Whether bytes satisfy a store's key_bytes; 2, printable ASCII, is 0x21 to 0x7E: no space. */
 bool key_bytes_allowed(uint32_t key_bytes, struct larder_bytes key);

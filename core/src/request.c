@@ -189,19 +189,7 @@ bool request_make_key(struct request *r) {
 
 struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n) {
     struct key_rules rules = store_rules(r->store, r->store->tags.top);
-    struct larder_bytes *mapped = arena_alloc(&r->arena, n * sizeof(*mapped));
-    for (size_t i = 0; mapped != NULL && i < n; i++) {
-        uint8_t hashed[KEY_HASHED_LEN];
-        key_tag(&rules, tags[i], hashed, &mapped[i]);
-        if (mapped[i].ptr != hashed)
-            continue;
-        uint8_t *copy = arena_alloc(&r->arena, sizeof(hashed));
-        if (copy == NULL)
-            return NULL;
-        memcpy(copy, hashed, sizeof(hashed));
-        mapped[i].ptr = copy;
-    }
-    return mapped;
+    return key_map_tags(&rules, tags, n, &r->arena);
 }
 
 struct larder_bytes request_entry_tag(struct request *r) {
