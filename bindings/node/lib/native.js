@@ -118,14 +118,22 @@ class Desk {
     return this.free.length > 0 ? this.free.pop() : this.resolvers.push(undefined) - 1;
   }
 
-  wait(slot, kept) {
-    this.kept[slot] = kept;
+  /**
+   * Before the native call: a worker may be terminated as soon as that returns, and its garbage is
+   * still collected while it ends.
+   */
+  keep(slot, memory) {
+    this.kept[slot] = memory;
+  }
+
+  wait(slot) {
     return new Promise((resolve) => {
       this.resolvers[slot] = resolve;
     });
   }
 
   drop(slot) {
+    this.kept[slot] = undefined;
     this.free.push(slot);
   }
 
@@ -215,8 +223,8 @@ class Store {
   }
 
   /** refused: what the native function answered; undefined where the call is under way. */
-  #end(slot, code, refused, kept) {
-    if (refused === undefined) return this.#desk.wait(slot, kept);
+  #end(slot, code, refused) {
+    if (refused === undefined) return this.#desk.wait(slot);
     this.#desk.drop(slot);
     return Promise.resolve(answerOf(code, refused[0], this.known(), refused[1]));
   }
@@ -231,6 +239,7 @@ class Store {
     // Copied, so that nobody takes a Buffer out while the core reads it.
     const parts = entry.parts.slice();
     const tags = entry.tags.length > 1 ? [...new Set(entry.tags)] : entry.tags;
+    this.#desk.keep(slot, parts);
     const refused = this.#calls.put(
       slot,
       entry.kind,
@@ -246,7 +255,7 @@ class Store {
       entry.names,
       (entry.ifAbsent ? PUT_IF_ABSENT : 0) | (entry.tell ? PUT_TELL : 0),
     );
-    return this.#end(slot, 0, refused, parts);
+    return this.#end(slot, 0, refused);
   }
 
   remove(kind, build, key) {
