@@ -59,7 +59,7 @@ const char *cli_errno(void);
 
 /* File, environment, --set, --cache, --tags: the later wins.  CODE_DONE, or what was said. */
 int cli_configure(struct cli *cli);
-int cli_open(struct cli *cli);
+int cli_open(struct cli *cli); /* configures, unless that was done */
 /* larder_call() with --timeout. */
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer);
 
