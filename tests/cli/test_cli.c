@@ -28,7 +28,7 @@ static void empty_store(void) {
 static void help_teaches_every_command(void) {
     static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
                                            "revalidate", "drivers", "config", "provision", "explain",
-                                           "ping",       "doctor",  "prune",  "version"};
+                                           "ping",       "doctor",  "prune",  "bench",     "version"};
     const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
