@@ -60,6 +60,8 @@ const char *cli_errno(void);
 /* File, environment, --set, --cache, --tags: the later wins.  CODE_DONE, or what was said. */
 int cli_configure(struct cli *cli);
 int cli_open(struct cli *cli); /* configures, unless that was done */
+/* The same without the memory of entries: for what walks over all of them. */
+int cli_open_plain(struct cli *cli);
 /* larder_call() with --timeout. */
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer);
 
@@ -111,6 +113,6 @@ void cli_print_key(struct cli *cli, const struct larder_listed *key);
 
 extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
     command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_bench, command_version;
+    command_doctor, command_bench, command_export, command_import, command_version;
 
 #endif

@@ -157,6 +157,15 @@ int cli_open(struct cli *cli) {
     return status == LARDER_OK ? CODE_DONE : cli_failed(cli, status, "%s", error.text);
 }
 
+int cli_open_plain(struct cli *cli) {
+    struct larder_error error;
+    int code = cli_configure(cli);
+    if (code != CODE_DONE)
+        return code;
+    int32_t status = larder_config_set(cli->config, "memory", "0", "larder", &error);
+    return status == LARDER_OK ? cli_open(cli) : cli_failed(cli, status, "%s", error.text);
+}
+
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer) {
     *ret_answer = NULL;
     if (request->deadline_ms == 0)
