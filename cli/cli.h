@@ -109,10 +109,18 @@ int cli_each_key(struct cli *cli, const struct listing *listing,
 int cli_listing(struct cli *cli, struct listing *ret);
 void cli_print_key(struct cli *cli, const struct larder_listed *key);
 
+/* ---- the tables (main.c) ------------------------------------------------------------------------ */
+
+extern const struct option cli_options[]; /* of every command; ends with a NULL name */
+const struct command *const *cli_commands(size_t *ret_n);
+/* NULL: there is none of that name, which was said. */
+const struct command *cli_command(struct cli *cli, const char *name);
+
 /* ---- the commands ------------------------------------------------------------------------------ */
 
 extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
     command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_bench, command_export, command_import, command_version;
+    command_doctor, command_bench, command_export, command_import, command_completion, command_man,
+    command_version;
 
 #endif
