@@ -79,15 +79,18 @@ static bool ping(struct exam *exam) {
  * tells of a clock that is wrong, here or there.  Order does not suffer from it. */
 static void epoch(struct exam *exam) {
     enum { TOLERATED_MS = 60000 };
-    char time[TOOK_TEXT], ahead[TIME_TEXT];
+    char time[TOOK_TEXT];
     const struct larder_answer *answer;
     struct larder_request request = {.code = LARDER_DO_EPOCH};
     if (ask(exam, exam->cli->store, &need_epoch, &request, &answer) == LARDER_OK) {
-        int64_t ahead_ms = answer->epoch - clock_wall_ms();
+        const int64_t ahead_ms = answer->epoch - clock_wall_ms();
         if (ahead_ms > TOLERATED_MS)
             tell(exam, WARN, "epoch", "run NTP on every machine that uses the store",
-                 "%" PRId64 " is %s ahead of this machine's clock: one of the clocks is wrong", answer->epoch,
-                 duration_text(ahead_ms / 1000 * 1000, ahead));
+                 "%" PRId64 " is %" PRId64 " s ahead of this machine's clock: one of the clocks is wrong",
+                 answer->epoch, ahead_ms / 1000);
+        else if (ahead_ms > 0)
+            tell(exam, OK, "epoch", NULL, "%" PRId64 ", %" PRId64 " ms ahead of this machine's clock, %s",
+                 answer->epoch, ahead_ms, took(exam, time));
         else
             tell(exam, OK, "epoch", NULL, "%" PRId64 ", not ahead of this machine's clock, %s", answer->epoch,
                  took(exam, time));

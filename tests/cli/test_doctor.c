@@ -81,11 +81,18 @@ static void processes_that_share_nothing_are_told(void) {
 }
 
 static void a_mark_that_another_process_does_not_see_is_a_failure(void) {
-    const struct ran *r = run("doctor", "--cache=" REPLICA_DRIVER "?name=x");
+    const struct ran *r = run("doctor", "--cache=" WRONG_DRIVERS "/reads_a_replica.so?name=x");
     CODE(r, 3);
     HAS(r->out, OK_OF("revalidated     what carries the tag is gone for this process"));
     HAS(r->out, "FAIL revalidated     what carries the tag is still served to another process");
     HAS(r->out, "use no replica or cache before the tag store");
+}
+
+static void a_clock_that_is_ahead_is_told(void) {
+    const struct ran *r = run("doctor", "--cache=" WRONG_DRIVERS "/clock_ahead.so");
+    CODE(r, 0);
+    HAS(r->out, " s ahead of this machine's clock: one of the clocks is wrong\n");
+    HAS(r->out, "run NTP on every machine that uses the store\n");
 }
 
 /* The delay is the driver's, and a lower bound: no matter how fast this machine is. */
@@ -158,6 +165,7 @@ static const struct unit_test tests[] = {
     UNIT(a_store_that_is_away_is_told_as_json_too),
     UNIT(processes_that_share_nothing_are_told),
     UNIT(a_mark_that_another_process_does_not_see_is_a_failure),
+    UNIT(a_clock_that_is_ahead_is_told),
     UNIT(a_deadline_that_is_too_near_is_told),
     UNIT(what_no_production_should_have_is_told),
     UNIT(calls_that_were_repeated_are_told),
