@@ -1,4 +1,5 @@
 /* larder export and import: what comes back, what counts as fresh, and what damage costs. */
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,6 +126,18 @@ static void on_other_tags_nothing_counts_as_fresh(void) {
     HAS(run("import", A, "no-proof.larder", "--replace")->out, "7 count as gone");
 }
 
+/* A mark of the same tag that another store has made is no proof. */
+static void a_mark_of_another_epoch_proves_nothing(void) {
+    fill(A);
+    CODE(run("export", A, "all.larder"), 0);
+    cJSON *json = json_line(run("tags", A, "--prefix=larder-archive-", "--json"), 0);
+    char *proof = strdup(member(json, "tag"));
+    cJSON_Delete(json);
+    CODE(run("revalidate", "--cache=fs:e", proof), 0);
+    HAS(run("import", "--cache=fs:e", "all.larder")->out, "7 count as gone");
+    free(proof);
+}
+
 /* What a put with a later epoch than the proof's would claim, nobody can tell. */
 static void what_was_rendered_during_the_export_counts_as_unknown(void) {
     fill(A);
@@ -243,6 +256,28 @@ static void every_damage_is_noticed(void) {
     free(bytes);
 }
 
+/* From the head on, each record says how long it is (docs/frame.md). */
+static size_t record_at(const char *bytes, unsigned n) {
+    size_t at = 8;
+    for (uint64_t len; n > 0; n--, at += len)
+        memcpy(&len, bytes + at + 8, sizeof len);
+    return at;
+}
+
+static void a_missing_record_is_noticed_at_the_end(void) {
+    size_t len;
+    fill(A);
+    CODE(run("export", A, "all.larder"), 0);
+    char *bytes = read_archive("all.larder", &len);
+    const size_t second = record_at(bytes, 2), third = record_at(bytes, 3);
+    memmove(bytes + second, bytes + third, len - third);
+    write_file("damaged.larder", bytes, len - (third - second));
+    free(bytes);
+    const struct ran *r = run("import", "--check", "damaged.larder");
+    CODE(r, 1);
+    HAS(r->err, ", behind entry 6: entries are missing before its end\n");
+}
+
 static void what_stands_before_the_damage_is_imported(void) {
     size_t len;
     fill(A);
@@ -312,11 +347,13 @@ static const struct unit_test tests[] = {
     UNIT(what_is_imported_is_what_was_exported),
     UNIT(on_the_same_tags_a_revalidation_still_counts),
     UNIT(on_other_tags_nothing_counts_as_fresh),
+    UNIT(a_mark_of_another_epoch_proves_nothing),
     UNIT(what_was_rendered_during_the_export_counts_as_unknown),
     UNIT(what_is_stored_stays_unless_it_is_to_be_replaced),
     UNIT(a_part_is_chosen_by_kind_build_and_prefix),
     UNIT(an_archive_goes_through_a_pipe),
     UNIT(every_damage_is_noticed),
+    UNIT(a_missing_record_is_noticed_at_the_end),
     UNIT(what_stands_before_the_damage_is_imported),
     UNIT(what_is_no_archive_is_told),
     UNIT(an_archive_that_failed_is_not_there),
