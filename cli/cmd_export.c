@@ -67,17 +67,25 @@ static void prove(struct cli *cli, char name[PROOF_TEXT], struct archive_proof *
 
 /* ---- entries --------------------------------------------------------------------------------------- */
 
+static int failed(struct cli *cli, int32_t status) {
+    return cli_failed(cli, status, "the archive cannot be written: %s",
+                      status == LARDER_NOMEM ? "out of memory" : cli_errno());
+}
+
 static int write_entry(struct cli *cli, struct export *export, struct larder_bytes build,
                        const struct larder_answer *answer) {
-    bool gone = answer->verdict == LARDER_GONE && !export->gone;
+    const bool gone = answer->verdict == LARDER_GONE && !export->gone;
     if (gone || !bytes_begin_with(answer->entry->key, export->prefix)) {
         export->n_left_out++;
         return CODE_DONE;
     }
     int32_t status = archive_put(&export->writer, build, answer->entry);
     progress_add(&export->progress, 1);
-    return status == LARDER_OK ? CODE_DONE
-                               : cli_failed(cli, status, "the archive cannot be written: %s", cli_errno());
+    if (status == LARDER_INVALID) { /* its texts are none: whoever stored it did so by another way */
+        export->n_corrupt++;
+        return CODE_DONE;
+    }
+    return status == LARDER_OK ? CODE_DONE : failed(cli, status);
 }
 
 /* For cli_each_key().  What is removed meanwhile is left out. */
@@ -120,8 +128,7 @@ static int write_all(struct cli *cli, struct export *export, FILE *file) {
             return code;
         status = archive_end(&export->writer);
     }
-    return status == LARDER_OK ? CODE_DONE
-                               : cli_failed(cli, status, "the archive cannot be written: %s", cli_errno());
+    return status == LARDER_OK ? CODE_DONE : failed(cli, status);
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------- */
