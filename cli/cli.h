@@ -59,7 +59,9 @@ const char *cli_errno(void);
 
 /* File, environment, --set, --cache, --tags: the later wins.  CODE_DONE, or what was said. */
 int cli_configure(struct cli *cli);
-int cli_open(struct cli *cli);
+int cli_open(struct cli *cli); /* configures, unless that was done */
+/* The same without the memory of entries: for what walks over all of them. */
+int cli_open_plain(struct cli *cli);
 /* larder_call() with --timeout. */
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer);
 
@@ -107,10 +109,18 @@ int cli_each_key(struct cli *cli, const struct listing *listing,
 int cli_listing(struct cli *cli, struct listing *ret);
 void cli_print_key(struct cli *cli, const struct larder_listed *key);
 
+/* ---- the tables (main.c) ------------------------------------------------------------------------ */
+
+extern const struct option cli_options[]; /* of every command; ends with a NULL name */
+const struct command *const *cli_commands(size_t *ret_n);
+/* NULL: there is none of that name, which was said. */
+const struct command *cli_command(struct cli *cli, const char *name);
+
 /* ---- the commands ------------------------------------------------------------------------------ */
 
 extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
     command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_version;
+    command_doctor, command_bench, command_export, command_import, command_completion, command_man,
+    command_version;
 
 #endif

@@ -17,14 +17,11 @@ struct detail {
     int64_t modified_ms, epoch;
 };
 
-/* A key that is stored under a hash cannot be asked for: its full name is only in the entry. */
 static int read_detail(struct cli *cli, const struct larder_listed *key, struct detail *ret) {
     *ret = (struct detail){.verdict = "-"};
-    if (key->hashed)
-        return CODE_DONE;
     const struct larder_answer *answer;
     struct larder_request request = {.code = LARDER_DO_GET,
-                                     .flags = LARDER_F_ANY,
+                                     .flags = LARDER_F_ANY | LARDER_F_LISTED,
                                      .kind = key->kind,
                                      .build = key->build,
                                      .key = key->key};

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "removal.h"
 
 static const struct option options[] = {
@@ -18,15 +19,11 @@ struct pruning {
     bool gone;
 };
 
-static bool equal(struct larder_bytes a, struct larder_bytes b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 static bool is_kept(const struct pruning *pruning, struct larder_bytes build) {
     static const struct larder_bytes shared = {(const uint8_t *)"shared", 6};
-    bool kept = equal(build, shared);
+    bool kept = bytes_equal(build, shared);
     for (size_t i = 0; i < pruning->n_keep && !kept; i++)
-        kept = equal(build, pruning->keep[i]);
+        kept = bytes_equal(build, pruning->keep[i]);
     return kept;
 }
 

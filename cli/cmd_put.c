@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
+#include "clock.h"
 
 static const struct option options[] = {
     {"kind", "KIND", "page, fetch, image or use-cache; page if not given"},
@@ -125,12 +125,6 @@ static int find_epoch(struct cli *cli, int64_t *ret) {
     return code;
 }
 
-static int64_t wall_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int put(struct cli *cli, struct larder_entry *entry) {
     int code = find_epoch(cli, &entry->epoch);
     if (code != CODE_DONE)
@@ -164,7 +158,7 @@ static int run(struct cli *cli) {
     const char *meta = args_value(&cli->args, "meta");
     struct larder_entry entry = {
         .meta = {(const uint8_t *)meta, meta ? strlen(meta) : 0},
-        .modified_ms = wall_ms(),
+        .modified_ms = clock_wall_ms(),
         .revalidate_ms = LARDER_UNSET,
         .expire_ms = LARDER_UNSET,
     };

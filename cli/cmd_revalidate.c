@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "cli.h"
 
 static const struct option options[] = {
@@ -80,8 +81,7 @@ static int make_tags(struct cli *cli, struct tag_list *list) {
         code = cli_failed(cli, LARDER_NOMEM, "out of memory");
     for (size_t i = 0; i < list->n; i++) {
         for (size_t k = i + 1; k < list->n;) {
-            if (list->tags[i].len == list->tags[k].len &&
-                memcmp(list->tags[i].ptr, list->tags[k].ptr, list->tags[k].len) == 0) {
+            if (bytes_equal(list->tags[i], list->tags[k])) {
                 bytes_free(list->tags[k]);
                 list->tags[k] = list->tags[--list->n];
             } else {

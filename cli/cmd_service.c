@@ -1,15 +1,9 @@
 /* larder ping, provision, explain, version: questions to the store's drivers, and to none. */
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
-
-static uint64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
+#include "clock.h"
 
 /* ---- ping ------------------------------------------------------------------------------------------ */
 
@@ -19,9 +13,9 @@ static int run_ping(struct cli *cli) {
         return code;
     const struct larder_answer *answer;
     struct larder_request request = {.code = LARDER_DO_PING};
-    uint64_t before_us = now_us();
+    uint64_t before_ns = clock_ns();
     int32_t status = cli_call(cli, &request, &answer);
-    uint64_t took_us = now_us() - before_us;
+    uint64_t took_us = (clock_ns() - before_ns) / 1000;
     if (status != LARDER_OK) {
         code = cli_failed_answer(cli, status, answer);
     } else if (cli->json) {

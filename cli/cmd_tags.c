@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "cli.h"
 
 static const struct option options[] = {
@@ -94,10 +95,6 @@ static int say_none(struct cli *cli, const char *what) {
 
 static const char no_link[] = "the index knows of none (it is kept where the setting `index` is on)";
 
-static bool equal(struct larder_bytes a, struct larder_bytes b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 /* The marks of the tags given as words, or of all that begin with --prefix. */
 static int show_marks(struct cli *cli) {
     struct larder_bytes *tags = NULL, prefix = {0};
@@ -173,7 +170,7 @@ static int show_keys_of(struct cli *cli, const char *written) {
         }
         for (size_t i = 0; i < answer->n_keys; i++) {
             const struct larder_listed *key = &answer->keys[i];
-            if ((kind && key->kind != kind) || (build.len && !equal(build, key->build)))
+            if ((kind && key->kind != kind) || (build.len && !bytes_equal(build, key->build)))
                 continue;
             print_key(cli, key);
             n++;

@@ -1,11 +1,8 @@
 /* Walking over the stored keys. */
 #include <string.h>
 
+#include "bytes.h"
 #include "cli.h"
-
-static bool begins_with(struct larder_bytes bytes, struct larder_bytes prefix) {
-    return bytes.len >= prefix.len && (prefix.len == 0 || memcmp(bytes.ptr, prefix.ptr, prefix.len) == 0);
-}
 
 static bool is_text(struct larder_bytes bytes, const char *text) {
     return bytes.len == strlen(text) && memcmp(bytes.ptr, text, bytes.len) == 0;
@@ -18,7 +15,7 @@ static bool is_wanted(const struct listing *listing, const struct larder_listed 
         return false;
     if (is_text(listing->build, "shared") && !is_text(key->build, "shared"))
         return false;
-    return begins_with(key->key, listing->prefix);
+    return bytes_begin_with(key->key, listing->prefix);
 }
 
 int cli_each_key(struct cli *cli, const struct listing *listing,

@@ -1,10 +1,11 @@
-/* The program `larder`: options, the table of commands, and help. */
+/* The program `larder`: options and the table of commands. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "help.h"
 
-static const struct option common[] = {
+const struct option cli_options[] = {
     {"config", "FILE", "read this file, not larder.json (or what LARDER_CONFIG names)"},
     {"set", "NAME=VALUE", "a setting: namespace=shop, cache.max-size=1GB; may be repeated"},
     {"cache", "URL", "where entries are: fs:.next/cache/larder, redis://host, ./driver.so?name=value"},
@@ -19,54 +20,14 @@ static const struct option common[] = {
 static const struct command *const commands[] = {
     &command_get,     &command_put,        &command_ls,      &command_rm,      &command_prune,
     &command_tags,    &command_revalidate, &command_drivers, &command_config,  &command_provision,
-    &command_explain, &command_ping,       &command_doctor,  &command_version,
+    &command_explain, &command_ping,       &command_doctor,  &command_bench,   &command_export,
+    &command_import,  &command_completion, &command_man,     &command_version,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
-/* ---- help ------------------------------------------------------------------------------------------ */
-
-static void help_options(const struct option *options) {
-    for (const struct option *o = options; o && o->name; o++) {
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("  %-22s %s\n", left, o->help);
-    }
-}
-
-static void help_program(void) {
-    printf("Looks into and operates the store that a Next.js application keeps its cache in.\n\n"
-           "Usage: larder COMMAND [OPTION...] [WORD...]\n\nCommands:\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\nOptions of every command:\n");
-    help_options(common);
-    printf("\n"
-           "The store is the one that the application in this folder uses: settings come from larder.json,\n"
-           "withLarder() (of the last build), LARDER_* variables and options, the later winning\n"
-           "(docs/configuration.md).\n"
-           "\n"
-           "Keys and tags are written as they are; a backslash is \\\\ and any byte may be \\xNN, which is\n"
-           "also how odd bytes are printed.  A word that begins with a dash comes after --.\n"
-           "\n"
-           "Exit codes: 0 done; 1 not found, or the answer is no; 2 the command line or the configuration\n"
-           "is wrong; 3 the store could not be reached or refused.\n"
-           "\n"
-           "Examples:\n"
-           "  larder ping                            does the store answer?\n"
-           "  larder ls --kind page                  which pages are stored?\n"
-           "  larder get /blog/hello --part html     the stored HTML of a page\n"
-           "  larder revalidate posts                what revalidateTag('posts') does\n"
-           "  larder COMMAND --help                  more, with examples\n");
-}
-
-static void help_command(const struct command *command) {
-    printf("%s\n\nUsage: larder %s%s%s%s\n", command->summary, command->name,
-           command->options ? " [OPTION...]" : "", *command->words ? " " : "", command->words);
-    if (command->options) {
-        printf("\nOptions:\n");
-        help_options(command->options);
-    }
-    printf("\n%s\nOptions of every command: larder --help\n", command->help);
+const struct command *const *cli_commands(size_t *ret_n) {
+    *ret_n = N_COMMANDS;
+    return commands;
 }
 
 /* ---- parsing --------------------------------------------------------------------------------------- */
@@ -97,7 +58,7 @@ static size_t add_names(const struct option *options, const char *names[], size_
 
 static int unknown_option(struct cli *cli, const char *name, size_t len) {
     const char *names[MAX_NAMES];
-    size_t n = add_names(common, names, 0);
+    size_t n = add_names(cli_options, names, 0);
     n = add_names(cli->command ? cli->command->options : NULL, names, n);
     char written[128];
     snprintf(written, sizeof written, "%.*s", (int)(len < 100 ? len : 100), name);
@@ -119,11 +80,18 @@ static int unknown_command(struct cli *cli, const char *name) {
                      nearest ? nearest : "", nearest ? "'?" : "");
 }
 
+const struct command *cli_command(struct cli *cli, const char *name) {
+    const struct command *command = find_command(name);
+    if (command == NULL)
+        unknown_command(cli, name);
+    return command;
+}
+
 /* --name, --name=value, --name value.  *at is moved past what was taken. */
 static int take_option(struct cli *cli, int argc, char **argv, int *at) {
     const char *name = argv[*at] + 2;
     size_t len = strcspn(name, "=");
-    const struct option *option = find_in(common, name, len);
+    const struct option *option = find_in(cli_options, name, len);
     if (option == NULL && cli->command)
         option = find_in(cli->command->options, name, len);
     if (option == NULL)
@@ -142,7 +110,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at) {
 }
 
 static void give_help(struct cli *cli) {
-    cli->args.given[cli->args.n_given++] = (struct given){find_in(common, "help", 4), NULL};
+    cli->args.given[cli->args.n_given++] = (struct given){find_in(cli_options, "help", 4), NULL};
 }
 
 static int take_word(struct cli *cli, const char *word) {
@@ -155,8 +123,8 @@ static int take_word(struct cli *cli, const char *word) {
         give_help(cli);
         return CODE_DONE;
     }
-    cli->command = find_command(word);
-    return cli->command ? CODE_DONE : unknown_command(cli, word);
+    cli->command = cli_command(cli, word);
+    return cli->command ? CODE_DONE : CODE_USAGE;
 }
 
 static int parse(struct cli *cli, int argc, char **argv) {

@@ -4,10 +4,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "next_options.h"
 
 /* ---- saying what is wrong ------------------------------------------------------------------------ */
@@ -143,7 +143,7 @@ static void log_to_stderr(void *arg, int32_t level, const char *line) {
 
 int cli_open(struct cli *cli) {
     struct larder_error error = {.text = "out of memory"};
-    int code = cli_configure(cli);
+    int code = cli->config ? CODE_DONE : cli_configure(cli);
     if (code != CODE_DONE)
         return code;
     if (args_has(&cli->args, "verbose"))
@@ -155,6 +155,15 @@ int cli_open(struct cli *cli) {
     cli->timeout_ms = (uint32_t)timeout_ms;
     int32_t status = larder_open(cli->config, &cli->store, &error);
     return status == LARDER_OK ? CODE_DONE : cli_failed(cli, status, "%s", error.text);
+}
+
+int cli_open_plain(struct cli *cli) {
+    struct larder_error error;
+    int code = cli_configure(cli);
+    if (code != CODE_DONE)
+        return code;
+    int32_t status = larder_config_set(cli->config, "memory", "0", "larder", &error);
+    return status == LARDER_OK ? cli_open(cli) : cli_failed(cli, status, "%s", error.text);
 }
 
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer) {
@@ -250,9 +259,7 @@ int cli_number(struct cli *cli, const char *option, uint32_t type, int64_t min, 
 enum { PROGRESS_EVERY_MS = 100 };
 
 static uint64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_ns() / 1000000;
 }
 
 void progress_begin(struct progress *progress, const char *what, bool prints) {

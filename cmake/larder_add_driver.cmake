@@ -48,6 +48,7 @@ function(larder_add_driver name)
   endif()
   if(TARGET larder_warnings AND PROJECT_NAME STREQUAL "larder") # a project of examples/ is built as one of somebody else
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${LARDER_LIB_DIR}/larder)
+    set_property(GLOBAL APPEND PROPERTY larder_drivers ${target})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/drivers)
     target_link_libraries(${target} PRIVATE larder_warnings)
   endif()

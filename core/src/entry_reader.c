@@ -113,7 +113,8 @@ static void decode(void *arg) {
 
 static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
-    const struct key_rules rules = {reader->tags->info.max_key, reader->tags->info.key_bytes, 0};
+    const struct larder_info *info = &reader->tags->info;
+    const struct key_rules rules = {.max_key = info->max_key, .key_bytes = info->key_bytes};
     kept->tags = key_map_tags(&rules, entry->tags, entry->n_tags, &kept->arena);
     return kept->tags != NULL;
 }
@@ -168,7 +169,7 @@ static void give(const struct entry_reader *reader, struct entry_want *want, str
                  struct read_at at) {
     want->known = at.known;
     want->trusted_until_ns = at.asked_ns + reader->memory_age_ns;
-    bool same = bytes_equal(kept->frame.entry.key, want->full_key);
+    bool same = want->any_key || bytes_equal(kept->frame.entry.key, want->full_key);
     want->status = same ? LARDER_OK : LARDER_MISS;
     want->kept = same ? kept_ref(kept) : NULL;
 }

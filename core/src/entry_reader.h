@@ -23,6 +23,7 @@ struct entry_want { /* the asker's memory until fn, or until entry_wanted() retu
     struct entry_want *next;
     struct larder_bytes key;      /* as the store has it; kept by the asker */
     struct larder_bytes full_key; /* what must be in the frame; kept by the asker */
+    bool any_key;                 /* `key` may be a hash, and full_key is not known */
     bool v8;
     bool past_memory; /* ask the store, whatever is in memory */
     uint64_t deadline_ns;

@@ -54,6 +54,10 @@ static uint64_t get_u64(const uint8_t *at) {
     return le64toh(value);
 }
 
+uint64_t larder_frame_length(const uint8_t head[LARDER_FRAME_HEAD]) {
+    return memcmp(head, magic, sizeof(magic)) == 0 ? get_u64(head + 8) : 0;
+}
+
 static uint64_t checksum(struct larder_bytes frame) {
     return hash_64(frame.ptr + CHECKED_FROM, frame.len - CHECKED_FROM);
 }

@@ -221,6 +221,7 @@ static void entry_here(void *arg, struct entry_want *want) {
 static bool want_entry(struct request *r, bool past_memory) {
     r->entry = (struct entry_want){.key = request_key(r),
                                    .full_key = r->in.key,
+                                   .any_key = (r->in.flags & LARDER_F_LISTED) != 0,
                                    .v8 = (r->in.flags & LARDER_F_V8) != 0,
                                    .past_memory = past_memory,
                                    .deadline_ns = r->deadline_ns,

@@ -10,6 +10,14 @@ uint64_t larder_bucket_limit_ns(size_t i) {
     return (subs + sub + 1) << (power - HISTOGRAM_SUB_BITS);
 }
 
+void larder_histogram_record(struct larder_histogram *h, uint64_t ns) {
+    h->buckets[histogram_bucket(ns)]++;
+    h->count++;
+    h->sum_ns += ns;
+    if (ns > h->max_ns)
+        h->max_ns = ns;
+}
+
 void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from) {
     to->count += from->count;
     to->sum_ns += from->sum_ns;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "error.h"
 #include "hash.h"
 #include "journal.h"
 #include "key.h"
@@ -358,6 +359,65 @@ void journal_file_adopt(struct journal_file *file, journal_adopt_fn *fn, void *a
         free(path);
     }
     closedir(dir);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------- */
+
+static uint64_t count_lines(char *text, size_t len) {
+    uint64_t n = 0;
+    struct journal_record *record = read_lines(text, len), *next;
+    for (; record != NULL; record = next, n++) {
+        next = record->next;
+        free(record);
+    }
+    return n;
+}
+
+/* An empty file has nothing to tell, and its process may be about to lock it. */
+static void look_at(const char *path, struct larder_journal_waiting *waiting) {
+    size_t len = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char *text = fd >= 0 ? read_all(fd, &len) : NULL;
+    if (text != NULL && len > 0) {
+        bool is_orphan = flock(fd, LOCK_SH | LOCK_NB) == 0;
+        *(is_orphan ? &waiting->of_ended : &waiting->of_living) += count_lines(text, len);
+    }
+    free(text);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A failure leaves its reason in errno. */
+static int32_t look(const struct journal_file *file, struct larder_journal_waiting *ret_waiting) {
+    *ret_waiting = (struct larder_journal_waiting){0};
+    DIR *dir = opendir(file->folder);
+    if (dir == NULL && errno == ENOENT)
+        return LARDER_OK;
+    if (dir == NULL)
+        return errno == EACCES ? LARDER_DENIED : LARDER_INTERNAL;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char *path = is_named(file, entry->d_name) ? join(file->folder, entry->d_name) : NULL;
+        if (path != NULL)
+            look_at(path, ret_waiting);
+        free(path);
+    }
+    closedir(dir);
+    return LARDER_OK;
+}
+
+int32_t larder_journal_look(const char *folder, const char *ns, struct larder_journal_waiting *ret_waiting,
+                            struct larder_error *error) {
+    struct journal_file file;
+    char why[64];
+    if (folder == NULL || *folder == 0)
+        return error_set(error, LARDER_INVALID, "no folder was given");
+    if (!journal_file_init(&file, folder, ns))
+        return error_set(error, LARDER_NOMEM, "out of memory");
+    int32_t status = look(&file, ret_waiting);
+    if (status != LARDER_OK)
+        error_set(error, status, "%s cannot be read: %s", folder, strerror_r(errno, why, sizeof(why)));
+    journal_file_done(&file, true);
+    return status;
 }
 
 /* ---- beginning and end --------------------------------------------------------------------- */

@@ -165,7 +165,7 @@ int32_t key_make(const struct key_rules *rules, uint32_t kind, struct larder_byt
         build_len = KEY_HASHED_LEN;
     }
     if ((rules->max_key != 0 && build_len + kind_name.len + 2 + key.len > rules->max_key) ||
-        !key_bytes_allowed(rules->key_bytes, key) || looks_hashed(key)) {
+        !key_bytes_allowed(rules->key_bytes, key) || (looks_hashed(key) && !rules->listed)) {
         put_hashed(key, hashed_key);
         key = (struct larder_bytes){hashed_key, sizeof(hashed_key)};
     }

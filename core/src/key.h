@@ -17,6 +17,7 @@ struct key_rules {
     uint64_t max_key;      /* bytes left for what is made here; 0: no limit */
     uint32_t key_bytes;    /* as larder_info.key_bytes */
     uint32_t shared_kinds; /* bit (1 << kind): not under the build id */
+    uint32_t listed;       /* 1: a key that looks like a hash is one: it came from key_parse() */
 };
 
 /* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and the first letter

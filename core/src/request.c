@@ -176,6 +176,7 @@ static void time_is_up(void *arg) {
 
 bool request_make_key(struct request *r) {
     struct key_rules rules = store_rules(r->store, r->store->cache.top);
+    rules.listed = (r->in.flags & LARDER_F_LISTED) != 0;
     struct larder_bytes build = r->in.build.len > 0 ? r->in.build : bytes_of(r->store->settings->build);
     struct larder_bytes physical;
     if (key_make(&rules, r->in.kind, build, r->in.key, &physical) != LARDER_OK) {

@@ -71,7 +71,8 @@ void store_close_begin(struct larder_store *store, larder_fn *fn, void *arg);
 int32_t store_ready(struct larder_store *store, const char **ret_detail);
 
 static inline struct key_rules store_rules(const struct larder_store *store, const struct backend *top) {
-    return (struct key_rules){top->info.max_key, top->info.key_bytes, store->shared_kinds};
+    return (struct key_rules){
+        .max_key = top->info.max_key, .key_bytes = top->info.key_bytes, .shared_kinds = store->shared_kinds};
 }
 
 /* Ask the counter (advance 0), or join a question that is under way; fn is called later, never

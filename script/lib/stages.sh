@@ -36,6 +36,7 @@ declare -A about=(
 
 declare -A packages_of=(
     [format]="clang-format-14 git"
+    [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,36 +102,62 @@ void write_file(const char *path, const void *bytes, size_t len) {
     }
 }
 
-const struct ran *run_program(const char *const *args) {
+static pid_t spawn_program(const char *const *args, const char *out, const char *err) {
     const char *argv[MAX_ARGS + 2] = {state.program};
     for (size_t n = 1; *args && n <= MAX_ARGS; args++)
         argv[n++] = *args;
-
-    char terminal[64];
-    int terminal_fd = state.terminal ? open_terminal(terminal) : -1;
-    const char *out = state.output ? state.output : "stdout.txt";
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, state.input ? state.input : "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, state.terminal ? terminal : "stderr.txt",
-                                     O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, err, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600);
     pid_t pid;
-    int status = -1;
-    if (posix_spawn(&pid, state.program, &files, NULL, (char *const *)(void *)argv, environ) != 0 ||
-        waitpid(pid, &status, 0) != pid) {
+    if (posix_spawn(&pid, state.program, &files, NULL, (char *const *)(void *)argv, environ) != 0) {
         perror(state.program);
         abort();
     }
     posix_spawn_file_actions_destroy(&files);
+    return pid;
+}
+
+static int wait_for(pid_t pid) {
+    int status;
+    if (waitpid(pid, &status, 0) != pid) {
+        perror(state.program);
+        abort();
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+const struct ran *run_program(const char *const *args) {
+    char terminal[64];
+    int terminal_fd = state.terminal ? open_terminal(terminal) : -1;
+    const char *out = state.output ? state.output : "stdout.txt";
+    int code = wait_for(spawn_program(args, out, state.terminal ? terminal : "stderr.txt"));
 
     free(state.ran.out);
     free(state.ran.err);
-    state.ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    state.ran.code = code;
     state.ran.out = state.output ? calloc(1, 1) : read_file(out, &state.ran.out_len);
     size_t err_len;
     state.ran.err = state.terminal ? read_terminal(terminal_fd) : read_file("stderr.txt", &err_len);
     state.input = state.output = NULL;
     state.terminal = false;
+    return &state.ran;
+}
+
+pid_t start_program(const char *const *args) {
+    return spawn_program(args, "background.txt", "background-err.txt");
+}
+
+const struct ran *stop_program(pid_t pid, int signal) {
+    kill(pid, signal);
+    int code = wait_for(pid);
+    free(state.ran.out);
+    free(state.ran.err);
+    state.ran.code = code;
+    state.ran.out = read_file("background.txt", &state.ran.out_len);
+    size_t err_len;
+    state.ran.err = read_file("background-err.txt", &err_len);
     return &state.ran;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct ran {
     int code;  /* exit code; -1: ended by a signal */
@@ -19,6 +20,10 @@ void program_done(void);
 /* Arguments up to NULL, or all.  What the last run gave back is freed by the next one. */
 #define run(...) run_program((const char *const[]){__VA_ARGS__, NULL})
 const struct ran *run_program(const char *const *args);
+/* One that runs beside others, until it is sent this signal and has ended. */
+#define start(...) start_program((const char *const[]){__VA_ARGS__, NULL})
+pid_t start_program(const char *const *args);
+const struct ran *stop_program(pid_t pid, int signal);
 /* stdin of the next run: a file; NULL: empty. */
 void run_input(const char *path);
 /* stdout of the next run goes there, not into out. */

@@ -4,75 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "program.h"
-#include "unit.h"
+#include "check.h"
 
 #define STORE "--cache=fs:store"
 
 /* ---- helpers -------------------------------------------------------------------------------------- */
-
-static void check_code(const struct ran *r, int code, int line) {
-    if (r->code != code)
-        printf("\n  line %d: exit code %d, not %d\n  stdout: %s\n  stderr: %s\n", line, r->code, code, r->out,
-               r->err);
-    CU_ASSERT_EQUAL(r->code, code);
-}
-#define CODE(r, code) check_code(r, code, __LINE__)
-
-static void check_text(const char *got, const char *expected, int line) {
-    if (strcmp(got, expected) != 0)
-        printf("\n  line %d\n   got: %s\n  want: %s\n", line, got, expected);
-    CU_ASSERT_STRING_EQUAL(got, expected);
-}
-#define TEXT(got, expected) check_text(got, expected, __LINE__)
-
-static void check_has(const char *text, const char *part, int line) {
-    if (strstr(text, part) == NULL)
-        printf("\n  line %d: no '%s' in: %s\n", line, part, text);
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
-}
-#define HAS(text, part) check_has(text, part, __LINE__)
-
-/* The i-th line of stdout as JSON; the caller deletes it.  NULL: there are not so many. */
-static cJSON *json_line(const struct ran *r, int i) {
-    const char *p = r->out;
-    while (i-- > 0 && p) {
-        p = strchr(p, '\n');
-        p = p ? p + 1 : NULL;
-    }
-    if (p == NULL || *p == '\0')
-        return NULL;
-    size_t len = strcspn(p, "\n");
-    CU_ASSERT_EQUAL(p[len], '\n');
-    const char *end;
-    cJSON *json = cJSON_ParseWithLengthOpts(p, len, &end, 0);
-    if (json == NULL || end != p + len)
-        printf("\n  not JSON: %.*s\n", (int)len, p);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(json);
-    CU_ASSERT_PTR_EQUAL(end, p + len);
-    return json;
-}
-
-static cJSON *json_only(const struct ran *r) {
-    cJSON *second = json_line(r, 1);
-    CU_ASSERT_PTR_NULL(second);
-    cJSON_Delete(second);
-    cJSON *json = json_line(r, 0);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(json);
-    return json;
-}
-
-static const char *member(const cJSON *object, const char *name) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "(none)";
-}
-
-static int count_lines(const struct ran *r) {
-    int n = 0;
-    for (const char *p = r->out; *p; p++)
-        n += *p == '\n';
-    return n;
-}
 
 static void put(const char *kind, const char *key, const char *build, const char *tag) {
     write_file("put.txt", "stored text", 11);
@@ -90,9 +26,10 @@ static void empty_store(void) {
 /* ---- the program itself ------------------------------------------------------------------------------ */
 
 static void help_teaches_every_command(void) {
-    static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
-                                           "revalidate", "drivers", "config", "provision", "explain",
-                                           "ping",       "doctor",  "prune",  "version"};
+    static const char *const commands[] = {"get",        "put",        "ls",     "rm",        "tags",
+                                           "revalidate", "drivers",    "config", "provision", "explain",
+                                           "ping",       "doctor",     "prune",  "bench",     "export",
+                                           "import",     "completion", "man",    "version"};
     const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -703,25 +640,6 @@ static void provision_and_explain_speak_for_the_drivers(void) {
     cJSON_Delete(json_only(run("explain", "--cache=memory", "--json")));
 }
 
-static void the_doctor_tries_everything(void) {
-    const struct ran *r = run("doctor", "--cache=fs:examined");
-    CODE(r, 0);
-    HAS(r->out, "ok   put");
-    HAS(r->out, "ok   get             the same bytes");
-    CU_ASSERT_PTR_NULL(strstr(r->out, "FAIL"));
-    CU_ASSERT_EQUAL(count_lines(run("ls", "--cache=fs:examined")), 0);
-    r = run("doctor", "--cache=fs:a-file/x", "--json");
-    CODE(r, 3);
-    bool failed = false;
-    for (int i = 0; i < count_lines(r); i++) {
-        cJSON *json = json_line(r, i);
-        failed = failed || strcmp(member(json, "verdict"), "FAIL") == 0;
-        cJSON_Delete(json);
-    }
-    CU_ASSERT_TRUE(failed);
-    CODE(run("doctor", "--cache=fs:x?nope=1"), 2);
-}
-
 static const struct unit_test tests[] = {
     UNIT(help_teaches_every_command),
     UNIT(what_is_mistyped_is_refused_with_the_nearest),
@@ -756,15 +674,8 @@ static const struct unit_test tests[] = {
     UNIT(a_store_that_answers_is_told),
     UNIT(a_store_that_cannot_be_had_is_a_failure),
     UNIT(provision_and_explain_speak_for_the_drivers),
-    UNIT(the_doctor_tries_everything),
 };
 
 int main(int argc, char **argv) {
-    if (argc != 2 || !program_init(argv[1])) {
-        fprintf(stderr, "usage: test_cli PROGRAM\n");
-        return 2;
-    }
-    int code = unit_main("cli", tests, sizeof tests / sizeof tests[0]);
-    program_done();
-    return code;
+    return check_main(argc, argv, "cli", tests, sizeof tests / sizeof tests[0]);
 }

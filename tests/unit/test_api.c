@@ -87,6 +87,28 @@ static void two_stores_on_one_memory_see_each_others_revalidations(void) {
     larder_close(b);
 }
 
+static void what_a_list_names_by_a_hash_is_read_by_it(void) {
+    static const char key[] = "~0123456789abcdef0123456789abcdef"; /* looks like a hash, and so is hashed */
+    struct larder_store *store = open_named("memory:");
+    struct larder_request list = {.code = LARDER_DO_LIST};
+    const struct larder_answer *listed = NULL, *a = NULL;
+    CU_ASSERT(put(store, key, known(store), 0) == LARDER_OK);
+    CU_ASSERT(larder_call(store, &list, &listed) == LARDER_OK);
+    CU_ASSERT_FATAL(listed->n_keys == 1 && listed->keys[0].hashed);
+    struct larder_request by_hash = {.code = LARDER_DO_GET,
+                                     .flags = LARDER_F_LISTED,
+                                     .kind = listed->keys[0].kind,
+                                     .build = listed->keys[0].build,
+                                     .key = listed->keys[0].key};
+    CU_ASSERT(larder_call(store, &by_hash, &a) == LARDER_OK);
+    CU_ASSERT(a->entry != NULL && bytes_equal(a->entry->key, bytes_of(key)));
+    a = larder_answer_unref(a);
+    by_hash.flags = 0; /* else it is a key of that name, which nobody has put */
+    CU_ASSERT(larder_call(store, &by_hash, NULL) == LARDER_MISS);
+    larder_answer_unref(listed);
+    larder_close(store);
+}
+
 static void an_entry_of_epoch_0_is_older_than_any_store(void) {
     struct larder_store *store = open_named("memory:");
     CU_ASSERT(put(store, "k", 0, 0) == LARDER_OK);
@@ -198,9 +220,9 @@ static void statuses_and_kinds_have_names(void) {
 
 UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
           UNIT(two_stores_on_one_memory_see_each_others_revalidations),
-          UNIT(an_entry_of_epoch_0_is_older_than_any_store), UNIT(if_absent_leaves_what_is_stored),
-          UNIT(the_namespaces_mark_outdates_everything), UNIT(questions_reach_the_driver),
-          UNIT(what_was_compressed_is_read_whatever_compress_says_now),
+          UNIT(what_a_list_names_by_a_hash_is_read_by_it), UNIT(an_entry_of_epoch_0_is_older_than_any_store),
+          UNIT(if_absent_leaves_what_is_stored), UNIT(the_namespaces_mark_outdates_everything),
+          UNIT(questions_reach_the_driver), UNIT(what_was_compressed_is_read_whatever_compress_says_now),
           UNIT(threads_may_submit_at_once_and_drain_waits_for_all),
           UNIT(close_answers_what_was_submitted_before), UNIT(no_buffer_is_left_behind),
           UNIT(statuses_and_kinds_have_names))

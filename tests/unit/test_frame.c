@@ -556,7 +556,31 @@ static void only_large_frames_and_large_texts_that_are_not_ascii_are_slow(void) 
     slice_done(&rubbish);
 }
 
-UNIT_MAIN("frame", UNIT(only_large_frames_and_large_texts_that_are_not_ascii_are_slow),
+static void a_program_packs_and_unpacks_entries(void) {
+    struct larder_frame *first = NULL, *second = NULL;
+    CU_ASSERT_FATAL(larder_frame_encode(&page, &first) == LARDER_OK);
+    struct larder_bytes bytes = larder_frame_bytes(first);
+    CU_ASSERT(larder_frame_length(bytes.ptr) == bytes.len);
+    CU_ASSERT_FATAL(larder_frame_decode(bytes, &second) == LARDER_OK);
+    CU_ASSERT(bytes_equal(larder_frame_bytes(second), bytes));
+    larder_frame_free(first);
+    const struct larder_entry *entry = larder_frame_entry(second);
+    CU_ASSERT(bytes_equal(entry->key, page.key) && entry->n_parts == page.n_parts);
+    CU_ASSERT(larder_frame_encode(entry, &first) == LARDER_OK); /* what was read is stored as it was */
+    CU_ASSERT(bytes_equal(larder_frame_bytes(first), larder_frame_bytes(second)));
+    bytes = larder_frame_bytes(second);
+    bytes.len--;
+    struct larder_frame *none = NULL;
+    CU_ASSERT(larder_frame_decode(bytes, &none) == LARDER_CORRUPT && none == NULL);
+    CU_ASSERT(larder_frame_encode(&(struct larder_entry){.kind = 99}, &none) == LARDER_INVALID);
+    CU_ASSERT(larder_frame_length((const uint8_t *)"no frame at all.") == 0);
+    larder_frame_free(first);
+    CU_ASSERT_PTR_NULL(larder_frame_free(second));
+    CU_ASSERT_PTR_NULL(larder_frame_free(NULL));
+}
+
+UNIT_MAIN("frame", UNIT(a_program_packs_and_unpacks_entries),
+          UNIT(only_large_frames_and_large_texts_that_are_not_ascii_are_slow),
           UNIT(an_entry_comes_back_as_utf8), UNIT(an_entry_comes_back_as_v8_takes_it),
           UNIT(ascii_needs_no_second_buffer), UNIT(an_entry_with_nothing_in_it_is_one),
           UNIT(parts_with_the_same_memory_are_stored_once), UNIT(binary_parts_are_one_block_behind_the_texts),

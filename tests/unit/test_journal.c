@@ -268,6 +268,32 @@ static void the_next_process_takes_over_what_was_pending(void) {
     remove_folder();
 }
 
+static void a_look_counts_what_waits_and_whose_it_is(void) {
+    struct larder_journal_waiting waiting;
+    struct larder_error error;
+    struct larder_bytes tag;
+    new_folder();
+    CU_ASSERT(larder_journal_look(folder, "ns", &waiting, &error) == LARDER_OK);
+    CU_ASSERT(waiting.of_living == 0 && waiting.of_ended == 0);
+    open_with("held", "journal", folder);
+    fail_revalidation(revalidation(&tag, "a", LARDER_EXPIRE), LARDER_RETRY);
+    fail_revalidation(revalidation(&tag, "b", LARDER_EXPIRE), LARDER_RETRY);
+    CU_ASSERT(larder_journal_look(folder, "ns", &waiting, &error) == LARDER_OK);
+    CU_ASSERT(waiting.of_living == 2 && waiting.of_ended == 0);
+    CU_ASSERT(larder_journal_look(folder, "other", &waiting, &error) == LARDER_OK);
+    CU_ASSERT(waiting.of_living == 0 && waiting.of_ended == 0);
+    close_store();
+    for (int i = 0; i < 2; i++) { /* a look takes nothing away */
+        CU_ASSERT(larder_journal_look(folder, "ns", &waiting, &error) == LARDER_OK);
+        CU_ASSERT(waiting.of_living == 0 && waiting.of_ended == 2);
+    }
+    remove_folder();
+    CU_ASSERT(larder_journal_look(folder, "ns", &waiting, &error) == LARDER_OK && waiting.of_ended == 0);
+    CU_ASSERT(larder_journal_look("/proc/self/comm", "ns", &waiting, &error) == LARDER_INTERNAL);
+    CU_ASSERT_STRING_EQUAL(error.text, "/proc/self/comm cannot be read: Not a directory");
+    CU_ASSERT(larder_journal_look("", "ns", &waiting, &error) == LARDER_INVALID);
+}
+
 static void what_is_damaged_or_of_others_is_left_alone(void) {
     struct larder_bytes tag;
     char path[512];
@@ -314,6 +340,7 @@ int main(void) {
         UNIT(equal_ones_are_one),
         UNIT(too_many_become_one_of_everything),
         UNIT(the_next_process_takes_over_what_was_pending),
+        UNIT(a_look_counts_what_waits_and_whose_it_is),
         UNIT(what_is_damaged_or_of_others_is_left_alone),
         UNIT(a_folder_that_cannot_be_written_costs_nothing_but_the_copy)};
     return store_main("journal", tests, N_ELEMENTS(tests));

@@ -7,7 +7,7 @@
 #define FAILING_ALLOC_HERE
 #include "failing_alloc.h"
 
-static const struct key_rules any = {0, 0, 1u << LARDER_FETCH};
+static const struct key_rules any = {.shared_kinds = 1u << LARDER_FETCH};
 
 /* key_make() as a C string (keys here have no NUL), "" where it failed. */
 static const char *made(const struct key_rules *rules, uint32_t kind, const char *build, const char *key) {
@@ -95,6 +95,13 @@ static void what_looks_like_a_hash_is_hashed(void) {
     CU_ASSERT_EQUAL(strlen(made(&any, LARDER_PAGE, "b", hash)), 7 + KEY_HASHED_LEN);
     const char *other = "~0123456789ABCDEF0123456789abcdef";
     CU_ASSERT_STRING_EQUAL(made(&any, LARDER_PAGE, "b", other) + 7, other);
+}
+
+static void the_hash_of_a_list_leads_back_to_its_entry(void) {
+    const struct key_rules listed = {.shared_kinds = any.shared_kinds, .listed = 1};
+    const char *hash = "~0123456789abcdef0123456789abcdef";
+    CU_ASSERT_STRING_EQUAL(made(&listed, LARDER_PAGE, "b", hash) + 7, hash);
+    CU_ASSERT_STRING_EQUAL(made(&listed, LARDER_PAGE, "b", "/a"), "b/page//a");
 }
 
 static void a_key_is_hashed_by_its_whole_text(void) {
@@ -256,7 +263,7 @@ UNIT_MAIN("key", UNIT(an_entry_lives_under_its_build_and_kind), UNIT(a_shared_ki
           UNIT(a_key_that_is_too_long_is_hashed_and_no_other),
           UNIT(no_physical_key_is_longer_than_max_key_whatever_the_build),
           UNIT(a_key_with_bytes_that_the_store_refuses_is_hashed), UNIT(what_looks_like_a_hash_is_hashed),
-          UNIT(a_key_is_hashed_by_its_whole_text), UNIT(a_physical_key_parses_to_what_it_was_made_of),
-          UNIT(a_hashed_key_parses_as_such), UNIT(what_key_make_never_writes_does_not_parse),
-          UNIT(a_tag_is_itself_where_the_store_can_take_it), UNIT(without_memory_nothing_is_made_or_parsed),
-          UNIT(utf8_is_told_exactly))
+          UNIT(the_hash_of_a_list_leads_back_to_its_entry), UNIT(a_key_is_hashed_by_its_whole_text),
+          UNIT(a_physical_key_parses_to_what_it_was_made_of), UNIT(a_hashed_key_parses_as_such),
+          UNIT(what_key_make_never_writes_does_not_parse), UNIT(a_tag_is_itself_where_the_store_can_take_it),
+          UNIT(without_memory_nothing_is_made_or_parsed), UNIT(utf8_is_told_exactly))

@@ -111,20 +111,13 @@ static void a_bucket_is_at_most_a_sixteenth_wide(void) {
     }
 }
 
-static void add_time(struct larder_histogram *h, uint64_t ns) {
-    h->buckets[histogram_bucket(ns)]++;
-    h->count++;
-    h->sum_ns += ns;
-    h->max_ns = ns > h->max_ns ? ns : h->max_ns;
-}
-
 static void histograms_of_two_processes_add_up_to_that_of_both(void) {
     static struct larder_histogram one, two, both;
     uint64_t seed = 12;
     for (unsigned i = 0; i < 10000; i++) {
         uint64_t ns = random_next(&seed) >> (20 + random_below(&seed, 40));
-        add_time(i % 3 ? &one : &two, ns);
-        add_time(&both, ns);
+        larder_histogram_record(i % 3 ? &one : &two, ns);
+        larder_histogram_record(&both, ns);
     }
     larder_histogram_add(&one, &two);
     CU_ASSERT_EQUAL(memcmp(&one, &both, sizeof(one)), 0);
@@ -134,7 +127,7 @@ static void a_quantile_is_at_most_a_bucket_too_high(void) {
     static struct larder_histogram h;
     CU_ASSERT_EQUAL(larder_histogram_quantile(&h, 0.5), 0);
     for (uint64_t us = 1; us <= 1000; us++)
-        add_time(&h, us * 1000);
+        larder_histogram_record(&h, us * 1000);
     static const double qs[] = {0.001, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999};
     for (size_t i = 0; i < N_ELEMENTS(qs); i++) {
         double exact = qs[i] * 1000 * 1000, told = (double)larder_histogram_quantile(&h, qs[i]);

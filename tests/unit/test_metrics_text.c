@@ -24,11 +24,8 @@ static struct larder_metrics *sample(void) {
     get->answers[LARDER_CLASS(LARDER_THROTTLED)] = 1;
     get->bytes_received = 4096;
     const uint64_t took_ns[] = {30000, 700000, 70000000000u};
-    for (size_t k = 0; k < N_ELEMENTS(took_ns); k++) {
-        get->latency.buckets[histogram_bucket(took_ns[k])]++;
-        get->latency.count++;
-        get->latency.sum_ns += took_ns[k];
-    }
+    for (size_t k = 0; k < N_ELEMENTS(took_ns); k++)
+        larder_histogram_record(&get->latency, took_ns[k]);
     return m;
 }
 

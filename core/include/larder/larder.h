@@ -159,8 +159,10 @@ enum {
                                         process treats the tags as marked meanwhile */
     LARDER_F_OWN_BINARY = 1 << 6,    /* GET: binary parts are in memory of this answer alone, which the
                                         reader may write into */
-    LARDER_F_TELL = 1 << 7           /* PUT, REMOVE: what is replaced is outdated though no tag of it was
+    LARDER_F_TELL = 1 << 7,          /* PUT, REMOVE: what is replaced is outdated though no tag of it was
                                         revalidated: no process answers with it from memory any more */
+    LARDER_F_LISTED = 1 << 8         /* GET: key and build are those of a larder_listed; a hash in place of
+                                        the key is taken as it is, and the full key is in the answer */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -302,6 +304,8 @@ struct larder_histogram {
 
 /* What bucket i holds is below this; UINT64_MAX for the last. */
 LARDER_API uint64_t larder_bucket_limit_ns(size_t i);
+/* One more duration, for programs that measure themselves.  Not atomic: one thread at a time. */
+LARDER_API void larder_histogram_record(struct larder_histogram *h, uint64_t ns);
 LARDER_API void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from);
 /* The upper limit of the bucket that the q-quantile (0 to 1) is in, at most max_ns; 0 where empty. */
 LARDER_API uint64_t larder_histogram_quantile(const struct larder_histogram *h, double q);
@@ -369,6 +373,37 @@ enum { LARDER_PROMETHEUS = 1, LARDER_OTLP_JSON };
  * every point ("namespace", "host" ...).  free() it.  NULL: no memory, or no such format. */
 LARDER_API char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                                      const struct larder_label *labels, size_t n_labels);
+
+/* ---- the journal's folder ------------------------------------------------------------ */
+
+struct larder_journal_waiting {      /* revalidations that wait in files */
+    uint64_t of_living;              /* of processes that go on trying */
+    uint64_t of_ended;               /* left behind: who opens the store next on this machine takes them over */
+};
+/* Looks into a folder of the setting `journal`, for one namespace, and changes nothing.  A folder that
+ * is not there has nothing waiting.  LARDER_DENIED or LARDER_INTERNAL: it cannot be read, and why. */
+LARDER_API int32_t larder_journal_look(const char *folder, const char *ns,
+                                       struct larder_journal_waiting *ret_waiting, struct larder_error *error);
+
+/* ---- entries as bytes ------------------------------------------------------------------ */
+
+/* An entry and its stored form, which checks itself (docs/frame.md); for archives and tools. */
+struct larder_frame;
+
+/* LARDER_NOMEM; LARDER_INVALID: no entry that could be stored (see larder_part). */
+LARDER_API int32_t larder_frame_encode(const struct larder_entry *entry, struct larder_frame **ret_frame);
+/* Copies.  LARDER_CORRUPT: not what was encoded; LARDER_MISS: of a version that is newer than this core;
+ * LARDER_NOMEM.  Texts come as LARDER_UTF8. */
+LARDER_API int32_t larder_frame_decode(struct larder_bytes bytes, struct larder_frame **ret_frame);
+/* Both live as long as the frame. */
+LARDER_API struct larder_bytes larder_frame_bytes(const struct larder_frame *frame);
+LARDER_API const struct larder_entry *larder_frame_entry(const struct larder_frame *frame);
+LARDER_API struct larder_frame *larder_frame_free(struct larder_frame *frame);   /* NULL; answers NULL */
+
+/* How long a frame says it is, from its first LARDER_FRAME_HEAD bytes; 0: they begin no frame.  Nothing
+ * is verified yet: do not allocate so much on its word alone. */
+enum { LARDER_FRAME_HEAD = 16 };
+LARDER_API uint64_t larder_frame_length(const uint8_t head[LARDER_FRAME_HEAD]);
 
 /* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
