@@ -57,3 +57,14 @@ const char *larder_op_name(uint32_t code) {
     };
     return code < N_ELEMENTS(names) ? names[code] : NULL;
 }
+
+const char *larder_timed_name(uint32_t timed) {
+    static const char *const names[LARDER_N_TIMED] = {
+        [LARDER_TIMED_GET_MEMORY] = "get-memory",
+        [LARDER_TIMED_GET_STORE] = "get-store",
+        [LARDER_TIMED_GET_NOTHING] = "get-nothing",
+        [LARDER_TIMED_PUT] = "put",
+        [LARDER_TIMED_REVALIDATE] = "revalidate",
+    };
+    return timed < N_ELEMENTS(names) ? names[timed] : NULL;
+}

@@ -47,7 +47,9 @@ struct larder_store {
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;
 
+    uint64_t opened_ns;
     struct larder_stats stats; /* relaxed atomics: written here, read anywhere */
+    struct larder_histogram requests[LARDER_N_TIMED]; /* as count.h: written on the reactor's thread */
 
     pthread_mutex_t lock; /* of what follows; idle is signalled when inflight falls to 0 */
     pthread_cond_t idle;

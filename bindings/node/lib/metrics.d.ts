@@ -7,18 +7,29 @@
  *     export const GET = () => new Response(metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4' } })
  */
 
-/** Attempts of one operation of a driver that have come back. */
-export interface OpStats {
+/** How long something took, within 6.25 %; 0 where it never happened. */
+export interface Latency {
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+/** Whole requests, from the handler's call of the core to the core's answer. */
+export interface RequestStats extends Latency {
+  count: number;
+  /** Of all together: over the count, the mean; of two readings, the mean between them. */
+  sumMs: number;
+}
+
+/** Attempts of one operation of a driver that have come back, from its queue to its answer. */
+export interface OpStats extends Latency {
   calls: number;
   /** Of these: failed; and not stored. */
   errors: number;
   misses: number;
   bytesSent: number;
   bytesReceived: number;
-  /** From the driver's queue to its answer, within 6.25 %. */
-  p50Ms: number;
-  p99Ms: number;
-  maxMs: number;
 }
 
 export interface InstanceStats {
@@ -39,6 +50,8 @@ export interface InstanceStats {
 }
 
 export interface Stats {
+  /** Since the store was opened. */
+  upMs: number;
   gets: number;
   hits: number;
   stale: number;
@@ -69,6 +82,8 @@ export interface Stats {
   /** Revalidations that failed and are tried again; attempts at these. */
   journalPending: number;
   journalRepeats: number;
+  /** Gets by where the entry was found, and what writes. */
+  requests: Record<'get-memory' | 'get-store' | 'get-nothing' | 'put' | 'revalidate', RequestStats>;
   instances: InstanceStats[];
 }
 

@@ -88,6 +88,25 @@ static double ms_of(uint64_t ns) {
     return (double)ns / 1e6;
 }
 
+static void set_latency(struct filling *f, napi_value object, const struct larder_histogram *h) {
+    set_number(f, object, "p50Ms", ms_of(larder_histogram_quantile(h, 0.5)));
+    set_number(f, object, "p95Ms", ms_of(larder_histogram_quantile(h, 0.95)));
+    set_number(f, object, "p99Ms", ms_of(larder_histogram_quantile(h, 0.99)));
+    set_number(f, object, "maxMs", ms_of(h->max_ns));
+}
+
+static napi_value requests_of(struct filling *f, const struct larder_metrics *m) {
+    napi_value requests = new_object(f);
+    for (uint32_t i = 0; i < LARDER_N_TIMED; i++) {
+        napi_value request = new_object(f);
+        set_number(f, request, "count", (double)m->requests[i].count);
+        set_number(f, request, "sumMs", ms_of(m->requests[i].sum_ns));
+        set_latency(f, request, &m->requests[i]);
+        set(f, requests, larder_timed_name(i), request);
+    }
+    return requests;
+}
+
 static void set_op(struct filling *f, napi_value ops, uint32_t code, const struct larder_op_metrics *m) {
     uint64_t calls = 0, errors = 0;
     for (size_t i = 0; i < LARDER_N_CLASSES; i++) {
@@ -102,9 +121,7 @@ static void set_op(struct filling *f, napi_value ops, uint32_t code, const struc
     set_number(f, op, "misses", (double)m->answers[LARDER_CLASS(LARDER_MISS)]);
     set_number(f, op, "bytesSent", (double)m->bytes_sent);
     set_number(f, op, "bytesReceived", (double)m->bytes_received);
-    set_number(f, op, "p50Ms", ms_of(larder_histogram_quantile(&m->latency, 0.5)));
-    set_number(f, op, "p99Ms", ms_of(larder_histogram_quantile(&m->latency, 0.99)));
-    set_number(f, op, "maxMs", ms_of(m->latency.max_ns));
+    set_latency(f, op, &m->latency);
     set(f, ops, larder_op_name(code), op);
 }
 
@@ -140,7 +157,9 @@ napi_value js_stats(napi_env env, napi_callback_info info) {
     napi_value instances = NULL, ret = new_object(&f);
     if (!m)
         return NULL;
+    set_number(&f, ret, "upMs", (double)m->up_ms);
     set_store(&f, ret, &m->stats);
+    set(&f, ret, "requests", requests_of(&f, m));
     if (f.status == napi_ok)
         f.status = napi_create_array_with_length(env, (size_t)m->n_instances, &instances);
     for (uint32_t i = 0; i < m->n_instances; i++) {

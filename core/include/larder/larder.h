@@ -277,17 +277,6 @@ struct larder_stats {                /* since the store was opened */
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
 
-/* What follows is about driver instances: one row for each, filled below the store's requests by
- * the layers retry, breaker and meter.  One op of a request may be several attempts here. */
-
-/* "get", "tags-read" ... for LARDER_OP_*; NULL for another number. */
-LARDER_API const char *larder_op_name(uint32_t code);
-
-enum { LARDER_N_OPS = LARDER_OP_EXPLAIN + 1 };         /* LARDER_OP_* as an index; 0 is no op */
-enum { LARDER_N_CLASSES = 2 - LARDER_INTERNAL };       /* LARDER_CLASS(status) as an index */
-#define LARDER_CLASS(status) ((uint32_t)((status) >= 0 ? (status) : 1 - (status)))
-#define LARDER_STATUS_OF(index) ((int32_t)(index) <= 1 ? (int32_t)(index) : 1 - (int32_t)(index))
-
 /* Durations in buckets of equal relative width: [0] below 64 ns, then 16 for each power of two
  * (so a value is known to 6.25 %), the last from 68.7 s on.  The buckets are the same everywhere,
  * so histograms of several processes add up exactly. */
@@ -305,6 +294,29 @@ LARDER_API uint64_t larder_bucket_limit_ns(size_t i);
 LARDER_API void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from);
 /* The upper limit of the bucket that the q-quantile (0 to 1) is in, at most max_ns; 0 where empty. */
 LARDER_API uint64_t larder_histogram_quantile(const struct larder_histogram *h, double q);
+
+/* Whole requests, from larder_submit() to their answer, by what they were and found. */
+enum {
+    LARDER_TIMED_GET_MEMORY,         /* GET: an entry that was in this process's memory; its marks were read */
+    LARDER_TIMED_GET_STORE,          /* an entry that the store had */
+    LARDER_TIMED_GET_NOTHING,        /* no entry: a miss, gone, or an error */
+    LARDER_TIMED_PUT,
+    LARDER_TIMED_REVALIDATE,
+    LARDER_N_TIMED
+};
+/* "get-memory", "get-store", "get-nothing", "put", "revalidate"; NULL for another number. */
+LARDER_API const char *larder_timed_name(uint32_t timed);
+
+/* What follows is about driver instances: one row for each, filled below the store's requests by
+ * the layers retry, breaker and meter.  One op of a request may be several attempts here. */
+
+/* "get", "tags-read" ... for LARDER_OP_*; NULL for another number. */
+LARDER_API const char *larder_op_name(uint32_t code);
+
+enum { LARDER_N_OPS = LARDER_OP_EXPLAIN + 1 };         /* LARDER_OP_* as an index; 0 is no op */
+enum { LARDER_N_CLASSES = 2 - LARDER_INTERNAL };       /* LARDER_CLASS(status) as an index */
+#define LARDER_CLASS(status) ((uint32_t)((status) >= 0 ? (status) : 1 - (status)))
+#define LARDER_STATUS_OF(index) ((int32_t)(index) <= 1 ? (int32_t)(index) : 1 - (int32_t)(index))
 
 struct larder_op_metrics {           /* attempts of one LARDER_OP_* that have come back */
     uint64_t answers[LARDER_N_CLASSES];
@@ -350,13 +362,18 @@ struct larder_instance_metrics {
 };
 
 struct larder_metrics {
+    const char *ns;                  /* the namespace; good while the store is open */
+    int64_t pid;                     /* of the process that counted this */
+    int64_t up_ms;                   /* since the store was opened */
     struct larder_stats stats;
+    struct larder_histogram requests[LARDER_N_TIMED];
     uint64_t n_instances;
     struct larder_instance_metrics *instances;   /* in the same block of memory */
 };
 
 /* A copy of all counters at about this moment (single numbers are whole, sums may differ by what
- * is under way); free it with larder_metrics_free().  NULL: no memory.  About 70 KB a row. */
+ * is under way); free it with larder_metrics_free().  NULL: no memory.  About 20 KB, and 70 KB
+ * a row. */
 LARDER_API struct larder_metrics *larder_metrics(const struct larder_store *store);
 LARDER_API struct larder_metrics *larder_metrics_free(struct larder_metrics *metrics);   /* NULL */
 
@@ -369,6 +386,15 @@ enum { LARDER_PROMETHEUS = 1, LARDER_OTLP_JSON };
  * every point ("namespace", "host" ...).  free() it.  NULL: no memory, or no such format. */
 LARDER_API char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                                      const struct larder_label *labels, size_t n_labels);
+
+struct larder_metrics_source {       /* one of several processes, told apart by its labels */
+    const struct larder_metrics *metrics;
+    const struct larder_label *labels;
+    size_t n_labels;
+};
+/* The same of several: each metric once, with the points of all. */
+LARDER_API char *larder_metrics_text_of(const struct larder_metrics_source *sources, size_t n,
+                                        uint32_t format);
 
 /* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
