@@ -36,7 +36,8 @@ struct out {
 /* Names have '.' and '-' where Prometheus takes only '_'. */
 static void put_name(struct out *o, const char *name) {
     for (; *name != 0; name++)
-        grow_put(&o->text, "%c", o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name);
+        grow_put(&o->text, "%c",
+                 o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name);
 }
 
 static const char *suffix_of(const struct family *family) {
@@ -76,7 +77,7 @@ static void begin_family(struct out *o, const struct family *family) {
     static const char *const shapes[] = {"\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true,",
                                          "\"gauge\":{", "\"histogram\":{\"aggregationTemporality\":2,"};
     grow_put(&o->text, "%s{\"name\":\"larder.%s\",\"unit\":\"%s\",\"description\":\"%s\",%s\"dataPoints\":[",
-        o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
+             o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
     o->any_family = true;
 }
 
@@ -109,7 +110,8 @@ static void begin_point(struct out *o, const char *part, const struct larder_lab
 
 static void put_point(struct out *o, const struct larder_label *labels, size_t n, uint64_t value) {
     begin_point(o, "", labels, n, NULL);
-    grow_put(&o->text, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}", value);
+    grow_put(&o->text, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}",
+             value);
 }
 
 static const double bounds_s[] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -152,7 +154,7 @@ static void put_histogram(struct out *o, const struct larder_label *labels, size
     }
     begin_point(o, "", labels, n, NULL);
     grow_put(&o->text, "\"count\":\"%" PRIu64 "\",\"sum\":%.9g,\"explicitBounds\":[", counts[last],
-        (double)h->sum_ns / 1e9);
+             (double)h->sum_ns / 1e9);
     for (size_t i = 0; i < last; i++)
         grow_put(&o->text, "%s%g", i > 0 ? "," : "", bounds_s[i]);
     grow_put(&o->text, "%s", "],\"bucketCounts\":[");
@@ -249,7 +251,8 @@ static void put_requests(struct out *o) {
 /* ---- the walk: instances of drivers -------------------------------------------------------- */
 
 static void put_instances(struct out *o, const struct family *family,
-                          void (*put)(struct out *o, const struct larder_instance_metrics *instance, size_t what),
+                          void (*put)(struct out *o, const struct larder_instance_metrics *instance,
+                                      size_t what),
                           size_t what) {
     begin_family(o, family);
     for (size_t k = 0; k < o->n_sources; k++) {
@@ -319,8 +322,10 @@ static void put_op(struct out *o, enum of_op what, const struct larder_op_metric
 /* what: an enum of_op */
 static void put_used_ops(struct out *o, const struct larder_instance_metrics *instance, size_t what) {
     for (uint32_t code = 1; code < LARDER_N_OPS; code++) {
-        const struct larder_label labels[] = {
-            {"role", instance->role}, {"driver", instance->driver}, {"op", larder_op_name(code)}, {NULL, NULL}};
+        const struct larder_label labels[] = {{"role", instance->role},
+                                              {"driver", instance->driver},
+                                              {"op", larder_op_name(code)},
+                                              {NULL, NULL}};
         if (was_used(&instance->ops[code]))
             put_op(o, (enum of_op)what, &instance->ops[code], labels);
     }

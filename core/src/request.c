@@ -134,8 +134,7 @@ static uint32_t timed_as(const struct request *r) {
 static void note_time(const struct request *r, uint64_t now_ns) {
     uint32_t timed = timed_as(r);
     if (timed < LARDER_N_TIMED)
-        histogram_note(&r->store->requests[timed],
-                       now_ns > r->submitted_ns ? now_ns - r->submitted_ns : 0);
+        histogram_note(&r->store->requests[timed], now_ns > r->submitted_ns ? now_ns - r->submitted_ns : 0);
 }
 
 /* A revalidation that must not be lost has failed: the journal goes on with it. */

@@ -145,6 +145,7 @@ static void begin(void *arg) {
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
     journal_init(&store->journal, store, store->settings->journal);
+    live_init(&store->live, store);
 }
 
 int32_t store_open_on(struct reactor *r, struct store_config *config, struct larder_store **ret,
@@ -237,6 +238,7 @@ static void close_here(void *arg) {
     struct larder_store *store = arg;
     timer_init(&store->close_timer, store->reactor, try_close, store);
     journal_stop(&store->journal);
+    live_done(&store->live);
     try_close(store);
 }
 

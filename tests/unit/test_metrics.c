@@ -171,11 +171,12 @@ static void every_op_has_a_name_and_nothing_else_has(void) {
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static void timed(const struct larder_metrics *m, uint32_t what, uint64_t count, uint64_t sum_ms, uint64_t max_ms) {
+static void timed(const struct larder_metrics *m, uint32_t what, uint64_t count, uint64_t sum_ms,
+                  uint64_t max_ms) {
     const struct larder_histogram *h = &m->requests[what];
     if (h->count != count || h->sum_ns != sum_ms * 1000000 || h->max_ns != max_ms * 1000000)
-        printf("\n  %s: %" PRIu64 " of %" PRIu64 " ns, at most %" PRIu64 "\n", larder_timed_name(what), h->count,
-               h->sum_ns, h->max_ns);
+        printf("\n  %s: %" PRIu64 " of %" PRIu64 " ns, at most %" PRIu64 "\n", larder_timed_name(what),
+               h->count, h->sum_ns, h->max_ns);
     CU_ASSERT(h->count == count && h->sum_ns == sum_ms * 1000000 && h->max_ns == max_ms * 1000000);
 }
 

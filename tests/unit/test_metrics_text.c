@@ -189,5 +189,5 @@ static void another_format_is_refused(void) {
 }
 
 UNIT_MAIN("metrics_text", UNIT(prometheus_reads_counters_gauges_and_histograms),
-          UNIT(every_line_is_of_the_format), UNIT(several_processes_are_one_text), UNIT(opentelemetry_reads_the_same),
-          UNIT(another_format_is_refused))
+          UNIT(every_line_is_of_the_format), UNIT(several_processes_are_one_text),
+          UNIT(opentelemetry_reads_the_same), UNIT(another_format_is_refused))

@@ -38,13 +38,31 @@ export interface InstanceStats {
   breaker: 'off' | 'closed' | 'open' | 'half-open';
   /** Why it is, or was last, open. */
   breakerReason: string;
+  /** The same as a number, from 0; since when, in ms since 1970, 0 from the start. */
+  breakerState: number;
+  breakerSinceMs: number;
   breakerOpened: number;
-  /** Calls answered at once while it was open. */
+  /** Calls answered at once while it was open; pings sent meanwhile. */
   refused: number;
+  probes: number;
+  /** What counted against the driver; of that, calls without an answer by their deadline. */
+  failures: number;
+  stuck: number;
+  /** Attempts after the first; calls that one made good; that failed all the same; for want of tokens. */
   retries: number;
+  recovered: number;
+  exhausted: number;
+  withoutTokens: number;
+  tokens: number;
+  /** Answers that asked for less; the least time between two calls now. */
   throttled: number;
+  paceNs: number;
+  /** Now: calls between two attempts; with the driver or in its queue; in its queue. */
+  waiting: number;
   inflight: number;
   queued: number;
+  /** Injected by the setting `fault`. */
+  faults: number;
   /** "get", "put", "tags-read", "bump" ...: those that were called. */
   ops: Record<string, OpStats>;
 }
@@ -79,8 +97,9 @@ export interface Stats {
   memoryBytes: number;
   /** Gets that shared the read of another, or waited for a put. */
   joined: number;
-  /** Revalidations that failed and are tried again; attempts at these. */
+  /** Revalidations that failed and are tried again; that ever were; attempts at these. */
   journalPending: number;
+  journalKept: number;
   journalRepeats: number;
   /** Gets by where the entry was found, and what writes. */
   requests: Record<'get-memory' | 'get-store' | 'get-nothing' | 'put' | 'revalidate', RequestStats>;

@@ -277,6 +277,14 @@ struct larder_stats {                /* since the store was opened */
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
 
+struct larder_field {                /* a number of 64 bits in a struct of counters */
+    const char *name;                /* as JSON and JavaScript have it: "getErrors" */
+    size_t at;                       /* so many bytes into the struct */
+};
+LARDER_API int64_t larder_field_read(const struct larder_field *field, const void *counters);
+/* Every member of struct larder_stats. */
+LARDER_API const struct larder_field *larder_stats_fields(size_t *ret_n);
+
 /* Durations in buckets of equal relative width: [0] below 64 ns, then 16 for each power of two
  * (so a value is known to 6.25 %), the last from 68.7 s on.  The buckets are the same everywhere,
  * so histograms of several processes add up exactly. */
@@ -361,6 +369,11 @@ struct larder_instance_metrics {
     struct larder_op_metrics ops[LARDER_N_OPS];
 };
 
+/* Every number in struct larder_instance_metrics but those of its ops: "queued", "breakerOpened" ... */
+LARDER_API const struct larder_field *larder_instance_fields(size_t *ret_n);
+/* "off", "closed", "open", "half-open"; NULL for another number. */
+LARDER_API const char *larder_breaker_name(uint64_t state);
+
 struct larder_metrics {
     const char *ns;                  /* the namespace; good while the store is open */
     int64_t pid;                     /* of the process that counted this */
@@ -395,6 +408,37 @@ struct larder_metrics_source {       /* one of several processes, told apart by 
 /* The same of several: each metric once, with the points of all. */
 LARDER_API char *larder_metrics_text_of(const struct larder_metrics_source *sources, size_t n,
                                         uint32_t format);
+
+/* All of it as one JSON object, histograms with their buckets, as a running store tells it to whoever
+ * asks (below).  free() it.  NULL: no memory.
+ *
+ *     {"larder": "0.1.0", "pid": 4711, "upMs": 7200000, "namespace": "shop",
+ *      "stats": {"gets": 10, ...},                            larder_stats_fields()
+ *      "requests": {"get-memory": HISTOGRAM, ...},            larder_timed_name()
+ *      "instances": [{"role": "cache+tags", "driver": "fs", "breaker": "closed", "breakerReason": "",
+ *                     "queued": 0, ...,                       larder_instance_fields()
+ *                     "ops": {"get": {"answers": {"ok": 9}, "bytesSent": 0, "bytesReceived": 4096,
+ *                                     "records": 0, "latency": HISTOGRAM}, ...}}, ...]}
+ *
+ * HISTOGRAM: {"count": 3, "sumNs": 900, "maxNs": 400, "p50Ns": 300, "p95Ns": 400, "p99Ns": 400,
+ * "buckets": [[INDEX, COUNT], ...]}, without what is empty.  Ops that were never called are left out. */
+LARDER_API char *larder_metrics_json(const struct larder_metrics *metrics);
+
+/* ---- running processes --------------------------------------------------------------- */
+
+/* A store whose setting `live` is a folder, or `auto`, listens there on a socket that only its own
+ * user may connect to.  Whoever writes the line "metrics" gets larder_metrics_json() and the end of
+ * the stream; anything else just the end.
+ *
+ * Calls fn with a connected, non-blocking socket of each such store, which is fn's to close, in no
+ * order; sockets that a dead process left are removed.  `off` counts as `auto` here: the asker's own
+ * setting says nothing of others.  LARDER_MISS: there is no such folder.  LARDER_DENIED: it belongs to
+ * somebody else, or others may write there. */
+LARDER_API int32_t larder_live_each(const struct larder_config *config, void (*fn)(void *arg, int fd),
+                                    void *arg, struct larder_error *error);
+/* That folder, as a path for people; free() it. */
+LARDER_API int32_t larder_live_folder(const struct larder_config *config, char **ret_path,
+                                      struct larder_error *error);
 
 /* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
