@@ -111,6 +111,6 @@ void cli_print_key(struct cli *cli, const struct larder_listed *key);
 
 extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
     command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_version;
+    command_doctor, command_version, command_stats, command_top;
 
 #endif

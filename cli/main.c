@@ -17,9 +17,10 @@ static const struct option common[] = {
 };
 
 static const struct command *const commands[] = {
-    &command_get,     &command_put,        &command_ls,      &command_rm,      &command_prune,
-    &command_tags,    &command_revalidate, &command_drivers, &command_config,  &command_provision,
-    &command_explain, &command_ping,       &command_doctor,  &command_version,
+    &command_get,    &command_put,       &command_ls,         &command_rm,
+    &command_prune,  &command_tags,      &command_revalidate, &command_drivers,
+    &command_config, &command_provision, &command_explain,    &command_ping,
+    &command_doctor, &command_version,   &command_stats,      &command_top,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -90,9 +90,9 @@ static void empty_store(void) {
 /* ---- the program itself ------------------------------------------------------------------------------ */
 
 static void help_teaches_every_command(void) {
-    static const char *const commands[] = {"get",        "put",     "ls",     "rm",        "tags",
-                                           "revalidate", "drivers", "config", "provision", "explain",
-                                           "ping",       "doctor",  "prune",  "version"};
+    static const char *const commands[] = {"get",     "put",     "ls",        "rm",      "tags", "revalidate",
+                                           "drivers", "config",  "provision", "explain", "ping", "doctor",
+                                           "prune",   "version", "stats",     "top"};
     const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

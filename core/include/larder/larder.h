@@ -277,9 +277,15 @@ struct larder_stats {                /* since the store was opened */
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
 
+enum {
+    LARDER_COUNTER,                  /* only grows; over several processes it adds up */
+    LARDER_GAUGE,                    /* how many there are now; it adds up, too */
+    LARDER_LEVEL                     /* does not add up: of several, the greatest says most */
+};
 struct larder_field {                /* a number of 64 bits in a struct of counters */
     const char *name;                /* as JSON and JavaScript have it: "getErrors" */
     size_t at;                       /* so many bytes into the struct */
+    uint32_t kind;
 };
 LARDER_API int64_t larder_field_read(const struct larder_field *field, const void *counters);
 /* Every member of struct larder_stats. */
