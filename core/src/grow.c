@@ -14,9 +14,10 @@ void grow_init(struct grow *g, size_t room) {
 static bool make_room(struct grow *g, size_t n) {
     size_t room = (g->len + n + 1) * 2;
     char *grown = realloc(g->text, room);
-    g->failed = grown == NULL;
-    if (g->failed)
+    if (grown == NULL) {
+        g->failed = true;
         return false;
+    }
     g->text = grown;
     g->room = room;
     return true;

@@ -121,14 +121,6 @@ static void let_in(void *arg, int fd, uint32_t events) {
     }
 }
 
-static char *path_in(const char *folder, const char *name) {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path != NULL)
-        snprintf(path, size, "%s/%s", folder, name);
-    return path;
-}
-
 /* The socket under a name that nobody looks for, then, once it is listened on, under its own. */
 static bool listen_at(int fd, int folder_fd, const char *hidden, const char *name) {
     struct sockaddr_un address = live_folder_address(folder_fd, hidden);
@@ -155,7 +147,9 @@ static bool make_socket(struct live *live, const char *folder, int folder_fd) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    char *path = path_in(folder, name);
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        path = NULL; /* it is not defined then */
     if (path != NULL && listen_at(fd, folder_fd, hidden, name)) {
         live->watch = watch_new(live->store->reactor, fd, LARDER_READ, let_in, live);
         if (live->watch != NULL) {

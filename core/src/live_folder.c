@@ -143,12 +143,11 @@ int32_t larder_live_folder(const struct larder_config *config, char **ret_path, 
 
 int32_t larder_live_each(const struct larder_config *config, void (*fn)(void *arg, int fd), void *arg,
                          struct larder_error *error) {
-    char *path;
-    int fd;
-    int32_t status = larder_live_folder(config, &path, error);
-    if (status != LARDER_OK)
-        return status;
-    status = live_folder_open(path, false, &fd, error);
+    int fd = -1;
+    char *path = path_of(config);
+    if (path == NULL)
+        return error_set(error, LARDER_NOMEM, "out of memory");
+    int32_t status = live_folder_open(path, false, &fd, error);
     free(path);
     if (status != LARDER_OK)
         return status;

@@ -109,6 +109,16 @@ static void hears(int fd, const char *text, bool end) {
     free(heard);
 }
 
+/* A get of a key that is not there. */
+static void miss(struct seen *seen, const char *key) {
+    submit(seen, get_of(key, 0));
+    settle(reactor);
+    answer_namespace(held_take(LARDER_OP_TAGS_READ));
+    answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
+    settle(reactor);
+    CU_ASSERT_EQUAL(seen->times, 1);
+}
+
 /* ---- being asked ---------------------------------------------------------------------------- */
 
 static const cJSON *at(const cJSON *json, const char *name) {
@@ -119,12 +129,7 @@ static void who_asks_is_told_all_counters_and_then_the_end(void) {
     bool ended;
     struct seen seen = {0};
     open_live();
-    submit(&seen, get_of("a key", 0));
-    settle(reactor);
-    answer_namespace(held_take(LARDER_OP_TAGS_READ));
-    answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
-    settle(reactor);
-    CU_ASSERT_EQUAL(seen.times, 1);
+    miss(&seen, "a key");
     int fd = connect_one();
     say(fd, "metrics\n");
     char *text = hear(fd, &ended);
@@ -301,12 +306,7 @@ static void a_store_works_where_its_folder_does_not(void) {
     close(open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); /* a file is there */
     open_with("held", "live", folder);
     pass_ms(reactor, LIVE_DELAY_MS);
-    submit(&seen, get_of("k", 0));
-    settle(reactor);
-    answer_namespace(held_take(LARDER_OP_TAGS_READ));
-    answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
-    settle(reactor);
-    CU_ASSERT_EQUAL(seen.times, 1);
+    miss(&seen, "k");
     forget(&seen);
     close_live();
 }

@@ -375,6 +375,7 @@ static void counters_are_read_while_they_are_written(void) {
     const struct larder_instance_metrics *row = &m->instances[0];
     CU_ASSERT_EQUAL(row->ops[LARDER_OP_PUT].latency.count, PUTS + row->retry.retries);
     CU_ASSERT_EQUAL(row->faults, answers(row, LARDER_OP_PUT, LARDER_RETRY));
+    CU_ASSERT_EQUAL(m->requests[LARDER_TIMED_PUT].count, PUTS);
     larder_metrics_free(m);
     larder_close(live);
 }

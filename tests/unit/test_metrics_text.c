@@ -126,8 +126,7 @@ static void several_processes_are_one_text(void) {
         "larder_gets_total{pid=\"2\",result=\"hit\"} 70",
         "larder_epoch{pid=\"1\"} 1700000000005\nlarder_epoch{pid=\"2\"} 1700000000005",
         "larder_request_latency_seconds_count{pid=\"2\",request=\"get-memory\"} 1",
-        "larder_breaker_state{pid=\"1\",role=\"cache+tags\",driver=\"redis\"} 2\n"
-        "larder_breaker_state{pid=\"2\",role=\"cache+tags\",driver=\"redis\"} 2",
+        "larder_retries_total{pid=\"2\",role=\"cache+tags\",driver=\"redis\"} 4",
         "larder_driver_latency_seconds_count{pid=\"2\",role=\"cache+tags\",driver=\"redis\",op=\"get\"} 3",
     };
     for (size_t i = 0; i < N_ELEMENTS(lines); i++)
