@@ -83,7 +83,8 @@ int cli_number(struct cli *cli, const char *option, uint32_t type, int64_t min, 
 
 struct progress {
     bool wanted;
-    uint64_t n, shown_ms;
+    uint64_t n;
+    int64_t shown_ms;
     const char *what; /* "keys listed" */
 };
 /* prints: the command writes lines on stdout meanwhile; where that is the terminal too, they do. */

@@ -72,19 +72,14 @@ static void print_driver(const struct larder_instance_metrics *instance) {
 
 /* ---- what somebody should know of ------------------------------------------------------------------- */
 
+/* The reason is a sentence: which breaker, since when, and why. */
 static void print_breaker(int64_t pid, const struct larder_instance_metrics *instance) {
     const struct larder_breaker_metrics *breaker = &instance->breaker;
-    const char *state = larder_breaker_name(breaker->state);
-    char since[TIME_TEXT];
     if (breaker->opened == 0)
         return;
-    printf("%" PRId64 ": the breaker of ", pid);
-    escape_print(stdout, bytes_of_text(instance->driver));
-    if (breaker->state == LARDER_BREAKER_OPEN || breaker->state == LARDER_BREAKER_HALF_OPEN)
-        printf(" is %s since %s, ", state, time_text(breaker->since_ms, since));
-    else
-        printf(" was open, %" PRIu64 " times, last ", breaker->opened);
-    fputs("because: ", stdout);
+    printf("%" PRId64 ": ", pid);
+    if (breaker->state != LARDER_BREAKER_OPEN && breaker->state != LARDER_BREAKER_HALF_OPEN)
+        printf("it was so %" PRIu64 " times, and is no more: ", breaker->opened);
     escape_print(stdout, bytes_of_text(breaker->reason));
     printf("; %" PRIu64 " calls were refused\n", breaker->refused);
 }
@@ -204,14 +199,20 @@ static int run(struct cli *cli) {
     bool prometheus = args_has(&cli->args, "prometheus");
     if (prometheus && cli->json)
         return cli_usage(cli, "--prometheus and --json are two formats");
-    int code = processes_read(cli, &processes);
-    if (code == CODE_DONE && processes.n == 0)
+    int code = processes_prepare(cli);
+    if (code != CODE_DONE)
+        return code;
+    struct larder_error error;
+    int32_t status = processes_read(cli, &processes, &error);
+    if (status != LARDER_OK)
+        return cli_failed(cli, status, "%s", error.text);
+    if (processes.n == 0)
         code = processes_none(cli, &processes);
-    else if (code == CODE_DONE && prometheus)
+    else if (prometheus)
         code = print_prometheus(cli, &processes);
-    else if (code == CODE_DONE && cli->json)
+    else if (cli->json)
         code = print_json(cli, &processes);
-    else if (code == CODE_DONE)
+    else
         code = print_people(cli, &processes);
     if (code == CODE_DONE && processes.n_silent > 0)
         fprintf(stderr, "larder stats: %zu more did not answer\n", processes.n_silent);

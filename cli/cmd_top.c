@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "figures.h"
 #include "live.h"
 #include "screen.h"
@@ -37,6 +38,7 @@ struct top {
     struct process *each;
     struct larder_metrics *all;
     struct history hit, gets, slow;
+    struct larder_error error;
 };
 
 /* ---- from two readings to what happened between ---------------------------------------------------- */
@@ -207,8 +209,7 @@ static void draw_notes(struct top *top) {
         for (uint64_t k = 0; k < m->n_instances; k++) {
             const struct larder_breaker_metrics *breaker = &m->instances[k].breaker;
             if (breaker->state == LARDER_BREAKER_OPEN || breaker->state == LARDER_BREAKER_HALF_OPEN)
-                screen_line(top->screen, "%s%" PRId64 ": breaker %s: %s", ink(top, RED), m->pid,
-                            larder_breaker_name(breaker->state),
+                screen_line(top->screen, "%s%" PRId64 ": %s", ink(top, RED), m->pid,
                             tame_text(breaker->reason, text, sizeof text));
         }
         if (m->stats.journal_pending > 0)
@@ -331,23 +332,25 @@ static void print_json(struct top *top) {
 
 /* ---- again and again ------------------------------------------------------------------------------------ */
 
-static int look(struct top *top) {
-    struct moment next = {.at_ms = screen_now_ms()};
-    int code = processes_read(top->cli, &next.processes);
-    if (code != CODE_DONE)
-        return code;
+static int32_t look(struct top *top) {
+    struct moment next = {.at_ms = clock_ms()};
+    int32_t status = processes_read(top->cli, &next.processes, &top->error);
+    if (status != LARDER_OK)
+        return status;
     forget_each(top);
     processes_done(&top->before.processes);
     top->before = top->now;
     top->now = next;
-    return CODE_DONE;
+    return LARDER_OK;
 }
 
-static int show(struct top *top) {
+static int32_t show(struct top *top) {
     top->seconds = (double)(top->now.at_ms - top->before.at_ms) / 1000;
     top->seconds = top->seconds > 0.001 ? top->seconds : 0.001;
-    if (!make_each(top))
+    if (!make_each(top)) {
+        top->error = (struct larder_error){LARDER_NOMEM, "out of memory"};
         return LARDER_NOMEM;
+    }
     remember_all(top);
     if (top->screen)
         draw(top);
@@ -370,54 +373,54 @@ static bool wait_for(struct top *top, int64_t until_ms) {
         if (event == SCREEN_RESIZED && top->all)
             draw(top);
     }
-    int64_t left_ms = until_ms - screen_now_ms();
+    int64_t left_ms = until_ms - clock_ms();
     struct timespec left = {.tv_sec = (time_t)(left_ms / 1000), .tv_nsec = (long)(left_ms % 1000) * 1000000};
     if (left_ms > 0)
         nanosleep(&left, NULL);
     return true;
 }
 
-/* count 0: until somebody ends it.  The code, and what is to be said once the terminal is as it was. */
-static int watch(struct top *top, int64_t count, const char **ret_trouble) {
-    int code = look(top);
-    if (code == CODE_DONE && top->now.processes.n == 0 && top->screen == NULL)
-        return processes_none(top->cli, &top->now.processes);
-    int64_t due_ms = screen_now_ms();
-    due_ms += top->screen && top->interval_ms > FIRST_MS ? FIRST_MS : top->interval_ms;
-    for (int64_t i = 0; code == CODE_DONE && (count == 0 || i < count); i++) {
+/* From one look to the next; count 0: until somebody ends it. */
+static int32_t watch(struct top *top, int64_t count) {
+    int32_t status = LARDER_OK;
+    int64_t due_ms = clock_ms() + (top->screen && top->interval_ms > FIRST_MS ? FIRST_MS : top->interval_ms);
+    for (int64_t i = 0; status == LARDER_OK && (count == 0 || i < count); i++) {
         if (!wait_for(top, due_ms))
             break;
-        code = look(top);
-        if (code == CODE_DONE && show(top) != LARDER_OK) {
-            *ret_trouble = "out of memory";
-            break;
-        }
-        due_ms = screen_now_ms() + top->interval_ms;
+        due_ms = clock_ms() + top->interval_ms;
+        status = look(top);
+        if (status == LARDER_OK)
+            status = show(top);
     }
-    return code;
+    return status;
 }
 
 static int run(struct cli *cli) {
     struct screen screen;
     struct top top = {.cli = cli, .interval_ms = 1000};
     int64_t count = 0;
-    const char *trouble = NULL;
     int code = cli_number(cli, "interval", LARDER_P_MS, 100, 3600000, &top.interval_ms);
     if (code == CODE_DONE)
         code = cli_number(cli, "count", LARDER_P_INT, 1, INT64_C(1) << 40, &count);
     if (code == CODE_DONE)
-        code = cli_configure(cli); /* before there is a screen that a complaint would be lost on */
+        code = processes_prepare(cli);
     if (code != CODE_DONE)
         return code;
-    if (!cli->json && screen_enter(&screen))
+    int32_t status = look(&top);
+    if (status == LARDER_OK && !cli->json && screen_enter(&screen))
         top.screen = &screen;
-    code = watch(&top, count, &trouble);
+    if (status == LARDER_OK && top.now.processes.n == 0 && top.screen == NULL)
+        code = processes_none(cli, &top.now.processes);
+    else if (status == LARDER_OK)
+        status = watch(&top, count);
     if (top.screen)
-        screen_leave(&screen);
+        screen_leave(&screen); /* and only now is there a place to complain */
+    if (status != LARDER_OK)
+        code = cli_failed(cli, status, "%s", top.error.text);
     forget_each(&top);
     processes_done(&top.before.processes);
     processes_done(&top.now.processes);
-    return trouble ? cli_failed(cli, LARDER_NOMEM, "%s", trouble) : code;
+    return code;
 }
 
 static const struct option options[] = {

@@ -51,8 +51,10 @@ const char *bytes_text(uint64_t bytes, char out[FIGURE_TEXT]) {
 }
 
 const char *ns_text(uint64_t ns, char out[FIGURE_TEXT]) {
-    if (ns < 1000)
-        snprintf(out, FIGURE_TEXT, "%" PRIu64 "%s", ns, ns ? "ns" : "");
+    if (ns == 0)
+        snprintf(out, FIGURE_TEXT, "-");
+    else if (ns < 1000)
+        snprintf(out, FIGURE_TEXT, "%" PRIu64 "ns", ns);
     else if (ns < 999500)
         three((double)ns / 1e3, "us", out);
     else if (ns < 999500000)

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { MOST_PROCESSES = 512, MOST_BYTES = 4 << 20, MOST_INSTANCES = 8, WAIT_MS = 1000 };
 
@@ -168,15 +169,9 @@ static void hear(struct asking *asking, size_t i) {
     }
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void hear_all(struct asking *asking) {
-    int64_t until_ms = now_ms() + WAIT_MS, left_ms;
-    while (asking->n_open > 0 && (left_ms = until_ms - now_ms()) > 0) {
+    int64_t until_ms = clock_ms() + WAIT_MS, left_ms;
+    while (asking->n_open > 0 && (left_ms = until_ms - clock_ms()) > 0) {
         if (poll(asking->fds, asking->n, (int)left_ms) <= 0)
             continue; /* a signal, or the time is up */
         for (size_t i = 0; i < asking->n; i++) {
@@ -200,13 +195,13 @@ static bool is_wanted(const struct cli *cli, const struct larder_metrics *m) {
     return wanted && (ns == NULL || strcmp(ns, m->ns) == 0);
 }
 
-static int check_words(struct cli *cli) {
+int processes_prepare(struct cli *cli) {
     for (size_t i = 0; i < cli->args.n_words; i++) {
         const char *word = cli->args.words[i];
         if (*word == '\0' || strspn(word, "0123456789") != strlen(word))
             return cli_usage(cli, "'%s' is not the number of a process", word);
     }
-    return CODE_DONE;
+    return cli_configure(cli);
 }
 
 static int compare(const void *left, const void *right) {
@@ -218,10 +213,10 @@ static int compare(const void *left, const void *right) {
     return a->pid != b->pid ? (a->pid > b->pid ? 1 : -1) : (a->up_ms < b->up_ms) - (a->up_ms > b->up_ms);
 }
 
-static int collect(struct cli *cli, struct asking *asking, struct processes *ret) {
+static int32_t collect(const struct cli *cli, const struct asking *asking, struct processes *ret) {
     *ret = (struct processes){.list = calloc(asking->n + 1, sizeof *ret->list)};
     if (ret->list == NULL)
-        return cli_failed(cli, LARDER_NOMEM, "out of memory");
+        return LARDER_NOMEM;
     for (size_t i = 0; i < asking->n; i++) {
         struct process *p = &ret->list[ret->n];
         const char *text = asking->asked[i].text;
@@ -235,30 +230,23 @@ static int collect(struct cli *cli, struct asking *asking, struct processes *ret
         }
     }
     qsort(ret->list, ret->n, sizeof *ret->list, compare);
-    return CODE_DONE;
+    return LARDER_OK;
 }
 
-int processes_read(struct cli *cli, struct processes *ret) {
-    struct larder_error error;
-    int code = check_words(cli);
-    if (code == CODE_DONE && cli->config == NULL)
-        code = cli_configure(cli);
-    if (code != CODE_DONE)
-        return code;
+int32_t processes_read(struct cli *cli, struct processes *ret, struct larder_error *error) {
     struct asking *asking = calloc(1, sizeof *asking);
+    *error = (struct larder_error){LARDER_NOMEM, "out of memory"};
     if (asking == NULL)
-        return cli_failed(cli, LARDER_NOMEM, "out of memory");
-    int32_t status = larder_live_each(cli->config, ask, asking, &error);
-    if (status == LARDER_OK || status == LARDER_MISS) {
+        return LARDER_NOMEM;
+    int32_t status = larder_live_each(cli->config, ask, asking, error);
+    if (status == LARDER_OK || status == LARDER_MISS) { /* no folder, nobody in it */
         hear_all(asking);
-        code = collect(cli, asking, ret);
-    } else {
-        code = cli_failed(cli, status, "%s", error.text);
+        status = collect(cli, asking, ret);
     }
     for (size_t i = 0; i < asking->n; i++)
         free(asking->asked[i].text);
     free(asking);
-    return code;
+    return status;
 }
 
 void processes_done(struct processes *processes) {

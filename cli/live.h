@@ -18,10 +18,12 @@ struct processes { /* by namespace, then by number */
     size_t n_silent; /* that were there and did not answer, or nothing that can be read */
 };
 
+/* The configuration, and the words of the command line: numbers of processes.  CODE_DONE, or what was
+ * said. */
+int processes_prepare(struct cli *cli);
 /* Asks all that there are, at once; one that does not answer within a second is left out.  Of those,
- * what --namespace and the words (numbers of processes) of the command line leave.  CODE_DONE also
- * where there is none; else what was said. */
-int processes_read(struct cli *cli, struct processes *ret);
+ * what --namespace and the words leave.  LARDER_OK also where there is none. */
+int32_t processes_read(struct cli *cli, struct processes *ret, struct larder_error *error);
 void processes_done(struct processes *processes);
 
 /* Says on stderr that there is none, and what could be done about it.  Answers CODE_NEGATIVE. */

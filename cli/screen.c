@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH};
 enum { N_SIGNALS = sizeof signals / sizeof signals[0] };
@@ -38,12 +39,6 @@ static bool take(int number) {
         }
     }
     return false;
-}
-
-int64_t screen_now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool says_utf8(void) {
@@ -158,7 +153,7 @@ enum screen_event screen_wait(struct screen *screen, int64_t until_ms, char *ret
     struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
     enum screen_event event;
     for (;;) {
-        int64_t left_ms = until_ms - screen_now_ms();
+        int64_t left_ms = until_ms - clock_ms();
         if (left_ms < 0)
             left_ms = 0;
         struct timespec left = {.tv_sec = (time_t)(left_ms / 1000),

@@ -25,14 +25,12 @@ enum screen_event { SCREEN_TIME, SCREEN_KEY, SCREEN_RESIZED, SCREEN_END };
 bool screen_enter(struct screen *screen);
 void screen_leave(struct screen *screen);
 
-/* Waits until then (ms, CLOCK_MONOTONIC), or for something before.  *ret_key: of SCREEN_KEY. */
+/* Waits until then (clock_ms()), or for something before.  *ret_key: of SCREEN_KEY. */
 enum screen_event screen_wait(struct screen *screen, int64_t until_ms, char *ret_key);
 
 /* Begins a picture, adds a line to it (cut at the right edge; none below the last row), shows it. */
 void screen_begin(struct screen *screen);
 void screen_line(struct screen *screen, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void screen_show(struct screen *screen);
-
-int64_t screen_now_ms(void);
 
 #endif

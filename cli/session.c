@@ -4,10 +4,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "next_options.h"
 
 /* ---- saying what is wrong ------------------------------------------------------------------------ */
@@ -248,12 +248,6 @@ int cli_number(struct cli *cli, const char *option, uint32_t type, int64_t min, 
 /* ---- progress -------------------------------------------------------------------------------------- */
 
 enum { PROGRESS_EVERY_MS = 100 };
-
-static uint64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void progress_begin(struct progress *progress, const char *what, bool prints) {
     bool shows = isatty(STDERR_FILENO) && !(prints && isatty(STDOUT_FILENO));

@@ -187,7 +187,7 @@ static void without_a_terminal_it_is_a_line_for_each_interval(void) {
     for (const char *c = r->out; *c; c++)
         lines += *c == '\n';
     CU_ASSERT_EQUAL(lines, 2);
-    HAS(r->out, "  processes 2  gets/s 0  hit -  p50 0  p99 0  puts/s 0  memory ");
+    HAS(r->out, "  processes 2  gets/s 0  hit -  p50 -  p99 -  puts/s 0  memory ");
     LACKS(r->out, "\x1b");
     /* What is told is what was done since the last line, not all that ever was. */
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, keep_busy, &stop), 0);
@@ -342,6 +342,23 @@ static void what_a_process_tells_is_not_believed_blindly(void) {
     }
 }
 
+static void what_somebody_should_know_is_said(void) {
+    static const char troubled[] =
+        "{\"larder\":\"1\",\"pid\":7,\"upMs\":9000000,\"namespace\":\"shop\",\"stats\":{\"journalPending\":3,"
+        "\"corrupt\":4,\"deadlines\":5},\"requests\":{},\"instances\":[{\"role\":\"cache\",\"driver\":"
+        "\"redis\","
+        "\"breakerState\":2,\"breakerSinceMs\":1700000000000,\"breakerOpened\":1,\"refused\":6,"
+        "\"breakerReason\":\"the breaker of redis is open since noon\",\"faults\":8,\"ops\":{}}]}";
+    const struct ran *r = said_of(troubled, NULL);
+    CU_ASSERT_EQUAL(r->code, 0);
+    HAS(r->out, "7        2h30min");
+    HAS(r->out, "\n7: the breaker of redis is open since noon; 6 calls were refused\n");
+    HAS(r->out, "\n7: 8 faults were injected on purpose");
+    HAS(r->out, "\n7: 3 revalidations have not reached the store yet");
+    HAS(r->out, "\n7: 4 entries could not be verified");
+    HAS(r->out, "\n7: 5 requests were answered by their deadline");
+}
+
 int main(int argc, char **argv) {
     static const struct unit_test tests[] = {
         UNIT(where_nobody_tells_of_itself_a_way_out_is_named),
@@ -351,6 +368,7 @@ int main(int argc, char **argv) {
         UNIT(without_a_terminal_it_is_a_line_for_each_interval),
         UNIT(a_terminal_is_drawn_on_and_left_as_it_was),
         UNIT(what_a_process_tells_is_not_believed_blindly),
+        UNIT(what_somebody_should_know_is_said),
         UNIT(stop_all),
     };
     char absolute[4096];
