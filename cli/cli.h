@@ -85,7 +85,8 @@ int cli_number(struct cli *cli, const char *option, uint32_t type, int64_t min, 
 
 struct progress {
     bool wanted;
-    uint64_t n, shown_ms;
+    uint64_t n;
+    int64_t shown_ms;
     const char *what; /* "keys listed" */
 };
 /* prints: the command writes lines on stdout meanwhile; where that is the terminal too, they do. */
@@ -120,7 +121,7 @@ const struct command *cli_command(struct cli *cli, const char *name);
 
 extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
     command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_bench, command_export, command_import, command_completion, command_man,
-    command_version;
+    command_doctor, command_stats, command_top, command_bench, command_export, command_import,
+    command_completion, command_man, command_version;
 
 #endif

@@ -11,6 +11,10 @@ static inline uint64_t clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static inline int64_t clock_ms(void) {
+    return (int64_t)(clock_ns() / 1000000);
+}
+
 /* Since 1970, UTC. */
 static inline int64_t clock_wall_ms(void) {
     struct timespec now;

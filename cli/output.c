@@ -41,6 +41,14 @@ void escape_print(FILE *file, struct larder_bytes bytes) {
     }
 }
 
+const char *tame_text(const char *text, char *out, size_t size) {
+    size_t n = 0;
+    for (; *text && n + 1 < size; text++)
+        out[n++] = (char)(*text >= ' ' && *text <= '~' ? *text : '?');
+    out[n] = '\0';
+    return out;
+}
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -91,7 +99,7 @@ static void put_string(FILE *file, struct larder_bytes text) {
     fputc('"', file);
 }
 
-static struct larder_bytes bytes_of(const char *text) {
+struct larder_bytes bytes_of_text(const char *text) {
     return (struct larder_bytes){(const uint8_t *)text, strlen(text)};
 }
 
@@ -102,7 +110,7 @@ static void put_name(struct json *json, const char *name) {
         json->some[json->depth - 1] = true;
     }
     if (name) {
-        put_string(json->file, bytes_of(name));
+        put_string(json->file, bytes_of_text(name));
         fputc(':', json->file);
     }
 }
@@ -136,7 +144,7 @@ void json_utf8(struct json *json, const char *name, struct larder_bytes bytes) {
 }
 
 void json_text(struct json *json, const char *name, const char *text) {
-    json_utf8(json, name, bytes_of(text));
+    json_utf8(json, name, bytes_of_text(text));
 }
 
 /* The backslashes of the notation are doubled, as JSON has it. */

@@ -14,7 +14,10 @@
 
 #include "larder/driver.h"
 
+struct larder_bytes bytes_of_text(const char *text);
 void escape_print(FILE *file, struct larder_bytes bytes);
+/* Text of another process for a table: '?' for what is not printable ASCII, cut to size. */
+const char *tame_text(const char *text, char *out, size_t size);
 /* Back to bytes, in out (as long as text); *ret_len of them.  false: a backslash that begins
  * neither \\ nor \xNN. */
 bool escape_read(const char *text, uint8_t *out, size_t *ret_len);

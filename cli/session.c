@@ -258,10 +258,6 @@ int cli_number(struct cli *cli, const char *option, uint32_t type, int64_t min, 
 
 enum { PROGRESS_EVERY_MS = 100 };
 
-static uint64_t clock_ms(void) {
-    return clock_ns() / 1000000;
-}
-
 void progress_begin(struct progress *progress, const char *what, bool prints) {
     bool shows = isatty(STDERR_FILENO) && !(prints && isatty(STDOUT_FILENO));
     *progress = (struct progress){.wanted = shows, .what = what};

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "count.h"
 #include "larder/larder.h"
 
 /* Puts "<namespace>/" before keys, tags and counters, and takes it off again in answers. */
@@ -73,10 +74,5 @@ struct layer_fault_settings {
     uint64_t *counter;
 };
 extern const struct larder_driver layer_fault;
-
-/* Relaxed, for counters of one writer. */
-#define COUNT_SET(counter, value) __atomic_store_n(&(counter), (value), __ATOMIC_RELAXED)
-#define COUNT_ADD(counter, n) COUNT_SET(counter, (counter) + (n))
-#define COUNT_GET(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
 
 #endif

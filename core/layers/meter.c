@@ -15,16 +15,6 @@ struct metered {
     struct meter *meter;
 };
 
-static void note_time(struct larder_histogram *h, uint64_t took_ns) {
-    size_t bucket = histogram_bucket(took_ns);
-
-    COUNT_ADD(h->buckets[bucket], 1);
-    COUNT_ADD(h->count, 1);
-    COUNT_ADD(h->sum_ns, took_ns);
-    if (took_ns > h->max_ns)
-        COUNT_SET(h->max_ns, took_ns);
-}
-
 /* A driver may make up a status that no header has. */
 static uint32_t class_of(int32_t status) {
     uint32_t class = LARDER_CLASS(status);
@@ -39,7 +29,7 @@ static void back(void *arg, struct op *op) {
     uint64_t began_ns = op_top_level(op)->at_ns, now_ns = reactor_now_ns(op->reactor);
 
     op->back_ns = now_ns;
-    note_time(&m->latency, now_ns > began_ns ? now_ns - began_ns : 0);
+    histogram_note(&m->latency, now_ns > began_ns ? now_ns - began_ns : 0);
     COUNT_ADD(m->answers[class_of(op->result.status)], 1);
     if (op->pub.value.len > 0)
         COUNT_ADD(m->bytes_sent, op->pub.value.len);

@@ -9,6 +9,7 @@
 #include "config_parts.h"
 #include "error.h"
 #include "fault.h"
+#include "live_folder.h"
 
 #define AT(member) LARDER_AT(struct store_settings, member)
 
@@ -65,6 +66,8 @@ static const struct larder_param store_params[] = {
      "with claim: wait so long for what another process renders, where there is nothing to serve"},
     {"journal", LARDER_P_TEXT, AT(journal), "", 0, 0, NULL, NULL,
      "folder for revalidations that wait for the store: another process takes them over when this ends"},
+    {"live", LARDER_P_TEXT, AT(live), "off", 0, 0, NULL, NULL,
+     "where this process tells its counters to larder stats and larder top: a folder, auto or off"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
 };
@@ -234,6 +237,16 @@ static int32_t check_kinds(const char *kinds, const char *where, struct larder_e
     return LARDER_OK;
 }
 
+static int32_t check_live(const char *live, const char *where, struct larder_error *error) {
+    char shown[PARAM_SHOWN];
+    if (live_folder_is_valid(live))
+        return LARDER_OK;
+    return error_set(
+        error, LARDER_INVALID,
+        "setting 'live' of the store (%s): '%s' is not off, auto, or a folder with a slash in it", where,
+        param_shown(NULL, live, shown));
+}
+
 static int32_t check_faults(const char *plan, const char *where, struct larder_error *error) {
     struct fault_plan parsed;
     char why[FAULT_WHY];
@@ -263,6 +276,10 @@ static int32_t resolve_store(const struct larder_config *config, struct store_co
     int32_t status = check_namespace(store->settings->ns, ns_where ? ns_where : "default", error);
     if (status == LARDER_OK)
         status = check_kinds(store->settings->shared_kinds, kinds_where ? kinds_where : "default", error);
+    if (status == LARDER_OK)
+        status = check_live(store->settings->live,
+                            param_set_where_at(store->settings_set, param_find(store_params, n, "live")),
+                            error);
     if (status == LARDER_OK)
         status = check_faults(store->settings->fault,
                               param_set_where_at(store->settings_set, param_find(store_params, n, "fault")),

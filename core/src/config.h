@@ -36,6 +36,7 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t claim_ms;           /* "claim": default 0: off */
     int64_t claim_wait_ms;      /* "claim-wait": default 2 s */
     const char *journal;        /* "journal": a folder, default "": in memory alone */
+    const char *live;           /* "live": a folder with a slash in it, auto, or off: the default */
 };
 
 struct backend_spec {

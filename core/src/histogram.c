@@ -11,11 +11,7 @@ uint64_t larder_bucket_limit_ns(size_t i) {
 }
 
 void larder_histogram_record(struct larder_histogram *h, uint64_t ns) {
-    h->buckets[histogram_bucket(ns)]++;
-    h->count++;
-    h->sum_ns += ns;
-    if (ns > h->max_ns)
-        h->max_ns = ns;
+    histogram_note(h, ns);
 }
 
 void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from) {

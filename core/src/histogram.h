@@ -1,7 +1,8 @@
-/* Where a duration goes in a larder_histogram.  Pure; see larder.h. */
+/* Where a duration goes in a larder_histogram, and putting it there; see larder.h. */
 #ifndef CORE_HISTOGRAM_H
 #define CORE_HISTOGRAM_H
 
+#include "count.h"
 #include "larder/larder.h"
 
 enum {
@@ -20,6 +21,17 @@ static inline size_t histogram_bucket(uint64_t ns) {
     unsigned power = 63u - (unsigned)__builtin_clzll(ns);
     unsigned sub = (unsigned)(ns >> (power - HISTOGRAM_SUB_BITS)) & ((1u << HISTOGRAM_SUB_BITS) - 1);
     return 1 + ((size_t)(power - HISTOGRAM_LOW_BITS) << HISTOGRAM_SUB_BITS) + sub;
+}
+
+/* By its one writer, while others may read. */
+static inline void histogram_note(struct larder_histogram *h, uint64_t took_ns) {
+    size_t bucket = histogram_bucket(took_ns);
+
+    COUNT_ADD(h->buckets[bucket], 1);
+    COUNT_ADD(h->count, 1);
+    COUNT_ADD(h->sum_ns, took_ns);
+    if (took_ns > h->max_ns)
+        COUNT_SET(h->max_ns, took_ns);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* A store's counters as one table that can be kept: larder_metrics(). */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "bytes.h"
 #include "store.h"
@@ -10,7 +11,11 @@ struct larder_metrics *larder_metrics(const struct larder_store *store) {
     if (m == NULL)
         return NULL;
     m->instances = (struct larder_instance_metrics *)(m + 1);
+    m->ns = store->settings->ns;
+    m->pid = getpid();
+    m->up_ms = (int64_t)((reactor_now_ns(store->reactor) - store->opened_ns) / 1000000u);
     larder_stats(store, &m->stats);
+    count_copy(m->requests, store->requests, sizeof(m->requests));
     for (size_t i = 0; i < N_ELEMENTS(stacks); i++)
         if (stacks[i]->n > 0)
             stack_metrics(stacks[i], &m->instances[m->n_instances++]);

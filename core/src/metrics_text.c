@@ -4,12 +4,11 @@
  * to write a point.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "bytes.h"
+#include "grow.h"
 #include "larder/larder.h"
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
@@ -22,56 +21,23 @@ struct family { /* one metric, with all its points */
 };
 
 struct out {
-    char *text;
-    size_t len, room;
-    bool failed; /* no memory */
+    struct grow text;
     uint32_t format;
-    const struct larder_label *labels; /* on every point */
-    size_t n_labels;
+    const struct larder_metrics_source *sources;
+    size_t n_sources;
+    const struct larder_metrics_source *source; /* whose points these are */
     const struct family *family;
     bool any_family, any_point;
     uint64_t now_ns;
 };
 
-static void put(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(struct out *o, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(o->text + o->len, o->room - o->len, format, args);
-    va_end(args);
-    if (n >= 0 && (size_t)n >= o->room - o->len) {
-        size_t room = (o->len + (size_t)n + 1) * 2;
-        char *grown = o->failed ? NULL : realloc(o->text, room);
-        o->failed = grown == NULL;
-        if (o->failed)
-            return;
-        o->text = grown;
-        o->room = room;
-        va_start(args, format);
-        n = vsnprintf(o->text + o->len, o->room - o->len, format, args);
-        va_end(args);
-    }
-    o->len += n > 0 ? (size_t)n : 0;
-}
-
 /* ---- texts ------------------------------------------------------------------------ */
-
-/* The same escapes serve both formats: of control characters only line breaks can be in a label. */
-static void put_text(struct out *o, const char *text) {
-    for (; *text != 0; text++) {
-        if (*text == '"' || *text == '\\')
-            put(o, "\\%c", *text);
-        else if (*text == '\n')
-            put(o, "%s", "\\n");
-        else if ((unsigned char)*text >= 0x20)
-            put(o, "%c", *text);
-    }
-}
 
 /* Names have '.' and '-' where Prometheus takes only '_'. */
 static void put_name(struct out *o, const char *name) {
     for (; *name != 0; name++)
-        put(o, "%c", o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name);
+        grow_put(&o->text, "%c",
+                 o->format == LARDER_PROMETHEUS && (*name == '.' || *name == '-') ? '_' : *name);
 }
 
 static const char *suffix_of(const struct family *family) {
@@ -86,12 +52,12 @@ static const char *suffix_of(const struct family *family) {
 static void put_labels(struct out *o, const struct larder_label *labels, size_t n, bool *ret_any) {
     for (size_t i = 0; i < n; i++) {
         bool prometheus = o->format == LARDER_PROMETHEUS;
-        put(o, "%s", *ret_any ? "," : "");
-        put(o, "%s", prometheus ? "" : "{\"key\":\"");
+        grow_put(&o->text, "%s", *ret_any ? "," : "");
+        grow_put(&o->text, "%s", prometheus ? "" : "{\"key\":\"");
         put_name(o, labels[i].name);
-        put(o, "%s", prometheus ? "=\"" : "\",\"value\":{\"stringValue\":\"");
-        put_text(o, labels[i].value);
-        put(o, "%s", prometheus ? "\"" : "\"}}");
+        grow_put(&o->text, "%s", prometheus ? "=\"" : "\",\"value\":{\"stringValue\":\"");
+        grow_put_escaped(&o->text, labels[i].value);
+        grow_put(&o->text, "%s", prometheus ? "\"" : "\"}}");
         *ret_any = true;
     }
 }
@@ -101,23 +67,23 @@ static void begin_family(struct out *o, const struct family *family) {
     o->any_point = false;
     if (o->format == LARDER_PROMETHEUS) {
         static const char *const types[] = {"counter", "gauge", "histogram"};
-        put(o, "%s", "# HELP larder_");
+        grow_put(&o->text, "%s", "# HELP larder_");
         put_name(o, family->name);
-        put(o, "%s %s\n# TYPE larder_", suffix_of(family), family->help);
+        grow_put(&o->text, "%s %s\n# TYPE larder_", suffix_of(family), family->help);
         put_name(o, family->name);
-        put(o, "%s %s\n", suffix_of(family), types[family->kind]);
+        grow_put(&o->text, "%s %s\n", suffix_of(family), types[family->kind]);
         return;
     }
     static const char *const shapes[] = {"\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true,",
                                          "\"gauge\":{", "\"histogram\":{\"aggregationTemporality\":2,"};
-    put(o, "%s{\"name\":\"larder.%s\",\"unit\":\"%s\",\"description\":\"%s\",%s\"dataPoints\":[",
-        o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
+    grow_put(&o->text, "%s{\"name\":\"larder.%s\",\"unit\":\"%s\",\"description\":\"%s\",%s\"dataPoints\":[",
+             o->any_family ? "," : "", family->name, family->unit, family->help, shapes[family->kind]);
     o->any_family = true;
 }
 
 static void end_family(struct out *o) {
     if (o->format != LARDER_PROMETHEUS)
-        put(o, "]}}");
+        grow_put(&o->text, "]}}");
 }
 
 /* Up to the value.  part: what Prometheus adds to a histogram's name; le: its bound, or NULL. */
@@ -126,25 +92,26 @@ static void begin_point(struct out *o, const char *part, const struct larder_lab
     bool any = false;
     if (o->format == LARDER_PROMETHEUS) {
         struct larder_label bound = {"le", le};
-        put(o, "%s", "larder_");
+        grow_put(&o->text, "%s", "larder_");
         put_name(o, o->family->name);
-        put(o, "%s%s{", suffix_of(o->family), part);
-        put_labels(o, o->labels, o->n_labels, &any);
+        grow_put(&o->text, "%s%s{", suffix_of(o->family), part);
+        put_labels(o, o->source->labels, o->source->n_labels, &any);
         put_labels(o, labels, n, &any);
         put_labels(o, &bound, le != NULL, &any);
-        put(o, "%s", "} ");
+        grow_put(&o->text, "%s", "} ");
         return;
     }
-    put(o, "%s{\"attributes\":[", o->any_point ? "," : "");
-    put_labels(o, o->labels, o->n_labels, &any);
+    grow_put(&o->text, "%s{\"attributes\":[", o->any_point ? "," : "");
+    put_labels(o, o->source->labels, o->source->n_labels, &any);
     put_labels(o, labels, n, &any);
-    put(o, "],\"timeUnixNano\":\"%" PRIu64 "\",", o->now_ns);
+    grow_put(&o->text, "],\"timeUnixNano\":\"%" PRIu64 "\",", o->now_ns);
     o->any_point = true;
 }
 
 static void put_point(struct out *o, const struct larder_label *labels, size_t n, uint64_t value) {
     begin_point(o, "", labels, n, NULL);
-    put(o, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}", value);
+    grow_put(&o->text, o->format == LARDER_PROMETHEUS ? "%" PRIu64 "\n" : "\"asInt\":\"%" PRIu64 "\"}",
+             value);
 }
 
 static const double bounds_s[] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -177,86 +144,135 @@ static void put_histogram(struct out *o, const struct larder_label *labels, size
             if (i < last)
                 snprintf(le, sizeof(le), "%g", bounds_s[i]);
             begin_point(o, "_bucket", labels, n, le);
-            put(o, "%" PRIu64 "\n", counts[i]);
+            grow_put(&o->text, "%" PRIu64 "\n", counts[i]);
         }
         begin_point(o, "_sum", labels, n, NULL);
-        put(o, "%.9g\n", (double)h->sum_ns / 1e9);
+        grow_put(&o->text, "%.9g\n", (double)h->sum_ns / 1e9);
         begin_point(o, "_count", labels, n, NULL);
-        put(o, "%" PRIu64 "\n", counts[last]);
+        grow_put(&o->text, "%" PRIu64 "\n", counts[last]);
         return;
     }
     begin_point(o, "", labels, n, NULL);
-    put(o, "\"count\":\"%" PRIu64 "\",\"sum\":%.9g,\"explicitBounds\":[", counts[last],
-        (double)h->sum_ns / 1e9);
+    grow_put(&o->text, "\"count\":\"%" PRIu64 "\",\"sum\":%.9g,\"explicitBounds\":[", counts[last],
+             (double)h->sum_ns / 1e9);
     for (size_t i = 0; i < last; i++)
-        put(o, "%s%g", i > 0 ? "," : "", bounds_s[i]);
-    put(o, "%s", "],\"bucketCounts\":[");
+        grow_put(&o->text, "%s%g", i > 0 ? "," : "", bounds_s[i]);
+    grow_put(&o->text, "%s", "],\"bucketCounts\":[");
     for (size_t i = 0; i <= last; i++)
-        put(o, "%s\"%" PRIu64 "\"", i > 0 ? "," : "", counts[i] - (i > 0 ? counts[i - 1] : 0));
-    put(o, "%s", "]}");
+        grow_put(&o->text, "%s\"%" PRIu64 "\"", i > 0 ? "," : "", counts[i] - (i > 0 ? counts[i - 1] : 0));
+    grow_put(&o->text, "%s", "]}");
 }
 
-/* ---- the walk: a store ------------------------------------------------------------------ */
+/* ---- the walk: stores ------------------------------------------------------------------- */
 
-static void put_gets(struct out *o, const struct larder_stats *s) {
+static void put_gets(struct out *o) {
     static const struct family gets = {"gets", COUNTER, "1", "Gets by what they found."};
-    const struct {
-        const char *result;
-        uint64_t value;
-    } rows[] = {{"hit", s->hits},
-                {"stale", s->stale},
-                {"gone", s->gone},
-                {"miss", s->misses},
-                {"error", s->get_errors}};
     begin_family(o, &gets);
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
-        put_point(o, &(struct larder_label){"result", rows[i].result}, 1, rows[i].value);
+    for (size_t k = 0; k < o->n_sources; k++) {
+        const struct larder_stats *s = &o->sources[k].metrics->stats;
+        const struct {
+            const char *result;
+            uint64_t value;
+        } rows[] = {{"hit", s->hits},
+                    {"stale", s->stale},
+                    {"gone", s->gone},
+                    {"miss", s->misses},
+                    {"error", s->get_errors}};
+        o->source = &o->sources[k];
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+            put_point(o, &(struct larder_label){"result", rows[i].result}, 1, rows[i].value);
+    }
     end_family(o);
 }
 
-static void put_store(struct out *o, const struct larder_stats *s) {
-    const struct {
+/* The 64-bit number that is so many bytes into a struct. */
+static uint64_t number_at(const void *base, size_t at) {
+    uint64_t value;
+    memcpy(&value, (const uint8_t *)base + at, sizeof(value));
+    return value;
+}
+
+static void put_stores(struct out *o) {
+    static const struct {
         struct family family;
-        uint64_t value;
+        size_t at; /* in struct larder_stats */
     } rows[] = {
-        {{"memory.hits", COUNTER, "1", "Gets answered from the memory of this process."}, s->memory_hits},
-        {{"memory.entries", GAUGE, "1", "Entries in the memory of this process."}, s->memory_entries},
-        {{"memory.size", GAUGE, "By", "Bytes of these entries."}, s->memory_bytes},
-        {{"joined", COUNTER, "1", "Gets that shared the read of another, or waited for a put."}, s->joined},
-        {{"puts", COUNTER, "1", "Entries stored."}, s->puts},
-        {{"put.errors", COUNTER, "1", "Entries that could not be stored."}, s->put_errors},
-        {{"removes", COUNTER, "1", "Entries removed by name."}, s->removes},
-        {{"revalidations", COUNTER, "1", "Revalidations of tags."}, s->revalidations},
-        {{"revalidation.errors", COUNTER, "1", "Revalidations that failed."}, s->revalidation_errors},
+#define AT(member) offsetof(struct larder_stats, member)
+        {{"memory.hits", COUNTER, "1", "Gets answered from the memory of this process."}, AT(memory_hits)},
+        {{"memory.entries", GAUGE, "1", "Entries in the memory of this process."}, AT(memory_entries)},
+        {{"memory.size", GAUGE, "By", "Bytes of these entries."}, AT(memory_bytes)},
+        {{"joined", COUNTER, "1", "Gets that shared the read of another, or waited for a put."}, AT(joined)},
+        {{"puts", COUNTER, "1", "Entries stored."}, AT(puts)},
+        {{"put.errors", COUNTER, "1", "Entries that could not be stored."}, AT(put_errors)},
+        {{"removes", COUNTER, "1", "Entries removed by name."}, AT(removes)},
+        {{"revalidations", COUNTER, "1", "Revalidations of tags."}, AT(revalidations)},
+        {{"revalidation.errors", COUNTER, "1", "Revalidations that failed."}, AT(revalidation_errors)},
         {{"journal.pending", GAUGE, "1", "Revalidations that failed and are tried again."},
-         s->journal_pending},
-        {{"journal.repeats", COUNTER, "1", "Attempts at these."}, s->journal_repeats},
-        {{"mark.reads", COUNTER, "1", "Reads of marks from the tag store."}, s->mark_reads},
-        {{"marks.read", COUNTER, "1", "Marks asked for in these."}, s->marks_read},
-        {{"epoch.reads", COUNTER, "1", "Reads of the epoch from the tag store."}, s->epoch_reads},
-        {{"corrupt", COUNTER, "1", "Entries that could not be verified."}, s->corrupt},
-        {{"deadlines", COUNTER, "1", "Requests answered because their time was up."}, s->deadlines},
-        {{"late", COUNTER, "1", "Answers of drivers after that."}, s->late},
-        {{"read", COUNTER, "By", "Bytes of entries read."}, s->bytes_read},
-        {{"written", COUNTER, "By", "Bytes of entries written."}, s->bytes_written},
-        {{"inflight", GAUGE, "1", "Requests not answered yet."}, s->inflight},
-        {{"epoch", GAUGE, "1", "The greatest epoch that this process knows."},
-         s->epoch > 0 ? (uint64_t)s->epoch : 0},
+         AT(journal_pending)},
+        {{"journal.repeats", COUNTER, "1", "Attempts at these."}, AT(journal_repeats)},
+        {{"mark.reads", COUNTER, "1", "Reads of marks from the tag store."}, AT(mark_reads)},
+        {{"marks.read", COUNTER, "1", "Marks asked for in these."}, AT(marks_read)},
+        {{"epoch.reads", COUNTER, "1", "Reads of the epoch from the tag store."}, AT(epoch_reads)},
+        {{"corrupt", COUNTER, "1", "Entries that could not be verified."}, AT(corrupt)},
+        {{"deadlines", COUNTER, "1", "Requests answered because their time was up."}, AT(deadlines)},
+        {{"late", COUNTER, "1", "Answers of drivers after that."}, AT(late)},
+        {{"read", COUNTER, "By", "Bytes of entries read."}, AT(bytes_read)},
+        {{"written", COUNTER, "By", "Bytes of entries written."}, AT(bytes_written)},
+        {{"inflight", GAUGE, "1", "Requests not answered yet."}, AT(inflight)},
+        {{"epoch", GAUGE, "1", "The greatest epoch that this process knows."}, AT(epoch)},
+#undef AT
     };
-    put_gets(o, s);
+    put_gets(o);
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         begin_family(o, &rows[i].family);
-        put_point(o, NULL, 0, rows[i].value);
+        for (size_t k = 0; k < o->n_sources; k++) {
+            o->source = &o->sources[k];
+            put_point(o, NULL, 0, number_at(&o->source->metrics->stats, rows[i].at));
+        }
         end_family(o);
     }
 }
 
+static void put_requests(struct out *o) {
+    static const struct family latency = {"request.latency", HISTOGRAM, "s",
+                                          "Of whole requests, from being submitted to the answer."};
+    begin_family(o, &latency);
+    for (size_t k = 0; k < o->n_sources; k++) {
+        o->source = &o->sources[k];
+        for (uint32_t i = 0; i < LARDER_N_TIMED; i++) {
+            const struct larder_label label = {"request", larder_timed_name(i)};
+            if (o->source->metrics->requests[i].count > 0)
+                put_histogram(o, &label, 1, &o->source->metrics->requests[i]);
+        }
+    }
+    end_family(o);
+}
+
 /* ---- the walk: instances of drivers -------------------------------------------------------- */
 
-static void put_instances(struct out *o, const struct larder_metrics *m) {
+static void put_instances(struct out *o, const struct family *family,
+                          void (*put)(struct out *o, const struct larder_instance_metrics *instance,
+                                      size_t what),
+                          size_t what) {
+    begin_family(o, family);
+    for (size_t k = 0; k < o->n_sources; k++) {
+        o->source = &o->sources[k];
+        for (uint64_t i = 0; i < o->source->metrics->n_instances; i++)
+            put(o, &o->source->metrics->instances[i], what);
+    }
+    end_family(o);
+}
+
+/* at: of a uint64_t in struct larder_instance_metrics */
+static void put_counter(struct out *o, const struct larder_instance_metrics *instance, size_t at) {
+    const struct larder_label labels[] = {{"role", instance->role}, {"driver", instance->driver}};
+    put_point(o, labels, N_ELEMENTS(labels), number_at(instance, at));
+}
+
+static void put_counters(struct out *o) {
     static const struct {
         struct family family;
-        size_t at; /* of a uint64_t in struct larder_instance_metrics */
+        size_t at;
     } rows[] = {
 #define AT(member) offsetof(struct larder_instance_metrics, member)
         {{"driver.inflight", GAUGE, "1", "Calls with the driver or in its queue."}, AT(inflight)},
@@ -273,17 +289,8 @@ static void put_instances(struct out *o, const struct larder_metrics *m) {
         {{"breaker.stuck", COUNTER, "1", "Calls out past their deadline."}, AT(breaker.stuck)},
 #undef AT
     };
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        begin_family(o, &rows[i].family);
-        for (uint64_t k = 0; k < m->n_instances; k++) {
-            const struct larder_instance_metrics *instance = &m->instances[k];
-            const struct larder_label labels[] = {{"role", instance->role}, {"driver", instance->driver}};
-            uint64_t value;
-            memcpy(&value, (const uint8_t *)instance + rows[i].at, sizeof(value));
-            put_point(o, labels, N_ELEMENTS(labels), value);
-        }
-        end_family(o);
-    }
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+        put_instances(o, &rows[i].family, put_counter, rows[i].at);
 }
 
 static bool was_used(const struct larder_op_metrics *op) {
@@ -312,52 +319,53 @@ static void put_op(struct out *o, enum of_op what, const struct larder_op_metric
     }
 }
 
-static void put_ops(struct out *o, const struct larder_metrics *m) {
+/* what: an enum of_op */
+static void put_used_ops(struct out *o, const struct larder_instance_metrics *instance, size_t what) {
+    for (uint32_t code = 1; code < LARDER_N_OPS; code++) {
+        const struct larder_label labels[] = {{"role", instance->role},
+                                              {"driver", instance->driver},
+                                              {"op", larder_op_name(code)},
+                                              {NULL, NULL}};
+        if (was_used(&instance->ops[code]))
+            put_op(o, (enum of_op)what, &instance->ops[code], labels);
+    }
+}
+
+static void put_ops(struct out *o) {
     static const struct family families[] = {
         [ANSWERS] = {"driver.calls", COUNTER, "1", "Answers of the driver by their class."},
         [LATENCY] = {"driver.latency", HISTOGRAM, "s", "From its queue to its answer."},
         [SENT] = {"driver.sent", COUNTER, "By", "Bytes of values given to the driver."},
         [RECEIVED] = {"driver.received", COUNTER, "By", "Bytes of values that the driver gave."},
     };
-    for (size_t f = 0; f < N_ELEMENTS(families); f++) {
-        begin_family(o, &families[f]);
-        for (uint64_t k = 0; k < m->n_instances; k++) {
-            const struct larder_instance_metrics *instance = &m->instances[k];
-            for (uint32_t code = 1; code < LARDER_N_OPS; code++) {
-                const struct larder_label labels[] = {{"role", instance->role},
-                                                      {"driver", instance->driver},
-                                                      {"op", larder_op_name(code)},
-                                                      {NULL, NULL}};
-                if (was_used(&instance->ops[code]))
-                    put_op(o, (enum of_op)f, &instance->ops[code], labels);
-            }
-        }
-        end_family(o);
-    }
+    for (size_t f = 0; f < N_ELEMENTS(families); f++)
+        put_instances(o, &families[f], put_used_ops, f);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+char *larder_metrics_text_of(const struct larder_metrics_source *sources, size_t n, uint32_t format) {
+    enum { FIRST_ROOM = 16384 };
+    struct timespec now;
+    struct out o = {.format = format, .sources = sources, .n_sources = n};
+    if (format != LARDER_PROMETHEUS && format != LARDER_OTLP_JSON)
+        return NULL;
+    grow_init(&o.text, FIRST_ROOM);
+    clock_gettime(CLOCK_REALTIME, &now);
+    o.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    if (format == LARDER_OTLP_JSON)
+        grow_put(&o.text,
+                 "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"scope\":{\"name\":\"larder\"},\"metrics\":[");
+    put_stores(&o);
+    put_requests(&o);
+    put_counters(&o);
+    put_ops(&o);
+    if (format == LARDER_OTLP_JSON)
+        grow_put(&o.text, "]}]}]}\n");
+    return grow_take(&o.text);
 }
 
 char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                           const struct larder_label *labels, size_t n_labels) {
-    enum { FIRST_ROOM = 16384 };
-    struct timespec now;
-    struct out o = {.format = format, .labels = labels, .n_labels = n_labels, .room = FIRST_ROOM};
-    if (format != LARDER_PROMETHEUS && format != LARDER_OTLP_JSON)
-        return NULL;
-    o.text = malloc(o.room);
-    if (o.text == NULL)
-        return NULL;
-    clock_gettime(CLOCK_REALTIME, &now);
-    o.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    if (format == LARDER_OTLP_JSON)
-        put(&o, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"scope\":{\"name\":\"larder\"},\"metrics\":[");
-    put_store(&o, &metrics->stats);
-    put_instances(&o, metrics);
-    put_ops(&o, metrics);
-    if (format == LARDER_OTLP_JSON)
-        put(&o, "]}]}]}\n");
-    if (o.failed) {
-        free(o.text);
-        return NULL;
-    }
-    return o.text;
+    return larder_metrics_text_of(&(struct larder_metrics_source){metrics, labels, n_labels}, 1, format);
 }

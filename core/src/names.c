@@ -57,3 +57,22 @@ const char *larder_op_name(uint32_t code) {
     };
     return code < N_ELEMENTS(names) ? names[code] : NULL;
 }
+
+const char *larder_timed_name(uint32_t timed) {
+    static const char *const names[LARDER_N_TIMED] = {
+        [LARDER_TIMED_GET_MEMORY] = "get-memory",   [LARDER_TIMED_GET_STORE] = "get-store",
+        [LARDER_TIMED_GET_NOTHING] = "get-nothing", [LARDER_TIMED_PUT] = "put",
+        [LARDER_TIMED_REVALIDATE] = "revalidate",
+    };
+    return timed < N_ELEMENTS(names) ? names[timed] : NULL;
+}
+
+const char *larder_breaker_name(uint64_t state) {
+    static const char *const names[] = {
+        [LARDER_BREAKER_OFF] = "off",
+        [LARDER_BREAKER_CLOSED] = "closed",
+        [LARDER_BREAKER_OPEN] = "open",
+        [LARDER_BREAKER_HALF_OPEN] = "half-open",
+    };
+    return state < N_ELEMENTS(names) ? names[state] : NULL;
+}

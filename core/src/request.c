@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "bytes.h"
+#include "histogram.h"
 #include "runtime.h"
 
 static const uint64_t MS = 1000000u;
@@ -41,6 +42,7 @@ static struct request *request_new(struct larder_store *store, const struct lard
     r->done = done;
     r->arg = arg;
     r->answer.detail = "";
+    r->submitted_ns = reactor_now_ns(store->reactor);
 
     struct larder_bytes *tags = (struct larder_bytes *)(void *)r->copies;
     uint8_t *at = r->copies + in->n_tags * sizeof(*tags);
@@ -116,6 +118,25 @@ static void count(const struct request *r, int32_t status) {
         STAT(store, deadlines);
 }
 
+/* Which histogram it belongs to; LARDER_N_TIMED: none. */
+static uint32_t timed_as(const struct request *r) {
+    switch (r->in.code) {
+    case LARDER_DO_GET:
+        if (r->answer.entry == NULL)
+            return LARDER_TIMED_GET_NOTHING;
+        return r->entry.from_memory ? LARDER_TIMED_GET_MEMORY : LARDER_TIMED_GET_STORE;
+    case LARDER_DO_PUT: return LARDER_TIMED_PUT;
+    case LARDER_DO_REVALIDATE: return LARDER_TIMED_REVALIDATE;
+    default: return LARDER_N_TIMED;
+    }
+}
+
+static void note_time(const struct request *r, uint64_t now_ns) {
+    uint32_t timed = timed_as(r);
+    if (timed < LARDER_N_TIMED)
+        histogram_note(&r->store->requests[timed], now_ns > r->submitted_ns ? now_ns - r->submitted_ns : 0);
+}
+
 /* A revalidation that must not be lost has failed: the journal goes on with it. */
 static void keep_trying(const struct request *r, int32_t status) {
     int64_t expire_at_ms = LARDER_UNSET;
@@ -150,10 +171,11 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
         snprintf(r->detail, sizeof(r->detail), "%s", detail);
     r->answer.detail = r->detail;
     r->answer.status = status;
-    r->answer.epoch = r->in.code == LARDER_DO_GET
-                          ? epoch_to_note(&store->epoch, reactor_now_ns(store->reactor))
-                          : epoch_known(&store->epoch);
+    uint64_t now_ns = reactor_now_ns(store->reactor);
+    r->answer.epoch = r->in.code == LARDER_DO_GET ? epoch_to_note(&store->epoch, now_ns)
+                                                  : epoch_known(&store->epoch);
     count(r, status);
+    note_time(r, now_ns);
     keep_trying(r, status);
     r->done(r->arg, &r->answer);
     request_unref(r);

@@ -18,8 +18,8 @@ struct request {
     void *arg;
     struct task task;
     struct larder_timer timer;
-    uint64_t deadline_ns;
-    int64_t now_ms; /* when it was submitted */
+    uint64_t submitted_ns, deadline_ns;
+    int64_t now_ms; /* when it was begun */
     bool answered;
     bool borrowing;     /* a job reads the caller's memory: no answer before it ends */
     bool overdue;       /* the deadline passed meanwhile */

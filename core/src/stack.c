@@ -88,14 +88,6 @@ bool stack_busy(const struct stack *stack) {
 
 /* ---- counters ------------------------------------------------------------------------- */
 
-/* Structs of 64-bit counters, each read whole. */
-static void copy_counters(void *to, const void *from, size_t size) {
-    uint64_t *out = to;
-    const uint64_t *in = from;
-    for (size_t i = 0; i < size / sizeof(*in); i++)
-        out[i] = COUNT_GET(in[i]);
-}
-
 void stack_metrics(const struct stack *stack, struct larder_instance_metrics *ret) {
     _Static_assert(sizeof(stack->meter.ops) == sizeof(ret->ops), "the same counters");
     _Static_assert(sizeof(stack->retry) % 8 == 0 && sizeof(ret->ops) % 8 == 0, "all are 64 bits wide");
@@ -107,10 +99,10 @@ void stack_metrics(const struct stack *stack, struct larder_instance_metrics *re
     ret->inflight = COUNT_GET(stack->meter.inflight);
     ret->queued = COUNT_GET(stack->levels[0]->n_waiting);
     ret->faults = COUNT_GET(stack->faults);
-    copy_counters(&ret->retry, &stack->retry, sizeof(ret->retry));
-    copy_counters(&ret->breaker, &stack->breaker.m, before_reason);
+    count_copy(&ret->retry, &stack->retry, sizeof(ret->retry));
+    count_copy(&ret->breaker, &stack->breaker.m, before_reason);
     pthread_mutex_lock(lock);
     memcpy(ret->breaker.reason, stack->breaker.m.reason, sizeof(ret->breaker.reason));
     pthread_mutex_unlock(lock);
-    copy_counters(ret->ops, stack->meter.ops, sizeof(ret->ops));
+    count_copy(ret->ops, stack->meter.ops, sizeof(ret->ops));
 }

@@ -145,6 +145,7 @@ static void begin(void *arg) {
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
     journal_init(&store->journal, store, store->settings->journal);
+    live_init(&store->live, store);
 }
 
 int32_t store_open_on(struct reactor *r, struct store_config *config, struct larder_store **ret,
@@ -157,6 +158,7 @@ int32_t store_open_on(struct reactor *r, struct store_config *config, struct lar
     store->reactor = r;
     store->config = config;
     store->settings = config->settings;
+    store->opened_ns = reactor_now_ns(r);
     store->shared_kinds = parse_kinds(config->settings->shared_kinds);
     init_wait(store);
     epoch_book_init(&store->epoch);
@@ -236,6 +238,7 @@ static void close_here(void *arg) {
     struct larder_store *store = arg;
     timer_init(&store->close_timer, store->reactor, try_close, store);
     journal_stop(&store->journal);
+    live_done(&store->live);
     try_close(store);
 }
 
@@ -315,11 +318,8 @@ int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {
 }
 
 void larder_stats(const struct larder_store *store, struct larder_stats *ret) {
-    const uint64_t *from = (const uint64_t *)(const void *)&store->stats;
-    uint64_t *to = (uint64_t *)(void *)ret;
     _Static_assert(sizeof(struct larder_stats) % sizeof(uint64_t) == 0, "all members are 64 bits wide");
-    for (size_t i = 0; i < sizeof(*ret) / sizeof(uint64_t); i++)
-        to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    count_copy(ret, &store->stats, sizeof(*ret));
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&store->lock;
     pthread_mutex_lock(lock);
     ret->inflight = store->inflight;

@@ -16,6 +16,7 @@
 #include "guess.h"
 #include "journal.h"
 #include "key.h"
+#include "live.h"
 #include "mark_reader.h"
 #include "stack.h"
 
@@ -41,13 +42,16 @@ struct larder_store {
     struct entry_reader entries;
     struct mark_reader marks;
     struct journal journal;
+    struct live live;
     struct claim_table claims;
     struct guess_table guesses;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;
 
-    struct larder_stats stats; /* relaxed atomics: written here, read anywhere */
+    uint64_t opened_ns;
+    struct larder_stats stats;                        /* relaxed atomics: written here, read anywhere */
+    struct larder_histogram requests[LARDER_N_TIMED]; /* as count.h: written on the reactor's thread */
 
     pthread_mutex_t lock; /* of what follows; idle is signalled when inflight falls to 0 */
     pthread_cond_t idle;

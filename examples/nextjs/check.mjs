@@ -85,6 +85,11 @@ async function originCount() {
   return (await response.json()).asked;
 }
 
+async function stats(server) {
+  const response = await fetch(`${servers.base(server)}/api/stats`, { signal: AbortSignal.timeout(REQUEST_MS) });
+  return new Map((await response.json()).map((one) => [one.name, one]));
+}
+
 const made = (answer) => ['MISS', 'REVALIDATED'].includes(answer.verdict);
 const hit = (answer, lot) => answer.verdict === 'HIT' && answer.lot === lot;
 
@@ -209,6 +214,18 @@ async function revalidateThenKill() {
   check('a revalidation outlives both processes, killed right after it', made(after) && after.lot !== before.lot, told(before, after));
 }
 
+/** What the panel of the start page shows: both processes, each with its own counters, wherever one looks. */
+async function counters() {
+  const before = await stats('A');
+  await ask('B', '/static');
+  const after = await stats('A');
+  const [a, b] = ['A', 'B'].map((name) => after.get(name));
+  check('The counters of both processes are seen in one',
+    a?.stats && b?.stats && a.pid !== b.pid && a.stats.requests && b.stats.instances[0].driver === 'fs', JSON.stringify([...after.values()]));
+  const grown = (name) => after.get(name).stats.hits - before.get(name).stats.hits;
+  check('... and a HIT on B is counted by B alone', grown('B') > 0 && grown('A') === 0, `A: ${grown('A')}, B: ${grown('B')}`);
+}
+
 /* ---- the run ------------------------------------------------------------------------------- */
 
 async function run() {
@@ -231,6 +248,7 @@ async function run() {
     }
     await buttons(kind);
   }
+  await counters();
   await restart('SIGTERM');
   await restart('SIGKILL');
   await revalidateThenKill();

@@ -26,10 +26,10 @@ static void empty_store(void) {
 /* ---- the program itself ------------------------------------------------------------------------------ */
 
 static void help_teaches_every_command(void) {
-    static const char *const commands[] = {"get",        "put",        "ls",     "rm",        "tags",
-                                           "revalidate", "drivers",    "config", "provision", "explain",
-                                           "ping",       "doctor",     "prune",  "bench",     "export",
-                                           "import",     "completion", "man",    "version"};
+    static const char *const commands[] = {
+        "get",    "put",       "ls",      "rm",     "tags",       "revalidate", "drivers",
+        "config", "provision", "explain", "ping",   "doctor",     "prune",      "stats",
+        "top",    "bench",     "export",  "import", "completion", "man",        "version"};
     const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

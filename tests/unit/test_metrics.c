@@ -3,9 +3,11 @@
  * down, hangs, fails now and then, or is throttled: over the memory driver and the layer fault, under a
  * clock of the test's own.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "bytes.h"
@@ -162,6 +164,64 @@ static void every_op_has_a_name_and_nothing_else_has(void) {
     for (uint32_t code = 1; code < LARDER_N_OPS; code++)
         CU_ASSERT_PTR_NOT_NULL(larder_op_name(code));
     CU_ASSERT_PTR_NULL(larder_op_name(LARDER_N_OPS));
+    for (uint32_t timed = 0; timed < LARDER_N_TIMED; timed++)
+        CU_ASSERT_PTR_NOT_NULL(larder_timed_name(timed));
+    CU_ASSERT_PTR_NULL(larder_timed_name(LARDER_N_TIMED));
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static void timed(const struct larder_metrics *m, uint32_t what, uint64_t count, uint64_t sum_ms,
+                  uint64_t max_ms) {
+    const struct larder_histogram *h = &m->requests[what];
+    if (h->count != count || h->sum_ns != sum_ms * 1000000 || h->max_ns != max_ms * 1000000)
+        printf("\n  %s: %" PRIu64 " of %" PRIu64 " ns, at most %" PRIu64 "\n", larder_timed_name(what),
+               h->count, h->sum_ns, h->max_ns);
+    CU_ASSERT(h->count == count && h->sum_ns == sum_ms * 1000000 && h->max_ns == max_ms * 1000000);
+}
+
+static void whole_requests_are_timed_by_what_they_were_and_found(void) {
+    struct seen seen;
+    int64_t took_ms;
+    const struct larder_entry entry = entry_of("k");
+    const struct larder_bytes tag = bytes_of("t");
+    const struct larder_request put = {.code = LARDER_DO_PUT, .entry = &entry};
+    const struct larder_request revalidate = {.code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1};
+    const struct larder_request ping = {.code = LARDER_DO_PING};
+
+    open_store((const char *const[]){
+        "cache", "memory?name=timed", "namespace", "shop", "fault",
+        "put:delay=20ms..20ms; get:delay=7ms..7ms; tags-read:delay=2ms..2ms; bump:delay=30ms..30ms", NULL});
+    get(&took_ms); /* nothing there: the entry takes longer than the marks */
+    ask(&put, &seen);
+    get(&took_ms); /* in memory: its marks alone are read */
+    pass_ms(reactor, 6000);
+    get(&took_ms); /* past memory-age */
+    get(&took_ms);
+    ask(&revalidate, &seen);
+    ask(&ping, &seen);
+    struct larder_metrics *m = metrics();
+    timed(m, LARDER_TIMED_GET_NOTHING, 1, 7, 7);
+    timed(m, LARDER_TIMED_GET_MEMORY, 2, 4, 2);
+    timed(m, LARDER_TIMED_GET_STORE, 1, 7, 7);
+    timed(m, LARDER_TIMED_PUT, 1, 20, 20);
+    timed(m, LARDER_TIMED_REVALIDATE, 1, 30, 30);
+    CU_ASSERT_STRING_EQUAL(m->ns, "shop");
+    CU_ASSERT_EQUAL(m->pid, getpid());
+    CU_ASSERT_EQUAL(m->up_ms, 7 + 20 + 2 + 6000 + 7 + 2 + 30);
+    larder_metrics_free(m);
+    close_store();
+}
+
+static void a_request_that_nobody_answers_takes_its_deadline(void) {
+    int64_t took_ms;
+    open_store((const char *const[]){"cache", "memory?name=slow", "get-deadline", "40ms", "fault",
+                                     "get:delay=1s..1s", NULL});
+    CU_ASSERT_EQUAL(get(&took_ms).status, LARDER_DEADLINE);
+    struct larder_metrics *m = metrics();
+    timed(m, LARDER_TIMED_GET_NOTHING, 1, 40, 40);
+    larder_metrics_free(m);
+    close_store();
 }
 
 /* ---- outages -------------------------------------------------------------------------------- */
@@ -315,11 +375,14 @@ static void counters_are_read_while_they_are_written(void) {
     const struct larder_instance_metrics *row = &m->instances[0];
     CU_ASSERT_EQUAL(row->ops[LARDER_OP_PUT].latency.count, PUTS + row->retry.retries);
     CU_ASSERT_EQUAL(row->faults, answers(row, LARDER_OP_PUT, LARDER_RETRY));
+    CU_ASSERT_EQUAL(m->requests[LARDER_TIMED_PUT].count, PUTS);
     larder_metrics_free(m);
     larder_close(live);
 }
 
 UNIT_MAIN("metrics", UNIT(each_driver_instance_has_a_row), UNIT(every_op_has_a_name_and_nothing_else_has),
+          UNIT(whole_requests_are_timed_by_what_they_were_and_found),
+          UNIT(a_request_that_nobody_answers_takes_its_deadline),
           UNIT(a_hanging_driver_costs_a_few_deadlines_and_then_nothing),
           UNIT(a_driver_that_is_down_is_asked_less_and_less_and_found_again),
           UNIT(faults_that_pass_are_not_seen_by_the_caller),

@@ -26,6 +26,7 @@ static struct larder_metrics *sample(void) {
     const uint64_t took_ns[] = {30000, 700000, 70000000000u};
     for (size_t k = 0; k < N_ELEMENTS(took_ns); k++)
         larder_histogram_record(&get->latency, took_ns[k]);
+    larder_histogram_record(&m->requests[LARDER_TIMED_GET_MEMORY], 30000);
     return m;
 }
 
@@ -56,6 +57,9 @@ static void prometheus_reads_counters_gauges_and_histograms(void) {
         "\"ok\"} 2",
         "larder_driver_calls_total{namespace=\"shop\",role=\"cache+tags\",driver=\"redis\",op=\"get\",status="
         "\"throttled\"} 1",
+        "# TYPE larder_request_latency_seconds histogram",
+        "larder_request_latency_seconds_bucket{namespace=\"shop\",request=\"get-memory\",le=\"5e-05\"} 1",
+        "larder_request_latency_seconds_count{namespace=\"shop\",request=\"get-memory\"} 1",
         "# TYPE larder_driver_latency_seconds histogram",
         "larder_driver_latency_seconds_bucket{namespace=\"shop\",role=\"cache+tags\",driver=\"redis\",op="
         "\"get\","
@@ -109,6 +113,31 @@ static void every_line_is_of_the_format(void) {
     larder_metrics_free(m);
 }
 
+/* A scraper takes each family once, with all its points together. */
+static void several_processes_are_one_text(void) {
+    struct larder_metrics *a = sample(), *b = sample();
+    const struct larder_label labels[] = {{"pid", "1"}, {"pid", "2"}};
+    const struct larder_metrics_source sources[] = {{a, &labels[0], 1}, {b, &labels[1], 1}};
+    b->stats.hits = 70;
+    char *text = larder_metrics_text_of(sources, 2, LARDER_PROMETHEUS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    static const char *const lines[] = {
+        "larder_gets_total{pid=\"1\",result=\"hit\"} 7",
+        "larder_gets_total{pid=\"2\",result=\"hit\"} 70",
+        "larder_epoch{pid=\"1\"} 1700000000005\nlarder_epoch{pid=\"2\"} 1700000000005",
+        "larder_request_latency_seconds_count{pid=\"2\",request=\"get-memory\"} 1",
+        "larder_retries_total{pid=\"2\",role=\"cache+tags\",driver=\"redis\"} 4",
+        "larder_driver_latency_seconds_count{pid=\"2\",role=\"cache+tags\",driver=\"redis\",op=\"get\"} 3",
+    };
+    for (size_t i = 0; i < N_ELEMENTS(lines); i++)
+        CU_ASSERT(has_line(text, lines[i]));
+    const char *type = strstr(text, "# TYPE larder_gets_total");
+    CU_ASSERT(type != NULL && strstr(type + 1, "# TYPE larder_gets_total") == NULL);
+    free(text);
+    larder_metrics_free(a);
+    larder_metrics_free(b);
+}
+
 static const cJSON *metric_of(const cJSON *root, const char *name) {
     const cJSON *resource = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "resourceMetrics"), 0);
     const cJSON *scope = cJSON_GetArrayItem(cJSON_GetObjectItem(resource, "scopeMetrics"), 0), *metric;
@@ -159,5 +188,5 @@ static void another_format_is_refused(void) {
 }
 
 UNIT_MAIN("metrics_text", UNIT(prometheus_reads_counters_gauges_and_histograms),
-          UNIT(every_line_is_of_the_format), UNIT(opentelemetry_reads_the_same),
-          UNIT(another_format_is_refused))
+          UNIT(every_line_is_of_the_format), UNIT(several_processes_are_one_text),
+          UNIT(opentelemetry_reads_the_same), UNIT(another_format_is_refused))

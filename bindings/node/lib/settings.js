@@ -2,7 +2,8 @@
 /*
  * Where the settings of a store come from, the later winning:
  *
- *   1. the default: files in <distDir>/cache/larder, the part of .next that a build keeps
+ *   1. the defaults: files in <distDir>/cache/larder, the part of .next that a build keeps; and
+ *      `live`, so that `larder stats` sees the processes of an application
  *   2. larder.json (LARDER_CONFIG names another file)
  *   3. the options of withLarder()
  *   4. LARDER_* variables, which the core reads itself
@@ -152,9 +153,12 @@ function settings(distDir) {
   const out = path.resolve(distDir ?? path.join(dir, '.next'));
   const options = passedOptions(distDir);
   const file = configFile(dir, process.env.LARDER_CONFIG || options.config);
+  /** @type {Array<[string, string, string]>} */
+  const live = [['live', 'auto', 'the default']];
   const given = [...(file ? readConfig(file, dir) : []), ...fromOptions(options)];
-  if (given.some(([name]) => name === 'cache') || process.env.LARDER_CACHE) return given;
+  if (given.some(([name]) => name === 'cache') || process.env.LARDER_CACHE) return [...live, ...given];
   return [
+    ...live,
     // The folder as a setting of its own: in "fs:<folder>", a "?" in its name would end it.
     ['cache', 'fs', 'the default'],
     ['cache.url', path.join(out, 'cache', 'larder'), 'the default'],

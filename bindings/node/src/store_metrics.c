@@ -47,45 +47,33 @@ static napi_value new_object(struct filling *f) {
 
 /* ---- stats ------------------------------------------------------------------------- */
 
-static void set_store(struct filling *f, napi_value object, const struct larder_stats *s) {
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counters[] = {
-        {"gets", s->gets},
-        {"hits", s->hits},
-        {"stale", s->stale},
-        {"gone", s->gone},
-        {"misses", s->misses},
-        {"getErrors", s->get_errors},
-        {"puts", s->puts},
-        {"putErrors", s->put_errors},
-        {"removes", s->removes},
-        {"revalidations", s->revalidations},
-        {"revalidationErrors", s->revalidation_errors},
-        {"markReads", s->mark_reads},
-        {"marksRead", s->marks_read},
-        {"epochReads", s->epoch_reads},
-        {"corrupt", s->corrupt},
-        {"deadlines", s->deadlines},
-        {"late", s->late},
-        {"bytesRead", s->bytes_read},
-        {"bytesWritten", s->bytes_written},
-        {"inflight", s->inflight},
-        {"epoch", s->epoch > 0 ? (uint64_t)s->epoch : 0},
-        {"memoryHits", s->memory_hits},
-        {"memoryEntries", s->memory_entries},
-        {"memoryBytes", s->memory_bytes},
-        {"joined", s->joined},
-        {"journalPending", s->journal_pending},
-        {"journalRepeats", s->journal_repeats},
-    };
-    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-        set_number(f, object, counters[i].name, (double)counters[i].count);
+static void set_fields(struct filling *f, napi_value object, const struct larder_field *fields, size_t n,
+                       const void *base) {
+    for (size_t i = 0; i < n; i++)
+        set_number(f, object, fields[i].name, (double)larder_field_read(&fields[i], base));
 }
 
 static double ms_of(uint64_t ns) {
     return (double)ns / 1e6;
+}
+
+static void set_latency(struct filling *f, napi_value object, const struct larder_histogram *h) {
+    set_number(f, object, "p50Ms", ms_of(larder_histogram_quantile(h, 0.5)));
+    set_number(f, object, "p95Ms", ms_of(larder_histogram_quantile(h, 0.95)));
+    set_number(f, object, "p99Ms", ms_of(larder_histogram_quantile(h, 0.99)));
+    set_number(f, object, "maxMs", ms_of(h->max_ns));
+}
+
+static napi_value requests_of(struct filling *f, const struct larder_metrics *m) {
+    napi_value requests = new_object(f);
+    for (uint32_t i = 0; i < LARDER_N_TIMED; i++) {
+        napi_value request = new_object(f);
+        set_number(f, request, "count", (double)m->requests[i].count);
+        set_number(f, request, "sumMs", ms_of(m->requests[i].sum_ns));
+        set_latency(f, request, &m->requests[i]);
+        set(f, requests, larder_timed_name(i), request);
+    }
+    return requests;
 }
 
 static void set_op(struct filling *f, napi_value ops, uint32_t code, const struct larder_op_metrics *m) {
@@ -102,26 +90,20 @@ static void set_op(struct filling *f, napi_value ops, uint32_t code, const struc
     set_number(f, op, "misses", (double)m->answers[LARDER_CLASS(LARDER_MISS)]);
     set_number(f, op, "bytesSent", (double)m->bytes_sent);
     set_number(f, op, "bytesReceived", (double)m->bytes_received);
-    set_number(f, op, "p50Ms", ms_of(larder_histogram_quantile(&m->latency, 0.5)));
-    set_number(f, op, "p99Ms", ms_of(larder_histogram_quantile(&m->latency, 0.99)));
-    set_number(f, op, "maxMs", ms_of(m->latency.max_ns));
+    set_latency(f, op, &m->latency);
     set(f, ops, larder_op_name(code), op);
 }
 
 static napi_value instance_of(struct filling *f, const struct larder_instance_metrics *m) {
-    static const char *const states[] = {"off", "closed", "open", "half-open"};
     napi_value instance = new_object(f), ops = new_object(f);
+    const char *breaker = larder_breaker_name(m->breaker.state);
+    size_t n;
+    const struct larder_field *fields = larder_instance_fields(&n);
     set_text(f, instance, "role", m->role);
     set_text(f, instance, "driver", m->driver);
-    set_text(f, instance, "breaker",
-             m->breaker.state < sizeof(states) / sizeof(states[0]) ? states[m->breaker.state] : "");
+    set_text(f, instance, "breaker", breaker ? breaker : "");
     set_text(f, instance, "breakerReason", m->breaker.reason);
-    set_number(f, instance, "breakerOpened", (double)m->breaker.opened);
-    set_number(f, instance, "refused", (double)m->breaker.refused);
-    set_number(f, instance, "retries", (double)m->retry.retries);
-    set_number(f, instance, "throttled", (double)m->retry.throttled);
-    set_number(f, instance, "inflight", (double)m->inflight);
-    set_number(f, instance, "queued", (double)m->queued);
+    set_fields(f, instance, fields, n, m);
     for (uint32_t code = 1; code < LARDER_N_OPS; code++)
         set_op(f, ops, code, &m->ops[code]);
     set(f, instance, "ops", ops);
@@ -138,9 +120,13 @@ napi_value js_stats(napi_env env, napi_callback_info info) {
     const struct handle *handle = open_handle(&args);
     struct larder_metrics *m = handle ? larder_metrics(handle->shared->store) : NULL;
     napi_value instances = NULL, ret = new_object(&f);
+    size_t n_fields;
+    const struct larder_field *fields = larder_stats_fields(&n_fields);
     if (!m)
         return NULL;
-    set_store(&f, ret, &m->stats);
+    set_number(&f, ret, "upMs", (double)m->up_ms);
+    set_fields(&f, ret, fields, n_fields, &m->stats);
+    set(&f, ret, "requests", requests_of(&f, m));
     if (f.status == napi_ok)
         f.status = napi_create_array_with_length(env, (size_t)m->n_instances, &instances);
     for (uint32_t i = 0; i < m->n_instances; i++) {

@@ -18,6 +18,33 @@ test('an open, idle store keeps no process alive', () =>
     console.log((await store.get(1, 'b', 'k', null, 0)).verdict);
   }, '0\n'));
 
+test('a process that runs is seen from outside, and nothing is left of it', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-live-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  await runsWell(
+    async ({ open, start, ended }) => {
+      const fs = require('node:fs');
+      const net = require('node:net');
+      const { TEST_FOLDER: folder } = process.env;
+      const settings = ['cache', 'memory:', 'live', folder];
+      await open(...settings).get(1, 'b', 'k', null, 0);
+      /* A worker with the same settings has the same store. */
+      await ended(start((kit, arg) => void kit.open(...arg), settings));
+      const sockets = () => fs.readdirSync(folder).filter((name) => name.endsWith('.sock'));
+      while (sockets().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      const client = net.connect(`${folder}/${sockets()[0]}`);
+      client.write('metrics\n');
+      let text = '';
+      for await (const data of client) text += data;
+      const { pid, stats } = JSON.parse(text);
+      console.log(sockets().length, pid === process.pid, stats.misses);
+    },
+    '1 true 1\n',
+    { env: { TEST_FOLDER: folder } },
+  );
+  assert.deepEqual(fs.readdirSync(folder), []);
+});
+
 test('a call that is under way keeps the process alive until its answer', { skip: noSlow }, () =>
   runsWell(async ({ open, slow }) => {
     const store = open('cache', slow, 'cache.delay', '300ms');

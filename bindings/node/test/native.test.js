@@ -334,6 +334,16 @@ test('the store tells of its drivers, for people and for programs', async () => 
   assert.ok(ops.put.bytesSent > 0 && ops.put.p50Ms > 0 && ops.put.p50Ms <= ops.put.maxMs);
   assert.equal(ops.list, undefined);
   assert.equal(memoryEntries, 1);
+  const counts = Object.entries(store.stats().requests).map(([name, { count }]) => [name, count]);
+  assert.deepEqual(Object.fromEntries(counts), {
+    'get-memory': 1,
+    'get-store': 0,
+    'get-nothing': 0,
+    put: 1,
+    revalidate: 0,
+  });
+  const { put } = store.stats().requests;
+  assert.ok(put.sumMs > 0 && put.p50Ms > 0 && put.p50Ms <= put.p95Ms && put.p95Ms <= put.maxMs);
 
   const text = store.metrics(1, { app: 'a "shop"' });
   assert.match(text, /^larder_gets_total\{app="a \\"shop\\"",result="hit"\} 1$/m);

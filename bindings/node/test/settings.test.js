@@ -100,11 +100,15 @@ test('options of withLarder() that are its own are no settings', () => {
   );
 });
 
+/** What every store is given unless something says otherwise. */
+const LIVE = ['live', 'auto', 'the default'];
+
 test('nothing configured: files in .next/cache/larder, by absolute path', (t) => {
   const dir = app(t);
   assert.deepEqual(
     settings(path.join(dir, '.next')).map(([name, value]) => [name, value]),
     [
+      ['live', 'auto'],
       ['cache', 'fs'],
       ['cache.url', path.join(dir, '.next/cache/larder')],
     ],
@@ -115,6 +119,7 @@ test('larder.json comes before the options, which win', (t) => {
   const dir = app(t, { 'larder.json': '{"cache": "memory:", "namespace": "a"}' });
   process.env[OPTIONS_VARIABLE] = '{"namespace":"b"}';
   assert.deepEqual(settings(path.join(dir, '.next')), [
+    LIVE,
     ['cache', 'memory:', 'larder.json:1'],
     ['namespace', 'a', 'larder.json:1'],
     ['namespace', 'b', 'withLarder()'],
@@ -123,19 +128,19 @@ test('larder.json comes before the options, which win', (t) => {
 
 test('a standalone server has its options from the build output', (t) => {
   const dir = app(t, { [path.join('.next', OPTIONS_FILE)]: '{"cache":"memory:"}' });
-  assert.deepEqual(settings(path.join(dir, '.next')), [['cache', 'memory:', 'withLarder()']]);
+  assert.deepEqual(settings(path.join(dir, '.next')), [LIVE, ['cache', 'memory:', 'withLarder()']]);
 });
 
 test('LARDER_CACHE replaces the default, which is then not named', (t) => {
   const dir = app(t);
   process.env.LARDER_CACHE = 'memory:';
-  assert.deepEqual(settings(path.join(dir, '.next')), []);
+  assert.deepEqual(settings(path.join(dir, '.next')), [LIVE]);
 });
 
 test('LARDER_CONFIG names another file, which must be there', (t) => {
   const dir = app(t, { 'other.json': '{"cache": "memory:"}' });
   process.env.LARDER_CONFIG = 'other.json';
-  assert.deepEqual(settings(path.join(dir, '.next')), [['cache', 'memory:', 'other.json:1']]);
+  assert.deepEqual(settings(path.join(dir, '.next')), [LIVE, ['cache', 'memory:', 'other.json:1']]);
   process.env.LARDER_CONFIG = 'none.json';
   assert.throws(() => settings(path.join(dir, '.next')), /none\.json: there is no such file/);
 });

@@ -279,16 +279,19 @@ struct larder_stats {                /* since the store was opened */
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
 
-/* What follows is about driver instances: one row for each, filled below the store's requests by
- * the layers retry, breaker and meter.  One op of a request may be several attempts here. */
-
-/* "get", "tags-read" ... for LARDER_OP_*; NULL for another number. */
-LARDER_API const char *larder_op_name(uint32_t code);
-
-enum { LARDER_N_OPS = LARDER_OP_EXPLAIN + 1 };         /* LARDER_OP_* as an index; 0 is no op */
-enum { LARDER_N_CLASSES = 2 - LARDER_INTERNAL };       /* LARDER_CLASS(status) as an index */
-#define LARDER_CLASS(status) ((uint32_t)((status) >= 0 ? (status) : 1 - (status)))
-#define LARDER_STATUS_OF(index) ((int32_t)(index) <= 1 ? (int32_t)(index) : 1 - (int32_t)(index))
+enum {
+    LARDER_COUNTER,                  /* only grows; over several processes it adds up */
+    LARDER_GAUGE,                    /* how many there are now; it adds up, too */
+    LARDER_LEVEL                     /* does not add up: of several, the greatest says most */
+};
+struct larder_field {                /* a number of 64 bits in a struct of counters */
+    const char *name;                /* as JSON and JavaScript have it: "getErrors" */
+    size_t at;                       /* so many bytes into the struct */
+    uint32_t kind;
+};
+LARDER_API int64_t larder_field_read(const struct larder_field *field, const void *counters);
+/* Every member of struct larder_stats. */
+LARDER_API const struct larder_field *larder_stats_fields(size_t *ret_n);
 
 /* Durations in buckets of equal relative width: [0] below 64 ns, then 16 for each power of two
  * (so a value is known to 6.25 %), the last from 68.7 s on.  The buckets are the same everywhere,
@@ -309,6 +312,29 @@ LARDER_API void larder_histogram_record(struct larder_histogram *h, uint64_t ns)
 LARDER_API void larder_histogram_add(struct larder_histogram *to, const struct larder_histogram *from);
 /* The upper limit of the bucket that the q-quantile (0 to 1) is in, at most max_ns; 0 where empty. */
 LARDER_API uint64_t larder_histogram_quantile(const struct larder_histogram *h, double q);
+
+/* Whole requests, from larder_submit() to their answer, by what they were and found. */
+enum {
+    LARDER_TIMED_GET_MEMORY,         /* GET: an entry that was in this process's memory; its marks were read */
+    LARDER_TIMED_GET_STORE,          /* an entry that the store had */
+    LARDER_TIMED_GET_NOTHING,        /* no entry: a miss, gone, or an error */
+    LARDER_TIMED_PUT,
+    LARDER_TIMED_REVALIDATE,
+    LARDER_N_TIMED
+};
+/* "get-memory", "get-store", "get-nothing", "put", "revalidate"; NULL for another number. */
+LARDER_API const char *larder_timed_name(uint32_t timed);
+
+/* What follows is about driver instances: one row for each, filled below the store's requests by
+ * the layers retry, breaker and meter.  One op of a request may be several attempts here. */
+
+/* "get", "tags-read" ... for LARDER_OP_*; NULL for another number. */
+LARDER_API const char *larder_op_name(uint32_t code);
+
+enum { LARDER_N_OPS = LARDER_OP_EXPLAIN + 1 };         /* LARDER_OP_* as an index; 0 is no op */
+enum { LARDER_N_CLASSES = 2 - LARDER_INTERNAL };       /* LARDER_CLASS(status) as an index */
+#define LARDER_CLASS(status) ((uint32_t)((status) >= 0 ? (status) : 1 - (status)))
+#define LARDER_STATUS_OF(index) ((int32_t)(index) <= 1 ? (int32_t)(index) : 1 - (int32_t)(index))
 
 struct larder_op_metrics {           /* attempts of one LARDER_OP_* that have come back */
     uint64_t answers[LARDER_N_CLASSES];
@@ -353,14 +379,24 @@ struct larder_instance_metrics {
     struct larder_op_metrics ops[LARDER_N_OPS];
 };
 
+/* Every number in struct larder_instance_metrics but those of its ops: "queued", "breakerOpened" ... */
+LARDER_API const struct larder_field *larder_instance_fields(size_t *ret_n);
+/* "off", "closed", "open", "half-open"; NULL for another number. */
+LARDER_API const char *larder_breaker_name(uint64_t state);
+
 struct larder_metrics {
+    const char *ns;                  /* the namespace; good while the store is open */
+    int64_t pid;                     /* of the process that counted this */
+    int64_t up_ms;                   /* since the store was opened */
     struct larder_stats stats;
+    struct larder_histogram requests[LARDER_N_TIMED];
     uint64_t n_instances;
     struct larder_instance_metrics *instances;   /* in the same block of memory */
 };
 
 /* A copy of all counters at about this moment (single numbers are whole, sums may differ by what
- * is under way); free it with larder_metrics_free().  NULL: no memory.  About 70 KB a row. */
+ * is under way); free it with larder_metrics_free().  NULL: no memory.  About 20 KB, and 70 KB
+ * a row. */
 LARDER_API struct larder_metrics *larder_metrics(const struct larder_store *store);
 LARDER_API struct larder_metrics *larder_metrics_free(struct larder_metrics *metrics);   /* NULL */
 
@@ -373,6 +409,46 @@ enum { LARDER_PROMETHEUS = 1, LARDER_OTLP_JSON };
  * every point ("namespace", "host" ...).  free() it.  NULL: no memory, or no such format. */
 LARDER_API char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                                      const struct larder_label *labels, size_t n_labels);
+
+struct larder_metrics_source {       /* one of several processes, told apart by its labels */
+    const struct larder_metrics *metrics;
+    const struct larder_label *labels;
+    size_t n_labels;
+};
+/* The same of several: each metric once, with the points of all. */
+LARDER_API char *larder_metrics_text_of(const struct larder_metrics_source *sources, size_t n,
+                                        uint32_t format);
+
+/* All of it as one JSON object, histograms with their buckets, as a running store tells it to whoever
+ * asks (below).  free() it.  NULL: no memory.
+ *
+ *     {"larder": "0.1.0", "pid": 4711, "upMs": 7200000, "namespace": "shop",
+ *      "stats": {"gets": 10, ...},                            larder_stats_fields()
+ *      "requests": {"get-memory": HISTOGRAM, ...},            larder_timed_name()
+ *      "instances": [{"role": "cache+tags", "driver": "fs", "breaker": "closed", "breakerReason": "",
+ *                     "queued": 0, ...,                       larder_instance_fields()
+ *                     "ops": {"get": {"answers": {"ok": 9}, "bytesSent": 0, "bytesReceived": 4096,
+ *                                     "records": 0, "latency": HISTOGRAM}, ...}}, ...]}
+ *
+ * HISTOGRAM: {"count": 3, "sumNs": 900, "maxNs": 400, "p50Ns": 300, "p95Ns": 400, "p99Ns": 400,
+ * "buckets": [[INDEX, COUNT], ...]}, without what is empty.  Ops that were never called are left out. */
+LARDER_API char *larder_metrics_json(const struct larder_metrics *metrics);
+
+/* ---- running processes --------------------------------------------------------------- */
+
+/* A store whose setting `live` is a folder, or `auto`, listens there on a socket that only its own
+ * user may connect to.  Whoever writes the line "metrics" gets larder_metrics_json() and the end of
+ * the stream; anything else just the end.
+ *
+ * Calls fn with a connected, non-blocking socket of each such store, which is fn's to close, in no
+ * order; sockets that a dead process left are removed.  `off` counts as `auto` here: the asker's own
+ * setting says nothing of others.  LARDER_MISS: there is no such folder.  LARDER_DENIED: it belongs to
+ * somebody else, or others may write there. */
+LARDER_API int32_t larder_live_each(const struct larder_config *config, void (*fn)(void *arg, int fd),
+                                    void *arg, struct larder_error *error);
+/* That folder, as a path for people; free() it. */
+LARDER_API int32_t larder_live_folder(const struct larder_config *config, char **ret_path,
+                                      struct larder_error *error);
 
 /* ---- the journal's folder ------------------------------------------------------------ */
 

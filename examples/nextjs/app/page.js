@@ -1,3 +1,4 @@
+import AtWork from '../components/at-work.js';
 import Shelf from '../components/shelf.js';
 import Stack from '../components/stack.js';
 
@@ -12,6 +13,7 @@ export default function Page() {
         </p>
       </section>
       <Shelf />
+      <AtWork />
       <section aria-labelledby="stack-heading" className="how">
         <h2 id="stack-heading">How it is stacked</h2>
         <Stack />

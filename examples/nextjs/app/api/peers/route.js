@@ -1,20 +1,16 @@
 import { headersOf, stampOf } from '../../../lib/read.js';
+import { here, peers } from '../../../lib/peers.js';
 import { kind, knownPath } from '../../../lib/kinds.js';
 
 /**
- * Asks every server of the demo (EXAMPLE_PEERS: "A=http://127.0.0.1:3000 B=http://...") for one
- * page, from this machine.  A browser may not read another origin's headers; this server may.
+ * Asks every other server of the demo for one page, from this machine.  A browser may not read
+ * another origin's headers; this server may.
  */
 export async function GET(request) {
   const query = request.nextUrl.searchParams;
   const path = query.get('ask');
   if (!knownPath(path) && path !== kind('image').ask) return Response.json({ error: 'unknown path' }, { status: 400 });
-  const peers = (process.env.EXAMPLE_PEERS ?? '').split(' ').filter(Boolean).map((one) => one.split('='));
-  const here = process.env.EXAMPLE_SERVER;
-  return Response.json({
-    here: { name: here ?? 'server', pid: process.pid },
-    peers: await Promise.all(peers.filter(([name]) => name !== here).map(([name, base]) => ask(name, base, path))),
-  });
+  return Response.json({ here: here(), peers: await Promise.all(peers().map(([name, base]) => ask(name, base, path))) });
 }
 
 async function ask(name, base, path) {
