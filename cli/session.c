@@ -135,19 +135,31 @@ int cli_configure(struct cli *cli) {
 }
 
 static void log_to_stderr(void *arg, int32_t level, const char *line) {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
+    const char *name = level == LARDER_LOG_WARN ? "warning" : larder_log_level_name(level);
     (void)arg;
-    bool known = level >= 0 && level < (int32_t)(sizeof names / sizeof names[0]);
-    fprintf(stderr, "larder: %s: %s\n", known ? names[level] : "log", line);
+    fprintf(stderr, "larder: %s: %s\n", name ? name : "log", line);
+}
+
+/* Nobody who runs a command wants what it fails with twice: so there is a log only for who asks. */
+static int begin_log(struct cli *cli) {
+    const char *level = getenv("LARDER_LOG");
+    bool verbose = args_has(&cli->args, "verbose");
+    if (!verbose && (level == NULL || *level == '\0'))
+        return CODE_DONE;
+    struct larder_error error;
+    larder_set_log(log_to_stderr, NULL);
+    if (verbose && larder_config_set(cli->config, "log", "debug", "--verbose", &error) != LARDER_OK)
+        return cli_failed(cli, error.status, "%s", error.text);
+    return CODE_DONE;
 }
 
 int cli_open(struct cli *cli) {
     struct larder_error error = {.text = "out of memory"};
     int code = cli_configure(cli);
+    if (code == CODE_DONE)
+        code = begin_log(cli);
     if (code != CODE_DONE)
         return code;
-    if (args_has(&cli->args, "verbose"))
-        larder_set_log(log_to_stderr, NULL);
     int64_t timeout_ms = 10000;
     code = cli_number(cli, "timeout", LARDER_P_MS, 1, INT64_C(24) * 3600000, &timeout_ms);
     if (code != CODE_DONE)

@@ -154,6 +154,7 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
                           ? epoch_to_note(&store->epoch, reactor_now_ns(store->reactor))
                           : epoch_known(&store->epoch);
     count(r, status);
+    outage_note(r, status);
     keep_trying(r, status);
     r->done(r->arg, &r->answer);
     request_unref(r);

@@ -158,6 +158,7 @@ int32_t store_open_on(struct reactor *r, struct store_config *config, struct lar
     store->config = config;
     store->settings = config->settings;
     store->shared_kinds = parse_kinds(config->settings->shared_kinds);
+    log_set_level(store->settings->log);
     init_wait(store);
     epoch_book_init(&store->epoch);
     store->epoch.trust_ns = (uint64_t)store->settings->mark_age_ms * MS;

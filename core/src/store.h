@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "key.h"
 #include "mark_reader.h"
+#include "outage.h"
 #include "stack.h"
 
 struct request;
@@ -43,6 +44,7 @@ struct larder_store {
     struct journal journal;
     struct claim_table claims;
     struct guess_table guesses;
+    struct outage outages[N_OUTAGES];
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;

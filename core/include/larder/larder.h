@@ -370,8 +370,14 @@ enum { LARDER_PROMETHEUS = 1, LARDER_OTLP_JSON };
 LARDER_API char *larder_metrics_text(const struct larder_metrics *metrics, uint32_t format,
                                      const struct larder_label *labels, size_t n_labels);
 
-/* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
+/* Lines for people (levels of driver.h), without a line break at their end and without secrets.
+ * Process-wide; NULL: none, which is the default.  Which levels are wanted is the setting `log`;
+ * lines that repeat, and more than 50 in 10 s, are held back and counted.  log() runs on any
+ * thread, also on several at once, and must not block, nor call larder_set_log(), which waits until
+ * the function that it replaces has returned. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
+/* "error", "warn", "info", "debug"; NULL for another number. */
+LARDER_API const char *larder_log_level_name(int32_t level);
 
 #ifdef __cplusplus
 }
