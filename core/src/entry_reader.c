@@ -114,6 +114,9 @@ static void decode(void *arg) {
 static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
     const struct key_rules rules = {reader->tags->info.max_key, reader->tags->info.key_bytes, 0};
+    /* It lives as long as the entry does, and an arena's first chunk is made for requests. */
+    if (!arena_reserve(&kept->arena, entry->n_tags * sizeof(*entry->tags)))
+        return false;
     kept->tags = key_map_tags(&rules, entry->tags, entry->n_tags, &kept->arena);
     return kept->tags != NULL;
 }
