@@ -36,6 +36,7 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t claim_ms;           /* "claim": default 0: off */
     int64_t claim_wait_ms;      /* "claim-wait": default 2 s */
     const char *journal;        /* "journal": a folder, default "": in memory alone */
+    const char *trace;          /* "trace": "1", or a part of a key; default "": off */
     const char *log;            /* "log": "error", "warn", "info", "debug" or "off"; default "warn" */
 };
 

@@ -86,6 +86,7 @@ void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64
     STAT(store, epoch_reads);
     struct op *op = op_new(store->reactor, LARDER_OP_ADVANCE, &in, deadline_ns, epoch_told, store);
     if (op != NULL) {
+        op->trace = trace_ref(wait->trace);
         backend_call(store->tags.top, op);
     } else {
         store->epoch_task = (struct task){.fn = epoch_not_asked, .arg = store};

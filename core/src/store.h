@@ -19,6 +19,7 @@
 #include "mark_reader.h"
 #include "outage.h"
 #include "stack.h"
+#include "trace.h"
 
 struct request;
 
@@ -26,6 +27,7 @@ struct epoch_wait { /* the asker's memory until fn */
     struct epoch_wait *next;
     void (*fn)(void *arg, int32_t status);
     void *arg;
+    struct trace *trace; /* the asker's; NULL: none */
 };
 
 struct larder_store {
@@ -45,6 +47,7 @@ struct larder_store {
     struct claim_table claims;
     struct guess_table guesses;
     struct outage outages[N_OUTAGES];
+    struct trace_gate trace_gate;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;

@@ -159,8 +159,10 @@ enum {
                                         process treats the tags as marked meanwhile */
     LARDER_F_OWN_BINARY = 1 << 6,    /* GET: binary parts are in memory of this answer alone, which the
                                         reader may write into */
-    LARDER_F_TELL = 1 << 7           /* PUT, REMOVE: what is replaced is outdated though no tag of it was
+    LARDER_F_TELL = 1 << 7,          /* PUT, REMOVE: what is replaced is outdated though no tag of it was
                                         revalidated: no process answers with it from memory any more */
+    LARDER_F_TRACE = 1 << 8,         /* the answer has steps; they are not written to the log */
+    LARDER_F_DELIVERS = 1 << 9       /* larder_answer_delivered() will be called, and ends a trace */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -225,6 +227,11 @@ struct larder_listed {               /* where an entry lives */
     struct larder_bytes key;
 };
 
+struct larder_step {                 /* of what happened to a request */
+    uint64_t at_ns;                  /* since larder_submit() */
+    const char *text;
+};
+
 struct larder_answer {
     int32_t status;                  /* GET: OK with entry and verdict, MISS (also: gone), or an error */
     uint32_t verdict;                /* GET, CHECK: LARDER_FRESH ... ; a GET that is gone: MISS + GONE */
@@ -241,6 +248,8 @@ struct larder_answer {
     const char *detail;              /* one line about an error; "" otherwise; never a secret */
     uint64_t trusted_until_ns;       /* GET, fresh: the same may be answered again without asking until
                                         then (CLOCK_MONOTONIC); 0: not at all.  See mark-age. */
+    const struct larder_step *steps; /* F_TRACE; at most 64 */
+    size_t n_steps;
 };
 
 typedef void larder_answer_fn(void *arg, const struct larder_answer *answer);
@@ -254,6 +263,13 @@ LARDER_API int32_t larder_call(struct larder_store *store, const struct larder_r
 
 LARDER_API const struct larder_answer *larder_answer_ref(const struct larder_answer *answer);
 LARDER_API const struct larder_answer *larder_answer_unref(const struct larder_answer *answer); /* NULL */
+
+/* The steps as a block of lines for people, as the setting `trace` writes it to the log; free() it.
+ * NULL: the request was not traced, or there is no memory. */
+LARDER_API char *larder_trace_text(const struct larder_answer *answer);
+/* With LARDER_F_DELIVERS: whoever asked has the answer now.  Once, while the store is open; any thread.
+ * If the setting `trace` chose the request, it is written to the log here and not before. */
+LARDER_API void larder_answer_delivered(const struct larder_answer *answer);
 
 /* ---- counters ---------------------------------------------------------------------- */
 
