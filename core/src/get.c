@@ -127,7 +127,7 @@ static void finish(struct request *r) {
 static void tell_of_marks(const struct request *r, const struct mark_want *want) {
     size_t n = 0;
     for (size_t i = 0; i < want->n_tags && want->status == LARDER_OK; i++)
-        n += mark_batch_find(want->batch, want->tags[i]) != NULL;
+        n += mark_batch_find(want->batch, want->tags[i]) != NULL && want->tags[i].ptr != r->entry_tag.ptr;
     if (want->status == LARDER_OK)
         trace_step(r->trace, "marks: %s, %zu found besides the namespace's",
                    want->remembered ? "remembered" : "read", n);

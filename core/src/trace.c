@@ -145,6 +145,7 @@ struct trace *trace_of(struct reactor *r, struct trace_gate *gate, const char *c
     write_head(head, request);
     clean(trace->head, sizeof(trace->head), "%s", head);
     TRACE(trace, "queued");
+    trace->steps[0].at_ns = 0; /* and not what it took to come here */
     if (missed > 0)
         TRACE(trace, "(%u requests before this one were not traced: more than %d in a second)", missed,
               PER_SECOND);

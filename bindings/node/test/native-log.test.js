@@ -80,3 +80,17 @@ test('a function that throws stops nothing, and what it was given is seen', asyn
   assert.match(stderr, /^larder: FAULTS ARE ON: .*\n$/);
   assert.equal(code, 0);
 });
+
+test('a trace of a request ends with its delivery', () =>
+  runsWell(async ({ open, entry, setLog }) => {
+    const heard = new Promise((resolve) => setLog((level, text) => level === 'debug' && resolve(text)));
+    const store = open('cache', 'memory:', 'trace', 'hello');
+    await store.put(entry({ key: '/other' }));
+    await store.get(1, 'b1', '/blog/hello', ['posts'], 0);
+    const lines = (await heard).split('\n');
+    console.log(lines[0]);
+    console.log(lines.slice(1).map((line) => line.replace(/^ +\d+ us  /, '')).filter((step) => !/ is answered after /.test(step)).join('; '));
+  }, 'trace: get page "/blog/hello" of build "b1" tag "posts"\n' +
+    'queued; begun; entry: the store is asked; marks: asked for (the namespace, 1 of the request, 0 expected); ' +
+    "entry: not there; marks: the namespace has none, so all that is stored is gone: it is made; " +
+    "marks: read, 0 found besides the namespace's; answered: miss; delivered\n", LOUD));
