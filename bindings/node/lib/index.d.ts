@@ -26,6 +26,8 @@ export interface LarderOptions {
   images?: boolean;
   /** Which lines of the log are wanted; default "warn". */
   log?: LogLevel | 'off';
+  /** Write to the log what happened to each request: "1" to all, else to those whose key has this text in it. */
+  trace?: string;
   /** The file to read instead of `larder.json`. */
   config?: string;
   /** Any other setting of a store: "get-deadline", "compress", "max-value" ... */
