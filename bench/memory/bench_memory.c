@@ -3,7 +3,7 @@
  *
  *     bench_memory [--json]
  */
-#include <stdlib.h>
+#include <ftw.h>
 #include <unistd.h>
 
 #include "../bench.h"
@@ -20,21 +20,26 @@ static char text[LARGEST];
 /* ---- the process ---------------------------------------------------------------------- */
 
 static uint64_t own_bytes(void) {
+    static const char name[] = "RssAnon:";
     unsigned long kb = 0;
     char line[128];
     FILE *status = fopen("/proc/self/status", "r");
     bench_check(status != NULL, "no /proc/self/status");
-    while (fgets(line, sizeof(line), status) && sscanf(line, "RssAnon: %lu kB", &kb) != 1)
-        ;
+    while (kb == 0 && fgets(line, sizeof(line), status))
+        if (strncmp(line, name, sizeof(name) - 1) == 0)
+            kb = strtoul(line + sizeof(name) - 1, NULL, 10);
     (void)fclose(status);
     bench_check(kb > 0, "no RssAnon in /proc/self/status");
     return (uint64_t)kb << 10;
 }
 
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *ftw) {
+    (void)about, (void)type, (void)ftw;
+    return remove(path);
+}
+
 static void remove_folder(void) {
-    char command[sizeof(folder) + 16];
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    if (system(command) != 0)
+    if (nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         fprintf(stderr, "bench_memory: %s stays\n", folder);
 }
 

@@ -178,7 +178,7 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
                           ? epoch_to_note(&store->epoch, reactor_now_ns(store->reactor))
                           : epoch_known(&store->epoch);
     count(r, status);
-    outage_note(r, status);
+    failing_note(r, status);
     keep_trying(r, status);
     if (r->trace != NULL)
         end_trace(r, status);

@@ -13,11 +13,11 @@
 #include "config.h"
 #include "entry_reader.h"
 #include "epoch.h"
+#include "failing.h"
 #include "guess.h"
 #include "journal.h"
 #include "key.h"
 #include "mark_reader.h"
-#include "outage.h"
 #include "stack.h"
 #include "trace.h"
 
@@ -46,7 +46,7 @@ struct larder_store {
     struct journal journal;
     struct claim_table claims;
     struct guess_table guesses;
-    struct outage outages[N_OUTAGES];
+    struct failing failing[N_FAILING];
     struct trace_gate trace_gate;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */

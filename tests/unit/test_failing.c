@@ -141,5 +141,5 @@ int main(void) {
         UNIT(a_revalidation_that_failed_is_told_with_what_becomes_of_it),
         UNIT(the_setting_says_which_lines_are_wanted),
     };
-    return store_main("outage", tests, sizeof(tests) / sizeof(tests[0]));
+    return store_main("failing", tests, sizeof(tests) / sizeof(tests[0]));
 }
