@@ -13,6 +13,7 @@ static const struct option options[] = {
     {"output", "FILE", "write there instead of to stdout (with --part or --meta)"},
     {"tag", "TAG", "judge with this tag as well, as a request with soft tags does; may be repeated"},
     {"any", NULL, "show an entry that is gone, too"},
+    {"trace", NULL, "tell on stderr (with --json: in the answer) what happened on the way, and when"},
     {NULL, NULL, NULL},
 };
 
@@ -94,6 +95,7 @@ static void json_entry(struct cli *cli, const struct larder_answer *answer) {
         json_end(out);
     }
     json_end(out);
+    cli_json_trace(cli, answer);
     json_end(out);
 }
 
@@ -139,6 +141,7 @@ static int say_miss(struct cli *cli, const struct larder_answer *answer) {
     json_text(&cli->out, "status", larder_status_name(LARDER_MISS));
     if (gone)
         json_text(&cli->out, "verdict", verdict_name(LARDER_GONE));
+    cli_json_trace(cli, answer);
     json_end(&cli->out);
     return CODE_NEGATIVE;
 }
@@ -211,7 +214,8 @@ const struct command command_get = {
             "  larder get /blog/hello --build \"$(cat .next/BUILD_ID)\"\n"
             "  larder get /blog/hello --part html > hello.html\n"
             "  larder get --kind fetch 0d2d54c1 --json\n"
-            "  larder get 'odd\\x00key' --any\n",
+            "  larder get 'odd\\x00key' --any\n"
+            "  larder get /blog/hello --trace             # why is it no hit?\n",
     .options = options,
     .run = run,
 };

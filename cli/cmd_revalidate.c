@@ -11,6 +11,7 @@ static const struct option options[] = {
     {"all", NULL, "every entry of the namespace"},
     {"stale", NULL, "not gone but stale: served once more, and rendered in the background"},
     {"expire-in", "TIME", "stale, and gone after this"},
+    {"trace", NULL, "tell on stderr (with --json: in the answer) what happened on the way, and when"},
     {NULL, NULL, NULL},
 };
 
@@ -107,6 +108,7 @@ static int tell(struct cli *cli, const struct tag_list *list, int32_t status,
     for (size_t i = 0; i < list->n; i++)
         json_bytes(&cli->out, NULL, list->tags[i]);
     json_end(&cli->out);
+    cli_json_trace(cli, answer);
     json_end(&cli->out);
     return CODE_DONE;
 }

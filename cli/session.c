@@ -135,19 +135,35 @@ int cli_configure(struct cli *cli) {
 }
 
 static void log_to_stderr(void *arg, int32_t level, const char *line) {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
+    const char *name = level == LARDER_LOG_WARN ? "warning" : larder_log_level_name(level);
     (void)arg;
-    bool known = level >= 0 && level < (int32_t)(sizeof names / sizeof names[0]);
-    fprintf(stderr, "larder: %s: %s\n", known ? names[level] : "log", line);
+    fprintf(stderr, "larder: %s: %s\n", name ? name : "log", line);
+}
+
+static bool is_set(const char *variable) {
+    const char *value = getenv(variable);
+    return value != NULL && *value != '\0';
+}
+
+/* Nobody who runs a command wants what it fails with twice: so there is a log only for who asks. */
+static int begin_log(struct cli *cli) {
+    bool verbose = args_has(&cli->args, "verbose");
+    if (!verbose && !is_set("LARDER_LOG") && !is_set("LARDER_TRACE"))
+        return CODE_DONE;
+    struct larder_error error;
+    larder_set_log(log_to_stderr, NULL);
+    if (verbose && larder_config_set(cli->config, "log", "debug", "--verbose", &error) != LARDER_OK)
+        return cli_failed(cli, error.status, "%s", error.text);
+    return CODE_DONE;
 }
 
 int cli_open(struct cli *cli) {
     struct larder_error error = {.text = "out of memory"};
     int code = cli->config ? CODE_DONE : cli_configure(cli);
+    if (code == CODE_DONE)
+        code = begin_log(cli);
     if (code != CODE_DONE)
         return code;
-    if (args_has(&cli->args, "verbose"))
-        larder_set_log(log_to_stderr, NULL);
     int64_t timeout_ms = 10000;
     code = cli_number(cli, "timeout", LARDER_P_MS, 1, INT64_C(24) * 3600000, &timeout_ms);
     if (code != CODE_DONE)
@@ -166,11 +182,36 @@ int cli_open_plain(struct cli *cli) {
     return status == LARDER_OK ? cli_open(cli) : cli_failed(cli, status, "%s", error.text);
 }
 
+static void print_trace(const struct larder_answer *answer) {
+    char *text = answer->n_steps > 0 ? larder_trace_text(answer) : NULL;
+    if (text)
+        fprintf(stderr, "%s\n", text);
+    free(text);
+}
+
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer) {
     *ret_answer = NULL;
     if (request->deadline_ms == 0)
         request->deadline_ms = cli->timeout_ms;
-    return larder_call(cli->store, request, ret_answer);
+    if (args_has(&cli->args, "trace"))
+        request->flags |= LARDER_F_TRACE;
+    int32_t status = larder_call(cli->store, request, ret_answer);
+    if (*ret_answer != NULL && (!cli->json || status < 0))
+        print_trace(*ret_answer);
+    return status;
+}
+
+void cli_json_trace(struct cli *cli, const struct larder_answer *answer) {
+    if (answer->n_steps == 0)
+        return;
+    json_array(&cli->out, "trace");
+    for (size_t i = 0; i < answer->n_steps; i++) {
+        json_object(&cli->out, NULL);
+        json_number(&cli->out, "us", (int64_t)(answer->steps[i].at_ns / 1000));
+        json_text(&cli->out, "step", answer->steps[i].text);
+        json_end(&cli->out);
+    }
+    json_end(&cli->out);
 }
 
 /* ---- words and options ---------------------------------------------------------------------------- */

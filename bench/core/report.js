@@ -85,6 +85,7 @@ const lines = [
     `(median of ${cold.starts} each). Resident memory then: ${mb(cold.larderBytes - cold.bareBytes)} MB over a bare node, ` +
     `${mb(cold.larderOwnBytes - cold.bareOwnBytes)} MB of it not shared with other processes.`,
   '',
+  ...moreLines(result),
   '### What was aimed at',
   '',
   '| target | measured | |',
@@ -92,6 +93,30 @@ const lines = [
   ...result.targets.map(({ target, value, met }) => `| ${target} | ${value} | ${met ? 'met' : 'missed'} |`),
 ];
 if (result.frame?.pages) lines.push('', '### The frame in C', '', ...frameLines(result.frame));
+
+/** What earlier results do not have yet is left out. */
+function moreLines({ stampede, memory, layers }) {
+  const out = [];
+  if (stampede) {
+    out.push('### One page, many processes', '',
+      `A page expires and ${stampede.processes} processes on one store ask for it at once; a render takes ${stampede.renderMs} ms; ` +
+        `${stampede.expiries} expiries.`, '',
+      '| setting `claim` | renders per expiry | most |', '| --- | --- | --- |',
+      ...stampede.rows.map((r) => `| ${r.claim === '0' ? 'off' : r.claim} | ${r.rendersPerExpiry.toFixed(2)} | ${r.most} |`), '');
+  }
+  if (memory) {
+    out.push('### Memory held against memory configured', '',
+      '| setting `memory` | counter `memory_bytes` | held by the process | entries |', '| --- | --- | --- | --- |',
+      `| ${mb(memory.configured_bytes)} MB | ${mb(memory.counted_bytes)} MB | ${mb(memory.held_bytes)} MB | ${memory.entries} |`, '');
+  }
+  if (layers) {
+    out.push('### The layers', '',
+      'CPU time of one operation on a driver that answers at once, with one layer after the other on it:', '',
+      '| up to | ns | more |', '| --- | --- | --- |',
+      ...layers.stacks.map((s) => `| ${s.name} | ${s.ns.toFixed(0)} | ${s.more_ns.toFixed(0)} |`), '');
+  }
+  return out;
+}
 
 function frameLines({ pages }) {
   return pages.flatMap((page) => [

@@ -6,11 +6,15 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 const { median } = require('./measure.js');
+const { stampede } = require('./stampede.js');
+const programs = require('./programs.js');
+const { targets } = require('./targets.js');
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 1 : 3;
 const MS = quick ? 300 : 1500;
 const STARTS = quick ? 5 : 21;
+const EXPIRIES = quick ? 5 : 20;
 
 const contenders = ['larder, addon', 'larder, no memory', 'larder, memory', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
 const KB = 1024;
@@ -93,15 +97,6 @@ async function coldStart() {
   };
 }
 
-/** The frame alone, in C: encode and decode beside memcpy. */
-function frame() {
-  const program = path.join(process.env.BENCH_BUILD, 'release/bin/bench_frame');
-  if (!fs.existsSync(program)) return null;
-  const { status, stdout, stderr } = spawnSync(program, ['--json'], { encoding: 'utf8', timeout: 120_000 });
-  if (status !== 0) throw new Error(`bench_frame: ${stderr}`);
-  return JSON.parse(stdout);
-}
-
 const machine = () => ({
   cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30),
   load: os.loadavg()[0], kernel: os.release(), node: process.version,
@@ -117,23 +112,12 @@ function print({ op, bytes, inflight, rows }) {
   }
 }
 
-/** What was aimed at, and what came out. */
-function targets({ tables, cold }) {
-  const row = (op, bytes, inflight, contender) =>
-    tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight).rows.find((r) => r.contender === contender);
-  const times = (x) => `${x.toFixed(1)}x`;
-  const reads = row('get', 4 * KB, 32, 'larder, addon').opsPerSecond / row('get', 4 * KB, 32, 'fs.promises').opsPerSecond;
-  const cpu = row('get', 300 * KB, 1, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 1, 'larder, no memory').mainUs;
-  const cpu32 = row('get', 300 * KB, 32, 'FileSystemCache, no memory').mainUs / row('get', 300 * KB, 32, 'larder, no memory').mainUs;
-  const ms = cold.larderMs - cold.bareMs;
-  const mb = (cold.larderBytes - cold.bareBytes) / 2 ** 20;
-  return [
-    { target: '4 KB reads, 32 in flight: at least 5x fs.promises', value: times(reads), met: reads >= 5 },
-    { target: 'main thread, 300 KB page, 1 in flight: at most 1/20 of FileSystemCache', value: `1/${cpu.toFixed(1)}`, met: cpu >= 20 },
-    { target: 'main thread, 300 KB page, 32 in flight: at most 1/20 of FileSystemCache', value: `1/${cpu32.toFixed(1)}`, met: cpu32 >= 20 },
-    { target: 'first answer: at most 15 ms over bare node', value: `${ms.toFixed(1)} ms`, met: ms <= 15 },
-    { target: 'resident memory: at most 6 MB over bare node', value: `${mb.toFixed(1)} MB`, met: mb <= 6 },
-  ];
+function printMore({ stampede: { processes, expiries, rows }, memory, layers }) {
+  for (const { claim, rendersPerExpiry, most } of rows)
+    console.log(`stampede, ${processes} processes, claim ${claim}: ${rendersPerExpiry.toFixed(2)} renders an expiry, at most ${most}, of ${expiries} expiries`);
+  const mb = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+  if (memory) console.log(`memory: configured ${mb(memory.configured_bytes)}, counted ${mb(memory.counted_bytes)}, held ${mb(memory.held_bytes)}`);
+  if (layers) console.log(`all layers: ${layers.layers_ns.toFixed(0)} ns an operation`);
 }
 
 async function main() {
@@ -151,7 +135,11 @@ async function main() {
   console.log(`\ncold start, median of ${cold.starts}: bare node ${cold.bareMs.toFixed(1)} ms, first answer of larder ` +
     `${cold.larderMs.toFixed(1)} ms; resident ${(cold.bareBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderBytes / 2 ** 20).toFixed(1)} MB, of that not shared ` +
     `${(cold.bareOwnBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderOwnBytes / 2 ** 20).toFixed(1)} MB`);
-  const result = { command: 'script/bench core', machine: where, rounds: ROUNDS, roundMs: MS, tables, cold, frame: frame() };
+  const result = {
+    command: 'script/bench core', machine: where, rounds: ROUNDS, roundMs: MS, tables, cold,
+    stampede: await stampede(work, EXPIRIES), memory: programs.memory(), layers: programs.layers(), frame: programs.frame(),
+  };
+  printMore(result);
   result.targets = targets(result);
   console.log();
   for (const { target, value, met } of result.targets) console.log(`${met ? 'met   ' : 'MISSED'}  ${target}: ${value}`);

@@ -4,26 +4,15 @@
  *
  *     bench_frame [--json] [--rounds N]
  */
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
+#include "../bench.h"
 #include "buf.h"
 #include "bytes.h"
 #include "frame.h"
 #include "hash.h"
 #include "squeeze.h"
 
-enum {
-    HTML_UNITS = 200 * 1024,
-    RSC_LEN = 60 * 1024,
-    SEGMENT_LEN = 2 * 1024,
-    N_SEGMENTS = 20,
-    MAX_ROUNDS = 1001
-};
+enum { HTML_UNITS = 200 * 1024, RSC_LEN = 60 * 1024, SEGMENT_LEN = 2 * 1024, N_SEGMENTS = 20 };
 enum { N_PARTS = 3 + N_SEGMENTS };
 static const uint64_t ROUND_NS = 2000000;
 
@@ -37,20 +26,6 @@ struct page {
 };
 
 static volatile uint64_t sink; /* keeps results alive */
-
-/* CPU time of this thread: other load on the machine disturbs it least. */
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void check(int good, const char *what) {
-    if (!good) {
-        fprintf(stderr, "bench_frame: %s\n", what);
-        exit(1);
-    }
-}
 
 /* ---- the page ---------------------------------------------------------------------- */
 
@@ -79,7 +54,7 @@ static void fill_markup(uint8_t *to, size_t len) {
 
 static uint8_t *bytes_new(size_t len) {
     uint8_t *bytes = malloc(len);
-    check(bytes != NULL, "out of memory");
+    bench_check(bytes != NULL, "out of memory");
     return bytes;
 }
 
@@ -121,9 +96,9 @@ static void page_init(struct page *page, const char *name, unsigned one_in) {
         .parts = page->parts,
     };
     page->squeezer = squeezer_new(1);
-    check(page->squeezer != NULL, "out of memory");
-    check(frame_encode(&page->entry, UINT64_MAX, &page->frame) == LARDER_OK, "cannot encode");
-    check(squeeze(page->squeezer, page->frame, 0, &page->squeezed) == LARDER_OK, "cannot compress");
+    bench_check(page->squeezer != NULL, "out of memory");
+    bench_check(frame_encode(&page->entry, UINT64_MAX, &page->frame) == LARDER_OK, "cannot encode");
+    bench_check(squeeze(page->squeezer, page->frame, 0, &page->squeezed) == LARDER_OK, "cannot compress");
     page->copy = bytes_new(page->frame.len);
 }
 
@@ -151,14 +126,15 @@ static void run_hash(struct page *page) {
 
 static void run_encode(struct page *page) {
     struct larder_slice out = {0};
-    check(frame_encode(&page->entry, UINT64_MAX, &out) == LARDER_OK, "cannot encode");
+    bench_check(frame_encode(&page->entry, UINT64_MAX, &out) == LARDER_OK, "cannot encode");
     slice_done(&out);
 }
 
 static void decode(struct page *page, bool v8) {
     struct frame frame;
     const char *detail;
-    check(frame_decode(page->frame, page->entry.key, v8, &frame, &detail) == LARDER_OK, "cannot decode");
+    bench_check(frame_decode(page->frame, page->entry.key, v8, &frame, &detail) == LARDER_OK,
+                "cannot decode");
     sink += frame.entry.parts[0].data.len;
     frame_done(&frame);
 }
@@ -173,15 +149,15 @@ static void run_decode_utf8(struct page *page) {
 
 static void run_squeeze(struct page *page) {
     struct larder_slice out = {0};
-    check(squeeze(page->squeezer, page->frame, 0, &out) == LARDER_OK, "cannot compress");
+    bench_check(squeeze(page->squeezer, page->frame, 0, &out) == LARDER_OK, "cannot compress");
     slice_done(&out);
 }
 
 static void run_expand(struct page *page) {
     struct larder_slice out = {0};
     const char *detail;
-    check(expand(page->squeezer, page->squeezed, page->frame.len, &out, &detail) == LARDER_OK,
-          "cannot expand");
+    bench_check(expand(page->squeezer, page->squeezed, page->frame.len, &out, &detail) == LARDER_OK,
+                "cannot expand");
     slice_done(&out);
 }
 
@@ -200,32 +176,26 @@ static const struct {
 
 /* Nanoseconds of one run, measured over about ROUND_NS. */
 static double round_of(struct page *page, void (*run)(struct page *page)) {
-    uint64_t begin = now_ns(), end = begin;
+    uint64_t begin = bench_cpu_ns(), end = begin;
     unsigned n = 0;
 
     while (end - begin < ROUND_NS) {
         run(page);
         n++;
-        end = now_ns();
+        end = bench_cpu_ns();
     }
     return (double)(end - begin) / n;
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void measure(struct page *page, unsigned rounds, double medians[N_ELEMENTS(steps)]) {
-    static double times[N_ELEMENTS(steps)][MAX_ROUNDS];
+    static double times[N_ELEMENTS(steps)][BENCH_MAX_ROUNDS];
 
     for (unsigned i = 0; i < rounds; i++) {
         for (size_t s = 0; s < N_ELEMENTS(steps); s++)
             times[s][i] = round_of(page, steps[s].run);
     }
     for (size_t s = 0; s < N_ELEMENTS(steps); s++) {
-        qsort(times[s], rounds, sizeof(times[s][0]), by_value);
-        medians[s] = times[s][rounds / 2];
+        medians[s] = bench_median(times[s], rounds);
     }
 }
 
@@ -252,35 +222,19 @@ static void print(const struct page *page, const double *medians, bool json, boo
 }
 
 int main(int argc, char **argv) {
-    unsigned rounds = 101;
-    bool json = false;
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
-            char *end;
-            errno = 0;
-            unsigned long n = strtoul(argv[++i], &end, 10);
-            check(errno == 0 && *end == '\0' && n >= 1 && n <= MAX_ROUNDS, "--rounds takes 1 to 1001");
-            rounds = (unsigned)n;
-        } else {
-            fprintf(stderr, "usage: bench_frame [--json] [--rounds N]\n");
-            return 2;
-        }
-    }
+    const struct bench_options options = bench_options("bench_frame", argc, argv, 101);
     struct page pages[2] = {0};
     page_init(&pages[0], "ASCII", 0);
     page_init(&pages[1], "one letter in 20 Chinese", 20);
-    if (json)
-        printf("{\"bench\": \"frame\", \"rounds\": %u, \"pages\": [\n", rounds);
+    if (options.json)
+        printf("{\"bench\": \"frame\", \"rounds\": %u, \"pages\": [\n", options.rounds);
     for (size_t i = 0; i < N_ELEMENTS(pages); i++) {
         double medians[N_ELEMENTS(steps)];
-        measure(&pages[i], rounds, medians);
-        print(&pages[i], medians, json, i + 1 == N_ELEMENTS(pages));
+        measure(&pages[i], options.rounds, medians);
+        print(&pages[i], medians, options.json, i + 1 == N_ELEMENTS(pages));
         page_done(&pages[i]);
     }
-    if (json)
+    if (options.json)
         printf("]}\n");
     return 0;
 }

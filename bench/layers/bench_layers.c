@@ -4,36 +4,18 @@
  *
  *     bench_layers [--json] [--rounds N]
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
+#include "../bench.h"
 #include "backend.h"
 #include "buf.h"
 #include "bytes.h"
 #include "layers.h"
 
-enum { MAX_ROUNDS = 1001, BURST = 64, BURSTS = 40, VALUE_LEN = 200 };
+enum { BURST = 64, BURSTS = 40, VALUE_LEN = 200 };
 
 static struct larder_slice value;
 static struct op *answered[BURST];
 static size_t n_answered;
-
-static void check(int good, const char *what) {
-    if (!good) {
-        fprintf(stderr, "bench_layers: %s\n", what);
-        exit(1);
-    }
-}
-
-/* CPU time of this thread: other load on the machine disturbs it least. */
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- a driver that does nothing --------------------------------------------------------- */
 
@@ -97,9 +79,9 @@ static struct backend *stack_new(struct reactor *r, size_t n) {
     struct backend *top = NULL;
     for (size_t i = 0; i <= n; i++) {
         top = backend_new(r, levels[i].driver, levels[i].settings, top);
-        check(top != NULL, "out of memory");
+        bench_check(top != NULL, "out of memory");
     }
-    check(backend_open(top) == LARDER_OK, "a layer does not open");
+    bench_check(backend_open(top) == LARDER_OK, "a layer does not open");
     return top;
 }
 
@@ -113,18 +95,18 @@ static void stack_free(struct backend *top) {
 
 static void take(void *arg, struct op *op) {
     (void)arg;
-    check(op->result.status == LARDER_OK && op->result.value.len == VALUE_LEN, "a wrong answer");
+    bench_check(op->result.status == LARDER_OK && op->result.value.len == VALUE_LEN, "a wrong answer");
     answered[n_answered++] = op;
 }
 
 /* Nanoseconds of one op, from op_new() to op_free(). */
 static double round_of(struct reactor *r, struct backend *top) {
     const struct op_inputs in = {.key = bytes_of("build/page/blog/a-page-of-some-name")};
-    uint64_t deadline_ns = reactor_now_ns(r) + 10000000000u, begin = now_ns();
+    uint64_t deadline_ns = reactor_now_ns(r) + 10000000000u, begin = bench_cpu_ns();
     for (unsigned burst = 0; burst < BURSTS; burst++) {
         for (unsigned i = 0; i < BURST; i++) {
             struct op *op = op_new(r, LARDER_OP_GET, &in, deadline_ns, take, NULL);
-            check(op != NULL, "out of memory");
+            bench_check(op != NULL, "out of memory");
             backend_call(top, op);
         }
         while (n_answered < BURST)
@@ -132,33 +114,23 @@ static double round_of(struct reactor *r, struct backend *top) {
         while (n_answered > 0)
             op_free(answered[--n_answered]);
     }
-    return (double)(now_ns() - begin) / (BURST * BURSTS);
+    return (double)(bench_cpu_ns() - begin) / (BURST * BURSTS);
 }
 
 /* What the meter cannot do without: two readings of the clock. */
 static double clock_round(struct reactor *r) {
     enum { READINGS = BURST * BURSTS };
-    uint64_t begin = now_ns();
+    uint64_t begin = bench_cpu_ns();
     for (unsigned i = 0; i < 2 * READINGS; i++)
         (void)reactor_now_ns(r); /* of another object: it is called */
-    return (double)(now_ns() - begin) / READINGS;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *times, unsigned n) {
-    qsort(times, n, sizeof(times[0]), by_value);
-    return times[n / 2];
+    return (double)(bench_cpu_ns() - begin) / READINGS;
 }
 
 static void measure(unsigned rounds, double medians[N_STACKS], double *ret_clock) {
-    static double times[N_STACKS][MAX_ROUNDS], clock_times[MAX_ROUNDS];
+    static double times[N_STACKS][BENCH_MAX_ROUNDS], clock_times[BENCH_MAX_ROUNDS];
     struct backend *stacks[N_STACKS];
     struct reactor *r = reactor_new(NULL);
-    check(r != NULL, "no reactor");
+    bench_check(r != NULL, "no reactor");
     for (size_t s = 0; s < N_STACKS; s++)
         stacks[s] = stack_new(r, s);
     for (unsigned i = 0; i < rounds; i++) {
@@ -168,9 +140,9 @@ static void measure(unsigned rounds, double medians[N_STACKS], double *ret_clock
     }
     for (size_t s = 0; s < N_STACKS; s++) {
         stack_free(stacks[s]);
-        medians[s] = median(times[s], rounds);
+        medians[s] = bench_median(times[s], rounds);
     }
-    *ret_clock = median(clock_times, rounds);
+    *ret_clock = bench_median(clock_times, rounds);
     reactor_free(r);
 }
 
@@ -195,28 +167,13 @@ static void print(const double *medians, double clock_ns, unsigned rounds, bool 
 }
 
 int main(int argc, char **argv) {
-    unsigned rounds = 101;
-    bool json = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
-            char *end;
-            errno = 0;
-            unsigned long n = strtoul(argv[++i], &end, 10);
-            check(errno == 0 && *end == '\0' && n >= 1 && n <= MAX_ROUNDS, "--rounds takes 1 to 1001");
-            rounds = (unsigned)n;
-        } else {
-            fprintf(stderr, "usage: bench_layers [--json] [--rounds N]\n");
-            return 2;
-        }
-    }
+    const struct bench_options options = bench_options("bench_layers", argc, argv, 101);
     double medians[N_STACKS], clock_ns;
     uint8_t *bytes = buf_new(VALUE_LEN, &value);
-    check(bytes != NULL, "out of memory");
+    bench_check(bytes != NULL, "out of memory");
     memset(bytes, 'x', VALUE_LEN);
-    measure(rounds, medians, &clock_ns);
+    measure(options.rounds, medians, &clock_ns);
     slice_done(&value);
-    print(medians, clock_ns, rounds, json);
+    print(medians, clock_ns, options.rounds, options.json);
     return 0;
 }

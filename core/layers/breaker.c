@@ -335,6 +335,7 @@ static void refuse(struct breaker *b, struct op *op) {
     else if (b->next.due_ns > now_ns)
         res.retry_after_ms = (uint32_t)((b->next.due_ns - now_ns) / MS + 1);
     COUNT_ADD(b->m->refused, 1);
+    TRACE(op->trace, "breaker: open, so %s is refused", larder_op_name(op->pub.code));
     op->refused = true;
     op_complete(&op->pub, &res);
 }

@@ -9,6 +9,7 @@
 #include "forward.h"
 #include "histogram.h"
 #include "layers.h"
+#include "phrase.h"
 
 struct metered {
     struct backend *below;
@@ -20,6 +21,23 @@ static uint32_t class_of(int32_t status) {
     uint32_t class = LARDER_CLASS(status);
 
     return class < LARDER_N_CLASSES ? class : LARDER_CLASS(LARDER_INTERNAL);
+}
+
+/* For the trace of a request. */
+static void tell(const struct op *op, const char *driver, uint64_t took_ns) {
+    char text[96];
+    struct phrase what = phrase_begin(text, sizeof(text));
+    if (op->result.value.len > 0)
+        phrase_add(&what, ", bytes %zu", op->result.value.len);
+    if (op->n_marks + op->n_keys > 0)
+        phrase_add(&what, ", records %zu", op->n_marks + op->n_keys);
+    if (op->result.epoch != 0 && (op->pub.code == LARDER_OP_ADVANCE || op->pub.code == LARDER_OP_BUMP))
+        phrase_add(&what, ", epoch %lld", (long long)op->result.epoch);
+    if (op->result.detail[0] != '\0')
+        phrase_add(&what, ", %.60s", op->result.detail);
+    trace_step(op->trace, "driver %s: %s is answered after %llu us: %s%s", driver,
+               larder_op_name(op->pub.code), (unsigned long long)(took_ns / 1000u),
+               larder_status_name(op->result.status), text);
 }
 
 static void back(void *arg, struct op *op) {
@@ -38,6 +56,8 @@ static void back(void *arg, struct op *op) {
     if (op->n_marks + op->n_keys > 0)
         COUNT_ADD(m->records, op->n_marks + op->n_keys);
     COUNT_SET(meter->inflight, meter->inflight - 1);
+    if (op->trace != NULL)
+        tell(op, layer->below->driver->name, now_ns - began_ns);
     op_return(op);
 }
 

@@ -161,6 +161,8 @@ static void call_paced(struct retry *layer, struct op *op) {
     if (slot_ns == now_ns) {
         send(layer, op, NULL);
     } else if (set_attempt(layer, op, slot_ns, &attempt)) {
+        TRACE(op->trace, "retry: %s is held back for %llu ms, the store asked for fewer calls",
+              larder_op_name(op->pub.code), (unsigned long long)((slot_ns - now_ns) / MS));
         wait_for_timer(attempt);
     } else {
         free(attempt);
@@ -218,6 +220,8 @@ static bool try_again(struct retry *layer, struct op *op, struct attempt **attem
         layer->slot_ns = due_ns;
     COUNT_SET(layer->m->tokens, layer->m->tokens - RETRY_COST);
     COUNT_ADD(layer->m->retries, 1);
+    TRACE(op->trace, "retry: %s again in %llu ms, attempt %u of %u", larder_op_name(op->pub.code),
+          (unsigned long long)((due_ns - now_ns) / MS), made + 1, layer->most);
     op_take_back(op);
     op_renew(op);
     wait_for_timer(*attempt);
@@ -249,6 +253,7 @@ static void back(void *arg, struct op *op) {
         if (try_again(layer, op, &attempt, now_ns))
             return;
         COUNT_ADD(layer->m->exhausted, 1);
+        TRACE(op->trace, "retry: %s is not tried again", larder_op_name(op->pub.code));
     }
     free(attempt);
     op_return(op);

@@ -84,6 +84,7 @@ struct op *backend_op(struct backend *b, const struct larder_op *of, const struc
         return NULL;
     struct op *op = op_init(memory, b->reactor, of->code, in, of->deadline_ns, of->now_ms, done, arg);
     op->spare = spare;
+    op->trace = trace_ref(((const struct op *)of)->trace);
     return op;
 }
 
@@ -266,6 +267,8 @@ static void fail_late(struct op *op) {
 /* Those whose time is up leave at the front, so that behind a driver which answers nothing the
  * queue does not grow beyond what came within one deadline. */
 static void queue_add(struct backend *b, struct op *op) {
+    TRACE(op->trace, "driver %s: %s waits, %u calls are with it", b->driver->name,
+          larder_op_name(op->pub.code), b->inflight);
     while (b->waiting_first != NULL && too_late(b->waiting_first))
         fail_late(queue_take(b));
     op->next_waiting = NULL;

@@ -111,6 +111,12 @@ static void claimed(void *arg, struct op *op) {
             r->renewing = true;
         else if (status == LARDER_MISS && wait_for_theirs(r))
             r->claim_state = CLAIM_THEIRS;
+        TRACE(r->trace, "claim: %s",
+              status == LARDER_OK              ? "ours, so this process renders"
+              : status != LARDER_MISS          ? larder_status_name(status)
+              : r->renewing                    ? "another process renders: what is old is served"
+              : r->claim_state == CLAIM_THEIRS ? "another process renders: its entry is waited for"
+                                               : "another process has rendered for too long");
         if (r->claim_state == CLAIM_OVER)
             r->go_on(r);
     }
@@ -124,6 +130,8 @@ static bool ask(struct request *r) {
     struct op *op = op_new(store->reactor, LARDER_OP_CLAIM, &in, r->deadline_ns, claimed, r);
     if (op == NULL)
         return false;
+    TRACE(r->trace, "claim: asked for");
+    op->trace = trace_ref(r->trace);
     r->claim_state = CLAIM_ASKED;
     request_ref(r);
     backend_call(store->cache.top, op);

@@ -70,6 +70,11 @@ static const struct larder_param store_params[] = {
      "where this process tells its counters to larder stats and larder top: a folder, auto or off"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
+    {"trace", LARDER_P_TEXT, AT(trace), "", 0, 0, NULL, NULL,
+     "write each step of a request to the log: 1: of all, else of those whose key has this in it; empty: "
+     "off"},
+    {"log", LARDER_P_TEXT, AT(log), "warn", 0, 0, "error|warn|info|debug|off", NULL,
+     "lines of the log up to this level; of the process: the store that was opened last says"},
 };
 
 const struct larder_param *larder_store_params(size_t *ret_n) {

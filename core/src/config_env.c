@@ -11,7 +11,7 @@ static const char prefix[] = "LARDER_";
 enum { PREFIX_LEN = sizeof prefix - 1, VARIABLE_MAX = 128 };
 
 /* Read elsewhere; no settings. */
-static const char *const reserved[] = {"LARDER_CONFIG", "LARDER_DRIVER_PATH", "LARDER_TRACE", "LARDER_LOG"};
+static const char *const reserved[] = {"LARDER_CONFIG", "LARDER_DRIVER_PATH"};
 static const char *const roles[] = {"cache", "tags"};
 
 /* "get-deadline" -> LARDER_GET_DEADLINE */

@@ -12,7 +12,9 @@ enum {
     MAX_USES = 3,       /* counted so far: each is one more round in the main queue */
     N_GHOSTS = 1 << 13, /* 64 KB; a later ghost in the same place replaces an earlier one */
     FIRST_BUCKETS = 64,
-    NODE_OVERHEAD = 64 /* of the allocator, for the two to four blocks of an entry */
+    BLOCK_OVERHEAD = 16,                /* of the allocator: its header, and half of what it rounds up by */
+    BUF_OVERHEAD = 32 + BLOCK_OVERHEAD, /* the header of a buffer as well */
+    NODE_OVERHEAD = BLOCK_OVERHEAD + 2 * sizeof(void *) /* its share of buckets as well */
 };
 
 struct cache_node {
@@ -48,8 +50,10 @@ bool kept_is_shared(const struct kept *kept) {
 
 size_t kept_bytes(const struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
-    return sizeof(*kept) + kept->frame.bytes.len + kept->frame.text.len +
-           entry->n_parts * sizeof(*entry->parts) + 2 * entry->n_tags * sizeof(*entry->tags);
+    size_t arrays = entry->n_parts * sizeof(*entry->parts) + entry->n_tags * sizeof(*entry->tags);
+    size_t text = kept->frame.text.len > 0 ? kept->frame.text.len + BUF_OVERHEAD : 0;
+    return sizeof(*kept) + arrays + 2 * BLOCK_OVERHEAD + kept->frame.bytes.len + BUF_OVERHEAD + text +
+           arena_bytes(&kept->arena) + BLOCK_OVERHEAD;
 }
 
 /* ---- queues ---------------------------------------------------------------------------- */
@@ -246,7 +250,8 @@ void entry_cache_put(struct entry_cache *cache, struct larder_bytes key, struct 
 
 void entry_cache_put_frame(struct entry_cache *cache, struct larder_bytes key, struct larder_slice frame,
                            int64_t epoch, struct read_at at) {
-    put(cache, key, (struct cached){.frame = slice_ref(frame), .epoch = epoch, .at = at}, frame.len);
+    put(cache, key, (struct cached){.frame = slice_ref(frame), .epoch = epoch, .at = at},
+        frame.len + BUF_OVERHEAD);
 }
 
 void entry_cache_drop(struct entry_cache *cache, struct larder_bytes key) {

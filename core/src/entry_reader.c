@@ -115,6 +115,9 @@ static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
     const struct larder_info *info = &reader->tags->info;
     const struct key_rules rules = {.max_key = info->max_key, .key_bytes = info->key_bytes};
+    /* It lives as long as the entry does, and an arena's first chunk is made for requests. */
+    if (!arena_reserve(&kept->arena, entry->n_tags * sizeof(*entry->tags)))
+        return false;
     kept->tags = key_map_tags(&rules, entry->tags, entry->n_tags, &kept->arena);
     return kept->tags != NULL;
 }
@@ -293,6 +296,7 @@ static bool decode_cached(struct entry_reader *reader, const struct cached *cach
     f->v8 = want->v8;
     f->at = cached->at;
     f->frame = slice_ref(cached->kept != NULL ? cached->kept->frame.bytes : cached->frame);
+    TRACE(want->trace, "entry: in memory as it was put");
     if (!frame_is_slow(f->frame, f->v8)) {
         decode(f);
         return answer_decoded(f, want);
@@ -315,6 +319,8 @@ static bool ask_store(struct entry_reader *reader, struct entry_want *want) {
     }
     f->v8 = want->v8;
     f->deadline_ns = want->deadline_ns;
+    TRACE(want->trace, "entry: the store is asked");
+    op->trace = trace_ref(want->trace);
     join(f, want);
     backend_call(reader->below, op);
     return false;
@@ -339,6 +345,9 @@ bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
     const struct cached *cached = f == NULL ? young_in_memory(reader, want) : NULL;
     if (cached != NULL && cached->kept != NULL && cached->kept->v8 == want->v8) {
         want->from_memory = true;
+        TRACE(
+            want->trace, "entry: in memory for %llu ms",
+            (unsigned long long)((reactor_now_ns(reader->below->reactor) - cached->at.asked_ns) / 1000000u));
         give(reader, want, cached->kept, cached->at);
         return true;
     }
@@ -346,6 +355,10 @@ bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
         f = flight_for(reader, want, false);
     if (f != NULL) {
         COUNT(reader, joined, 1);
+        TRACE(want->trace, "entry: %s",
+              f->kind == FLIGHT_PUT      ? "a put of it is under way, which will bring it"
+              : f->kind == FLIGHT_MEMORY ? "in memory, and being decoded"
+                                         : "a read of it is under way, and is joined");
         join(f, want);
         return false;
     }

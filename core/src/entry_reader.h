@@ -29,6 +29,7 @@ struct entry_want { /* the asker's memory until fn, or until entry_wanted() retu
     uint64_t deadline_ns;
     void (*fn)(void *arg, struct entry_want *want); /* once */
     void *arg;
+    struct trace *trace; /* of the asker; NULL: none */
     /* Set before fn: */
     int32_t status;    /* LARDER_OK, LARDER_MISS, LARDER_CORRUPT or an error */
     struct kept *kept; /* with LARDER_OK: one reference, the asker's */

@@ -12,41 +12,11 @@
 #include "bytes.h"
 #include "marks.h"
 #include "request.h"
+#include "verdict.h"
 
 enum { MAX_GUESSED = 128 };
 
 static void go_on(struct request *r);
-
-/* ---- the verdict ---------------------------------------------------------------- */
-
-static uint32_t worse(uint32_t a, uint32_t b) {
-    return a > b ? a : b; /* FRESH < STALE < GONE */
-}
-
-/* Of a tag that both reads had - the namespace's, as a rule - both count: the tag store may have
- * been wiped in between, and then only the second one's tells. */
-static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag, int64_t epoch) {
-    const struct mark_batch *const batches[] = {r->want.batch, r->more.batch};
-    int64_t now_ms = reactor_now_ms(r->store->reactor);
-    uint32_t verdict = journal_verdict(&r->store->journal, tag, now_ms);
-    for (size_t i = 0; i < N_ELEMENTS(batches); i++) {
-        const struct larder_mark *mark = batches[i] != NULL ? mark_batch_find(batches[i], tag) : NULL;
-        if (mark != NULL)
-            verdict = worse(verdict, mark_verdict(mark, epoch, now_ms));
-    }
-    return verdict;
-}
-
-/* Over the namespace's mark, the request's own tags and the entry's; a guess that was wrong has
- * no say. */
-static uint32_t verdict_over(const struct request *r, int64_t epoch) {
-    uint32_t verdict = verdict_of_tag(r, (struct larder_bytes){0}, epoch);
-    for (size_t i = 0; i < r->n_own_tags; i++)
-        verdict = worse(verdict, verdict_of_tag(r, r->tags[i], epoch));
-    for (size_t i = 0; r->kept != NULL && i < r->kept->frame.entry.n_tags; i++)
-        verdict = worse(verdict, verdict_of_tag(r, r->kept->tags[i], epoch));
-    return verdict;
-}
 
 /* ---- the end ---------------------------------------------------------------------- */
 
@@ -138,6 +108,9 @@ static void give_entry(struct request *r) {
 }
 
 static void finish(struct request *r) {
+    if (r->trace != NULL && r->kept != NULL && r->verdict == LARDER_FRESH &&
+        due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor))
+        trace_step(r->trace, "due: its time to be revalidated has come");
     bool give = r->kept != NULL && (r->verdict != LARDER_GONE || (r->in.flags & LARDER_F_ANY));
     r->answer.verdict = r->renewing ? LARDER_RENEWING : r->verdict;
     if (give)
@@ -151,9 +124,21 @@ static void finish(struct request *r) {
 
 /* ---- the steps --------------------------------------------------------------------- */
 
+static void tell_of_marks(const struct request *r, const struct mark_want *want) {
+    size_t n = 0;
+    for (size_t i = 0; i < want->n_tags && want->status == LARDER_OK; i++)
+        n += mark_batch_find(want->batch, want->tags[i]) != NULL && want->tags[i].ptr != r->entry_tag.ptr;
+    if (want->status == LARDER_OK)
+        trace_step(r->trace, "marks: %s, %zu found besides the namespace's",
+                   want->remembered ? "remembered" : "read", n);
+    else
+        trace_step(r->trace, "marks: %s, %s", larder_status_name(want->status), want->detail);
+}
+
 static void more_marks_here(void *arg, struct mark_want *want) {
     struct request *r = arg;
-    (void)want;
+    if (r->trace != NULL)
+        tell_of_marks(r, want);
     r->more_here = true;
     go_on(r);
     request_unref(r);
@@ -176,11 +161,13 @@ static bool ask_for_more(struct request *r) {
         r->more_here = true;
         return true;
     }
+    TRACE(r->trace, "marks: asked for (%zu that only the entry told of)", n);
     r->more = (struct mark_want){.tags = missing,
                                  .n_tags = n,
                                  .deadline_ns = r->deadline_ns,
                                  .fn = more_marks_here,
-                                 .arg = request_ref(r)};
+                                 .arg = request_ref(r),
+                                 .trace = r->trace};
     marks_want(&r->store->marks, &r->more);
     return false;
 }
@@ -192,6 +179,18 @@ static const char *text_in(struct arena *arena, const char *text) {
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
+static void tell_of_entry(const struct request *r, const struct entry_want *want) {
+    if (want->kept != NULL)
+        trace_step(r->trace, "entry: its frame is good, epoch %lld, tags %zu, bytes %zu",
+                   (long long)want->kept->frame.entry.epoch, want->kept->frame.entry.n_tags,
+                   want->kept->frame.bytes.len);
+    else
+        trace_step(r->trace, "entry: %s%s%s",
+                   want->status == LARDER_MISS ? "not there" : larder_status_name(want->status),
+                   want->detail != NULL && want->detail[0] != '\0' ? ", " : "",
+                   want->detail != NULL ? want->detail : "");
+}
+
 /* What was said of the entry is in r->entry. */
 static void take_entry(struct request *r) {
     const struct entry_want *want = &r->entry;
@@ -200,6 +199,8 @@ static void take_entry(struct request *r) {
     r->read_status = want->status;
     if (r->answered)
         return;
+    if (r->trace != NULL)
+        tell_of_entry(r, want);
     if (r->kept != NULL && !want->from_memory)
         guess_put(&r->store->guesses, request_key(r), r->kept->frame.entry.tags, r->kept->frame.entry.n_tags);
     if (want->status >= 0)
@@ -226,7 +227,8 @@ static bool want_entry(struct request *r, bool past_memory) {
                                    .past_memory = past_memory,
                                    .deadline_ns = r->deadline_ns,
                                    .fn = entry_here,
-                                   .arg = r};
+                                   .arg = r,
+                                   .trace = r->trace};
     if (entry_wanted(&r->store->entries, &r->entry)) {
         take_entry(r);
         return true;
@@ -238,7 +240,8 @@ static bool want_entry(struct request *r, bool past_memory) {
 /* The counter could not be read: what is known is smaller, which is safe. */
 static void epoch_here(void *arg, int32_t status) {
     struct request *r = arg;
-    (void)status;
+    TRACE(r->trace, "epoch: %s, %lld is known", larder_status_name(status),
+          r->answered ? 0LL : (long long)epoch_known(&r->store->epoch));
     r->epoch_here = true;
     go_on(r);
     request_unref(r);
@@ -256,7 +259,8 @@ static void ask_epoch_if_old(struct request *r) {
     r->epoch_here = young || !(r->in.flags & LARDER_F_RENDER);
     if (r->epoch_here)
         return;
-    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r)};
+    TRACE(r->trace, "epoch: what is known is old, so the counter is asked");
+    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r), .trace = r->trace};
     store_ask_epoch(store, &r->epoch_wait, r->deadline_ns);
 }
 
@@ -310,6 +314,10 @@ static void go_on(struct request *r) {
     if (r->verdict == 0 && r->kept != NULL)
         r->verdict = verdict_over(r, r->kept->frame.entry.epoch);
     if (r->entry.from_memory && (is_old(r) || is_replaced(r))) {
+        TRACE(r->trace, "memory: %s, so the store is asked",
+              is_replaced(r)               ? "another process has replaced or removed it"
+              : r->verdict != LARDER_FRESH ? "another process may have rendered it since"
+                                           : "its time to be revalidated has come");
         go_past_memory(r);
         return;
     }
@@ -322,7 +330,8 @@ static void go_on(struct request *r) {
 
 static void marks_here(void *arg, struct mark_want *want) {
     struct request *r = arg;
-    (void)want;
+    if (r->trace != NULL)
+        tell_of_marks(r, want);
     r->marks_here = true;
     go_on(r);
     request_unref(r);
@@ -383,8 +392,15 @@ static bool want_marks(struct request *r, void (*fn)(void *arg, struct mark_want
         request_answer(r, LARDER_NOMEM, "out of memory");
         return false;
     }
-    r->want = (struct mark_want){
-        .tags = r->tags, .n_tags = r->n_tags, .deadline_ns = r->deadline_ns, .fn = fn, .arg = request_ref(r)};
+    TRACE(r->trace, "marks: asked for (the namespace, %zu of the request, %zu %s)", r->n_own_tags,
+          r->n_tags - r->n_own_tags - (r->entry_tag.ptr != NULL),
+          r->kept != NULL ? "of the entry" : "expected");
+    r->want = (struct mark_want){.tags = r->tags,
+                                 .n_tags = r->n_tags,
+                                 .deadline_ns = r->deadline_ns,
+                                 .fn = fn,
+                                 .arg = request_ref(r),
+                                 .trace = r->trace};
     marks_want(&r->store->marks, &r->want);
     return true;
 }
@@ -456,7 +472,7 @@ static void namespace_is_marked(void *arg, struct mark_want *want) {
         answer_marks_failed(r, want);
     } else {
         drop_wants(r);
-        r->epoch_wait = (struct epoch_wait){.fn = epoch_told, .arg = request_ref(r)};
+        r->epoch_wait = (struct epoch_wait){.fn = epoch_told, .arg = request_ref(r), .trace = r->trace};
         store_ask_epoch(r->store, &r->epoch_wait, r->deadline_ns);
     }
     request_unref(r);

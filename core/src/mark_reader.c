@@ -27,6 +27,7 @@ struct mark_batch {
     uint32_t n_pending; /* ops of this round */
     uint32_t rounds;
     uint64_t deadline_ns;
+    struct trace *trace; /* of the first want that has one; NULL: none has */
     uint64_t asked_ns;   /* when the last round was sent; of memory: when the oldest of them was */
     uint64_t generation; /* of the memory, then */
     int32_t status;
@@ -115,6 +116,8 @@ static struct mark_batch *batch_new(struct mark_reader *reader, struct mark_want
     for (struct mark_want *w = wants; w != NULL && fits; w = w->next) {
         for (size_t i = 0; i < w->n_tags && fits; i++)
             fits = add_tag(batch, w->tags[i]);
+        if (batch->trace == NULL)
+            batch->trace = w->trace;
         if (w->deadline_ns > batch->deadline_ns)
             batch->deadline_ns = w->deadline_ns;
     }
@@ -133,6 +136,7 @@ static void answer_want(struct mark_want *want, struct mark_batch *batch, int32_
     want->native_code = batch != NULL ? batch->native_code : 0;
     want->retry_after_ms = batch != NULL ? batch->retry_after_ms : 0;
     want->detail = batch != NULL ? batch->detail : "out of memory";
+    want->remembered = batch != NULL && batch->rounds == 0;
     want->trusted_until_ns = batch != NULL ? batch->asked_ns + batch->reader->memory.age_ns : 0;
     want->fn(want->arg, want);
 }
@@ -302,6 +306,7 @@ static void send_reads(struct mark_batch *batch) {
         struct op *op = read_op(batch, &at, max, room);
         if (op == NULL)
             break;
+        op->trace = trace_ref(batch->trace);
         batch->ops[batch->n_ops++] = op;
     }
     free(room);
@@ -347,10 +352,12 @@ static void epoch_advanced(void *arg, struct op *op) {
                              batch)) == NULL)
         note_failure(batch, LARDER_NOMEM, NULL);
     op_free(op);
-    if (write != NULL)
+    if (write != NULL) {
+        write->trace = trace_ref(batch->trace);
         backend_call(tags, write);
-    else
+    } else {
         answer_batch(batch);
+    }
 }
 
 static void create_namespace_mark(struct mark_batch *batch) {
@@ -368,6 +375,8 @@ static void create_namespace_mark(struct mark_batch *batch) {
         answer_batch(batch);
         return;
     }
+    TRACE(batch->trace, "marks: the namespace has none, so all that is stored is gone: it is made");
+    op->trace = trace_ref(batch->trace);
     backend_call(tags, op);
 }
 

@@ -25,11 +25,13 @@ struct mark_want { /* the asker's memory until mark_want_done() */
     uint64_t deadline_ns;
     void (*fn)(void *arg, struct mark_want *want); /* once, never inside marks_want() */
     void *arg;
+    struct trace *trace; /* of the asker; NULL: none */
     /* Set before fn: */
     int32_t status;
     int32_t native_code;
     uint32_t retry_after_ms;
     const char *detail;        /* good until mark_want_done() */
+    bool remembered;           /* nobody was asked: mark-age */
     struct mark_batch *batch;  /* one reference; NULL: there was no memory */
     uint64_t trusted_until_ns; /* with LARDER_OK; what comes of mark-age */
 };

@@ -35,6 +35,16 @@ const char *larder_kind_name(uint32_t kind) {
     return kind < N_ELEMENTS(names) ? names[kind] : NULL;
 }
 
+const char *larder_log_level_name(int32_t level) {
+    static const char *const names[] = {
+        [LARDER_LOG_ERROR] = "error",
+        [LARDER_LOG_WARN] = "warn",
+        [LARDER_LOG_INFO] = "info",
+        [LARDER_LOG_DEBUG] = "debug",
+    };
+    return level >= 0 && (size_t)level < N_ELEMENTS(names) ? names[level] : NULL;
+}
+
 const char *larder_op_name(uint32_t code) {
     static const char *const names[LARDER_N_OPS] = {
         [LARDER_OP_GET] = "get",

@@ -78,6 +78,7 @@ void op_done(struct op *op) {
     slice_done(&op->result.value);
     slice_done(&op->result.cursor);
     arena_done(&op->arena);
+    trace_unref(op->trace);
     free(op->marks);
     free(op->keys);
     free(op->text);

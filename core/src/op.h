@@ -16,6 +16,7 @@
 #include "lanes.h"
 #include "larder/larder.h"
 #include "reactor.h"
+#include "trace.h"
 
 struct backend;
 struct op;
@@ -60,6 +61,7 @@ struct op {
     bool refused;            /* answered by a breaker, not by the driver: the same */
     uint64_t back_ns;        /* when the driver answered; 0: no meter on the way */
     uint32_t n_levels;
+    struct trace *trace; /* of the request that it was made for; one reference; NULL: none */
 
     /* The answer, written by complete() and the emit functions; for `done` and after. */
     struct larder_result result; /* detail: never NULL */

@@ -46,6 +46,7 @@ static bool tell_others(struct request *r, struct op *op) {
     struct larder_bytes tag = request_entry_tag(r);
     struct larder_request tell = {
         .code = LARDER_DO_REVALIDATE, .flags = LARDER_F_KEEP_TRYING, .tags = &tag, .n_tags = 1};
+    TRACE(r->trace, "others are told: a mark on the entry's own tag");
     r->told_op = op;
     return tag.ptr != NULL && larder_submit(r->store, &tell, told, r) == LARDER_OK;
 }
@@ -127,6 +128,8 @@ static void send_put(struct request *r) {
         request_unref(r);
         return;
     }
+    TRACE(r->trace, "put: the store is given it, bytes %zu, epoch %lld", r->encoded.len,
+          (long long)entry->epoch);
     STAT_ADD(store, bytes_written, r->encoded.len);
     r->n_pending = index ? 2 : 1;
     backend_call(store->cache.top, put);

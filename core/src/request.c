@@ -68,6 +68,7 @@ void request_unref(struct request *r) {
     op_free(r->op);
     slice_done(&r->encoded);
     arena_done(&r->arena);
+    trace_unref(r->trace);
     free(r->physical);
     free(r);
 }
@@ -81,6 +82,17 @@ const struct larder_answer *larder_answer_unref(const struct larder_answer *answ
     if (answer != NULL)
         request_unref((struct request *)(uintptr_t)answer);
     return NULL;
+}
+
+char *larder_trace_text(const struct larder_answer *answer) {
+    const struct request *r = (const struct request *)(const void *)answer;
+    return r->trace != NULL ? trace_text(r->trace) : NULL;
+}
+
+void larder_answer_delivered(const struct larder_answer *answer) {
+    const struct request *r = (const struct request *)(const void *)answer;
+    if (r->trace != NULL && !(r->in.flags & LARDER_F_TRACE))
+        trace_delivered(r->trace);
 }
 
 /* ---- answering ------------------------------------------------------------------ */
@@ -146,6 +158,7 @@ static void keep_trying(const struct request *r, int32_t status) {
     if (r->in.mode == LARDER_MAKE_STALE && r->in.expire_in_ms != LARDER_UNSET &&
         __builtin_add_overflow(r->now_ms, r->in.expire_in_ms, &expire_at_ms))
         expire_at_ms = LARDER_UNSET;
+    TRACE(r->trace, "journal: kept, and tried again until it succeeds");
     journal_add(&r->store->journal, r->in.mode, expire_at_ms, r->in.tags, r->in.n_tags);
 }
 
@@ -156,6 +169,17 @@ static void leave_store(struct larder_store *store) {
     if (--store->inflight == 0)
         pthread_cond_broadcast(&store->idle);
     pthread_mutex_unlock(&store->lock);
+}
+
+static void end_trace(struct request *r, int32_t status) {
+    static const char *const verdicts[] = {"", ", fresh", ", stale", ", gone", ", renewing"};
+    bool judged = r->in.code == LARDER_DO_GET || r->in.code == LARDER_DO_CHECK;
+    trace_step(r->trace, "answered: %s%s%s%s", larder_status_name(status),
+               judged && status >= 0 ? verdicts[r->answer.verdict] : "", r->detail[0] != '\0' ? ", " : "",
+               r->detail);
+    trace_close(r->trace);
+    if (r->in.flags & LARDER_F_TRACE)
+        r->answer.steps = trace_steps(r->trace, &r->answer.n_steps);
 }
 
 void request_answer(struct request *r, int32_t status, const char *detail) {
@@ -176,8 +200,13 @@ void request_answer(struct request *r, int32_t status, const char *detail) {
                                                   : epoch_known(&store->epoch);
     count(r, status);
     note_time(r, now_ns);
+    failing_note(r, status);
     keep_trying(r, status);
+    if (r->trace != NULL)
+        end_trace(r, status);
     r->done(r->arg, &r->answer);
+    if (r->trace != NULL && !(r->in.flags & LARDER_F_DELIVERS))
+        larder_answer_delivered(&r->answer);
     request_unref(r);
     leave_store(store);
 }
@@ -231,7 +260,7 @@ struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *
     if (op == NULL)
         request_answer(r, LARDER_NOMEM, "out of memory");
     else
-        request_ref(r);
+        op->trace = trace_ref(request_ref(r)->trace);
     return op;
 }
 
@@ -296,6 +325,7 @@ static void start(void *arg) {
     struct larder_store *store = r->store;
     const char *why;
 
+    TRACE(r->trace, "begun");
     r->now_ms = reactor_now_ms(store->reactor);
     r->deadline_ns = reactor_now_ns(store->reactor) + deadline_ms(r) * MS;
     timer_init(&r->timer, store->reactor, time_is_up, r);
@@ -325,6 +355,8 @@ int32_t larder_submit(struct larder_store *store, const struct larder_request *r
     struct request *r = request_new(store, request, done, arg);
     if (r == NULL)
         return LARDER_NOMEM;
+    if (store->settings->trace[0] != '\0' || (request->flags & LARDER_F_TRACE))
+        r->trace = trace_of(store->reactor, &store->trace_gate, store->settings->trace, request);
 
     pthread_mutex_lock(&store->lock);
     bool closing = store->closing;

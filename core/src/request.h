@@ -19,7 +19,8 @@ struct request {
     struct task task;
     struct larder_timer timer;
     uint64_t submitted_ns, deadline_ns;
-    int64_t now_ms; /* when it was begun */
+    int64_t now_ms;      /* when it was begun */
+    struct trace *trace; /* NULL: not traced */
     bool answered;
     bool borrowing;     /* a job reads the caller's memory: no answer before it ends */
     bool overdue;       /* the deadline passed meanwhile */

@@ -75,6 +75,11 @@ static void send_marks(struct request *r, uint32_t code, const struct larder_mar
         request_answer(r, LARDER_NOMEM, "out of memory");
         return;
     }
+    if (code == LARDER_OP_BUMP)
+        TRACE(r->trace, "bump: the epoch is raised and written, marks %zu, calls %zu", r->n_marks, n_ops);
+    else
+        TRACE(r->trace, "round %u: epoch %lld is written, marks %zu, calls %zu", r->round + 1,
+              (long long)r->in.epoch, r->n_marks, n_ops);
     r->n_pending = (uint32_t)n_ops;
     for (size_t i = 0; i < n_ops; i++)
         backend_call(r->store->tags.top, ops[i]);
@@ -95,6 +100,7 @@ static bool step_over(struct request *r, struct op *op) {
 /* Only now does this process know the new epoch: everything it will render counts as newer. */
 static void succeed(struct request *r, int64_t epoch) {
     if (!r->answered) {
+        TRACE(r->trace, "epoch: this process knows %lld now", (long long)epoch);
         epoch_learn(&r->store->epoch, epoch, reactor_now_ns(r->store->reactor));
         request_answer(r, LARDER_OK, NULL);
     }
@@ -163,6 +169,7 @@ static void advanced(void *arg, struct op *op) {
 static void next_round(struct request *r) {
     struct op_inputs in = {.key = EPOCH_KEY, .add = 1};
     struct op *op = request_op(r, LARDER_OP_ADVANCE, &in, advanced);
+    TRACE(r->trace, "round %u: the epoch is raised", r->round + 1);
     if (op != NULL)
         backend_call(r->store->tags.top, op);
 }

@@ -86,6 +86,7 @@ void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64
     STAT(store, epoch_reads);
     struct op *op = op_new(store->reactor, LARDER_OP_ADVANCE, &in, deadline_ns, epoch_told, store);
     if (op != NULL) {
+        op->trace = trace_ref(wait->trace);
         backend_call(store->tags.top, op);
     } else {
         store->epoch_task = (struct task){.fn = epoch_not_asked, .arg = store};
@@ -160,6 +161,7 @@ int32_t store_open_on(struct reactor *r, struct store_config *config, struct lar
     store->settings = config->settings;
     store->opened_ns = reactor_now_ns(r);
     store->shared_kinds = parse_kinds(config->settings->shared_kinds);
+    log_set_level(store->settings->log);
     init_wait(store);
     epoch_book_init(&store->epoch);
     store->epoch.trust_ns = (uint64_t)store->settings->mark_age_ms * MS;

@@ -13,12 +13,14 @@
 #include "config.h"
 #include "entry_reader.h"
 #include "epoch.h"
+#include "failing.h"
 #include "guess.h"
 #include "journal.h"
 #include "key.h"
 #include "live.h"
 #include "mark_reader.h"
 #include "stack.h"
+#include "trace.h"
 
 struct request;
 
@@ -26,6 +28,7 @@ struct epoch_wait { /* the asker's memory until fn */
     struct epoch_wait *next;
     void (*fn)(void *arg, int32_t status);
     void *arg;
+    struct trace *trace; /* the asker's; NULL: none */
 };
 
 struct larder_store {
@@ -45,6 +48,8 @@ struct larder_store {
     struct live live;
     struct claim_table claims;
     struct guess_table guesses;
+    struct failing failing[N_FAILING];
+    struct trace_gate trace_gate;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
     uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
     struct task epoch_task, begin_task;

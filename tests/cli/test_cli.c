@@ -640,6 +640,65 @@ static void provision_and_explain_speak_for_the_drivers(void) {
     cJSON_Delete(json_only(run("explain", "--cache=memory", "--json")));
 }
 
+/* ---- what happens on the way ------------------------------------------------------------------------- */
+
+static void a_trace_tells_why_an_entry_is_no_hit(void) {
+    write_file("h.html", "<p>hi</p>", 9);
+    CODE(run("put", STORE, "/blog/hello", "--text", "html=h.html", "--tag", "posts"), 0);
+    const struct ran *r = run("get", STORE, "/blog/hello", "--trace");
+    CODE(r, 0);
+    HAS(r->err, "trace: get page \"/blog/hello\"\n         0 us  queued\n");
+    HAS(r->err, " us  verdict: fresh, no tag has a mark that is later than epoch ");
+    HAS(r->err, " us  answered: ok, fresh\n");
+    HAS(r->out, "verdict     fresh\n");
+    r = run("revalidate", STORE, "posts", "--trace");
+    HAS(r->err, "trace: revalidate tag \"posts\"\n");
+    HAS(r->err, " us  answered: ok\n");
+    r = run("get", STORE, "/blog/hello", "--trace");
+    CODE(r, 1);
+    HAS(r->err, " us  verdict: gone by tag \"posts\", expired at epoch ");
+    TEXT(run("get", STORE, "/blog/hello")->err,
+         "larder get: gone: revalidated since it was rendered (--any shows it)\n");
+}
+
+/* How many steps the answer has, the last of which must be this. */
+static int steps_of(const struct ran *r, const char *last) {
+    cJSON *json = json_only(r), *trace = cJSON_GetObjectItem(json, "trace");
+    int n = cJSON_GetArraySize(trace);
+    if (n > 0) {
+        const cJSON *step = cJSON_GetArrayItem(trace, n - 1);
+        TEXT(member(step, "step"), last);
+        CU_ASSERT_TRUE(cJSON_IsNumber(cJSON_GetObjectItem(step, "us")));
+    }
+    cJSON_Delete(json);
+    return n;
+}
+
+static void with_json_a_trace_is_part_of_the_answer(void) {
+    write_file("h.html", "<p>hi</p>", 9);
+    CODE(run("put", STORE, "/blog/hello", "--text", "html=h.html"), 0);
+    const struct ran *r = run("get", STORE, "/blog/hello", "--trace", "--json");
+    TEXT(r->err, "");
+    CU_ASSERT(steps_of(r, "answered: ok, fresh") > 5);
+    CU_ASSERT(steps_of(run("get", STORE, "/no", "--trace", "--json"), "answered: miss") > 5);
+    CU_ASSERT(steps_of(run("revalidate", STORE, "a", "--trace", "--json"), "answered: ok") > 3);
+    CU_ASSERT_EQUAL(steps_of(run("get", STORE, "/no", "--json"), ""), 0);
+}
+
+static void the_log_is_for_who_asks(void) {
+    static const char warning[] = "larder: warning: FAULTS ARE ON";
+    TEXT(run("ping", STORE, "--set=fault=get:drop")->err, "");
+    HAS(run("ping", STORE, "--set=fault=get:drop", "--verbose")->err, warning);
+    setenv("LARDER_LOG", "warn", 1);
+    HAS(run("ping", STORE, "--set=fault=get:drop")->err, warning);
+    setenv("LARDER_LOG", "error", 1);
+    TEXT(run("ping", STORE, "--set=fault=get:drop")->err, "");
+    unsetenv("LARDER_LOG");
+    setenv("LARDER_TRACE", "1", 1);
+    HAS(run("ping", STORE)->err, "larder: debug: trace: ping\n         0 us  queued\n");
+    unsetenv("LARDER_TRACE");
+}
+
 static const struct unit_test tests[] = {
     UNIT(help_teaches_every_command),
     UNIT(what_is_mistyped_is_refused_with_the_nearest),
@@ -674,6 +733,9 @@ static const struct unit_test tests[] = {
     UNIT(a_store_that_answers_is_told),
     UNIT(a_store_that_cannot_be_had_is_a_failure),
     UNIT(provision_and_explain_speak_for_the_drivers),
+    UNIT(a_trace_tells_why_an_entry_is_no_hit),
+    UNIT(with_json_a_trace_is_part_of_the_answer),
+    UNIT(the_log_is_for_who_asks),
 };
 
 int main(int argc, char **argv) {

@@ -432,6 +432,7 @@ static void variables_are_settings_in_capitals(void) {
     CU_ASSERT_STRING_EQUAL(store->settings->ns, "app");
     CU_ASSERT_STRING_EQUAL(store->settings->build, "b1");
     CU_ASSERT_EQUAL(store->settings->get_deadline_ms, 1000);
+    CU_ASSERT_STRING_EQUAL(store->settings->log, "debug");
     CU_ASSERT_STRING_EQUAL(param_set_where_at(store->cache.params, 1), "LARDER_CACHE_PASSWORD");
     store_config_free(store);
 }

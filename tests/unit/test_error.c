@@ -1,8 +1,6 @@
-#include <pthread.h>
 #include <string.h>
 
 #include "error.h"
-#include "log.h"
 #include "unit.h"
 
 static void an_error_carries_its_class_and_one_formatted_line(void) {
@@ -56,66 +54,6 @@ static void bytes_that_are_not_utf8_are_cut_as_they_are(void) {
     CU_ASSERT_EQUAL(strlen(error.text), LARDER_ERROR_TEXT - 1);
 }
 
-struct heard {
-    int lines;
-    int32_t level;
-    char last[2048];
-};
-
-static void hear(void *arg, int32_t level, const char *line) {
-    struct heard *heard = arg;
-    heard->lines++;
-    heard->level = level;
-    snprintf(heard->last, sizeof(heard->last), "%s", line);
-}
-
-static void the_log_goes_to_the_hook_and_nowhere_without_one(void) {
-    struct heard heard = {0};
-    log_line(LARDER_LOG_ERROR, "to nobody");
-    larder_set_log(hear, &heard);
-    log_line(LARDER_LOG_WARN, "op %d\nfailed", 7);
-    CU_ASSERT_EQUAL(heard.lines, 1);
-    CU_ASSERT_EQUAL(heard.level, LARDER_LOG_WARN);
-    CU_ASSERT_STRING_EQUAL(heard.last, "op 7 failed");
-    larder_set_log(NULL, NULL);
-    log_line(LARDER_LOG_ERROR, "to nobody");
-    CU_ASSERT_EQUAL(heard.lines, 1);
-}
-
-static void *log_much(void *arg) {
-    (void)arg;
-    for (int i = 0; i < 2000; i++)
-        log_line(LARDER_LOG_DEBUG, "line %d", i);
-    return NULL;
-}
-
-struct guard {
-    int alive;
-};
-
-static void must_be_alive(void *arg, int32_t level, const char *line) {
-    (void)level;
-    (void)line;
-    if (!((struct guard *)arg)->alive)
-        abort();
-}
-
-/* Under the sanitizers this tells whether a hook is used after it was replaced. */
-static void a_replaced_hook_is_not_called_any_more(void) {
-    pthread_t thread;
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, log_much, NULL), 0);
-    for (int i = 0; i < 200; i++) {
-        struct guard *guard = malloc(sizeof(*guard));
-        CU_ASSERT_PTR_NOT_NULL_FATAL(guard);
-        guard->alive = 1;
-        larder_set_log(must_be_alive, guard);
-        larder_set_log(NULL, NULL);
-        guard->alive = 0;
-        free(guard);
-    }
-    pthread_join(thread, NULL);
-}
-
 static void every_status_and_kind_has_its_own_word(void) {
     for (int32_t a = LARDER_INTERNAL; a <= LARDER_MISS; a++) {
         CU_ASSERT_STRING_NOT_EQUAL(larder_status_name(a), "unknown");
@@ -136,6 +74,4 @@ static void every_status_and_kind_has_its_own_word(void) {
 UNIT_MAIN("error", UNIT(an_error_carries_its_class_and_one_formatted_line),
           UNIT(nobody_has_to_want_the_error), UNIT(line_breaks_from_outside_do_not_make_a_second_line),
           UNIT(a_long_text_is_cut_where_no_character_is_split),
-          UNIT(bytes_that_are_not_utf8_are_cut_as_they_are),
-          UNIT(the_log_goes_to_the_hook_and_nowhere_without_one),
-          UNIT(a_replaced_hook_is_not_called_any_more), UNIT(every_status_and_kind_has_its_own_word))
+          UNIT(bytes_that_are_not_utf8_are_cut_as_they_are), UNIT(every_status_and_kind_has_its_own_word))

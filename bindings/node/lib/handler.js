@@ -5,7 +5,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { state, store, known, buildOf, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
+const { state, store, known, buildOf, sayOnce, building, offline, clock } = require('./state.js');
 const { encode, decode } = require('./entry.js');
 const { Notes, MAX_RENDER_MS } = require('./notes.js');
 const { internals } = require('./internals.js');
@@ -163,8 +163,7 @@ class LarderHandler {
       const id = buildId(this.serverDistDir, this.dev);
       const got = answer.servable(await s.get(kind, id, key, tags.length ? tags : null, RENDER));
       this.#note(kind, key, got.known);
-      if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
-      else recovered('reading');
+      if (got.verdict < 0) this.#failed();
 
       this.#remember(kind, key, got);
       if (got.verdict === FRESH || got.verdict === STALE)
@@ -258,7 +257,7 @@ class LarderHandler {
       const s = this.#store();
       if (!s) return;
       const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
-      const { status, detail } = await this.#put(s, {
+      const { status } = await this.#put(s, {
         kind,
         key,
         value: data ?? null,
@@ -269,8 +268,7 @@ class LarderHandler {
         expire: lifeMs(life.expire),
         tell: kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key))),
       });
-      if (status < 0) this.#failed('writing', { verdict: status, detail }, 'entries are rendered again');
-      else recovered('writing');
+      if (status < 0) this.#failed();
     } catch (error) {
       sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
     }
@@ -300,9 +298,8 @@ class LarderHandler {
     return offline() ? null : store();
   }
 
-  /** @param {string} what @param {{ verdict: number, detail?: string }} answer @param {string} effect */
-  #failed(what, { verdict, detail }, effect) {
-    outage(what, detail || `error ${verdict}`, effect);
+  /** The core says what fails. */
+  #failed() {
     // A build asks hundreds of times, each to its deadline, for a store that it does not need.
     if (building()) state().offlineUntil = clock() + BUILD_PAUSE_MS;
   }

@@ -11,6 +11,8 @@ export interface LarderDriver {
   [setting: string]: string | number | boolean | string[] | undefined;
 }
 
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
 export interface LarderOptions {
   /** Where entries are: a URL such as "fs:/var/cache/shop", or an object.  Default: files in `.next/cache/larder`. */
   cache?: string | LarderDriver;
@@ -22,6 +24,10 @@ export interface LarderOptions {
   useCache?: boolean | string | string[];
   /** `false`: leave optimised images to Next.js (16.2 and later). */
   images?: boolean;
+  /** Which lines of the log are wanted; default "warn". */
+  log?: LogLevel | 'off';
+  /** Write to the log what happened to each request: "1" to all, else to those whose key has this text in it. */
+  trace?: string;
   /** The file to read instead of `larder.json`. */
   config?: string;
   /** Any other setting of a store: "get-deadline", "compress", "max-value" ... */
@@ -48,5 +54,14 @@ export function openStore(options?: { distDir?: string }): import('./native').St
  * rejects; what fails is tried again for as long as this process lives.
  */
 export function revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void>;
+
+/**
+ * Where lines go that the store and this package have for people: one line each (with the setting `trace`
+ * a block of several), up to the level that the setting `log` names, without secrets.  Without a function:
+ * console.error for errors, console.warn for the rest.  The core's lines come on the thread that called
+ * this last; in a process where none has, on the main one.  They keep no process alive, and after a flood
+ * one line tells how many are missing.  What the function throws is ignored.
+ */
+export function setLog(log?: ((level: LogLevel, line: string) => void) | null): void;
 
 export const version: string;

@@ -9,6 +9,7 @@ const { state, store } = require('./state.js');
 const settings = require('./settings.js');
 const { record, FILE } = require('./build.js');
 const { revalidate } = require('./revalidate.js');
+const { say, setLog } = require('./log.js');
 const { version } = require('../package.json');
 
 const BUILD = 'phase-production-build';
@@ -157,8 +158,9 @@ function carry(dir, distDir, parts) {
       return;
     }
   } catch (error) {
-    console.warn(
-      `larder: the standalone output lacks the build's epoch (${error.message}): its pages are rendered again`,
+    say(
+      'warn',
+      `the standalone output lacks the build's epoch (${error.message}): its pages are rendered again`,
     );
   }
 }
@@ -188,4 +190,4 @@ function revalidateTag(tags, durations) {
 }
 
 // Names alone, so that `import { withLarder } from 'larder'` finds them.
-module.exports = { withLarder, openStore, revalidateTag, version };
+module.exports = { withLarder, openStore, revalidateTag, setLog, version };

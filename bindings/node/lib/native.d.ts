@@ -74,7 +74,7 @@ export interface Store {
  *  threads too.  Throws Error with the core's text where the configuration is wrong. */
 export function open(settings: Array<[string, string, string]>): Store;
 
-/** The native module for this platform, or null after saying once why not (console.warn). */
+/** The native module for this platform, or null after saying once why not. */
 export function load(): { version: string } | null;
 
 export const KIND: { PAGE: 1; FETCH: 2; IMAGE: 3; USE_CACHE: 4 };

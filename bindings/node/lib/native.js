@@ -30,6 +30,7 @@ const HAS_DETAIL = 1;
 const HAS_ENTRY = 2;
 const HAS_BLOCK = 4;
 const HAS_TEXT_ARRAY = 8;
+const LOG_LINES = -2;
 
 // ---- finding it ---------------------------------------------------------------------------
 
@@ -89,7 +90,8 @@ function load() {
       loaded = find();
     } catch (error) {
       loaded = null;
-      console.warn(`larder: the native module cannot be loaded, so nothing is cached: ${String(error.message).split('\n')[0]}`);
+      const why = String(error.message).split('\n')[0];
+      require('./log.js').say('warn', `the native module cannot be loaded, so nothing is cached: ${why}`);
     }
   }
   return loaded;
@@ -139,7 +141,8 @@ class Desk {
 
   deliver(count, values) {
     if (count < 0) {
-      this.numbers = values[0];
+      if (count === LOG_LINES) require('./log.js').hear(values);
+      else this.numbers = values[0];
       return;
     }
     const { numbers } = this;
@@ -204,7 +207,12 @@ function answerOf(code, outcome, known, detail) {
 
 /** @returns {Desk} */
 function deskOf(native) {
-  if (!native.desk) native.desk = new Desk(native);
+  if (!native.desk) {
+    native.desk = new Desk(native);
+    const s = require('./state.js').state();
+    s.hear = native.hear;
+    if (s.log) native.hear(true);
+  }
   return native.desk;
 }
 

@@ -1,14 +1,11 @@
 'use strict';
 /*
  * Revalidation of tags, for cacheHandler and cacheHandlers alike.  Next.js answers its client 200
- * whether it succeeds or not and looks at no result, so nothing here rejects; what fails is said
- * once, and the core goes on with it until it succeeds.
+ * whether it succeeds or not and looks at no result, so nothing here rejects; what fails the core
+ * says, and goes on with until it succeeds.
  */
-const { state, store, outage, recovered } = require('./state.js');
+const { state, store, sayOnce } = require('./state.js');
 const { FOREVER_S } = require('./answer.js');
-
-/** LARDER_INVALID, LARDER_UNSUPPORTED, LARDER_TOO_BIG: repeating does not help. */
-const HOPELESS = new Set([-5, -7, -9]);
 
 /**
  * What the durations of Next.js mean to the store: undefined: gone now; ms: stale now and gone
@@ -34,18 +31,9 @@ async function attempt(tags, expire) {
   const s = store();
   if (!s) return;
   try {
-    const { status, detail } = await s.revalidate(tags, expire);
-    if (status >= 0) recovered('revalidating');
-    else
-      outage(
-        'revalidating',
-        detail || `error ${status}`,
-        HOPELESS.has(status)
-          ? 'it is not tried again'
-          : 'it is tried again until it succeeds; until then other processes may serve old entries',
-      );
+    await s.revalidate(tags, expire);
   } catch (error) {
-    outage('revalidating', error?.message ?? String(error), 'it is not tried again');
+    sayOnce(`revalidating fails (${error?.message ?? error}); it is not tried again`);
   }
 }
 

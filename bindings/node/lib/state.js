@@ -17,7 +17,9 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @property {Map<string, any>} perDir  what was read once per build output
  * @property {Map<string | undefined, Build>} builds   the same, for what each get asks
  * @property {Set<string>} said      lines that are said once
- * @property {Map<string, boolean>} failing   what is failing now: see outage()
+ * @property {((level: any, line: string) => void) | undefined} log   setLog()'s
+ * @property {string | undefined} logLevel   the setting `log` of the store
+ * @property {((chosen: boolean) => void) | undefined} hear   tells the addon that this environment wants the log
  * @property {number} offlineUntil   in `next build`: nothing is asked before this clock()
  * @property {Map<string, Promise<void>>} revalidating   calls of this turn of the event loop
  */
@@ -77,7 +79,9 @@ function state() {
     perDir: new Map(),
     builds: new Map(),
     said: new Set(),
-    failing: new Map(),
+    log: undefined,
+    logLevel: undefined,
+    hear: undefined,
     offlineUntil: 0,
     revalidating: new Map(),
   });
@@ -107,29 +111,7 @@ function clock() {
 
 /** @param {string} line */
 function sayOnce(line) {
-  const { said } = state();
-  if (said.has(line) || said.size > 1000) return;
-  said.add(line);
-  console.warn(`larder: ${line}`);
-}
-
-/*
- * A backend that is down fails on each request.  One line when it begins and one when it ends.
- */
-/** @param {string} what @param {string} detail @param {string} effect */
-function outage(what, detail, effect) {
-  const { failing } = state();
-  if (failing.get(what)) return;
-  failing.set(what, true);
-  console.warn(`larder: ${what} fails (${detail}); ${effect}`);
-}
-
-/** @param {string} what */
-function recovered(what) {
-  const { failing } = state();
-  if (failing.size === 0 || !failing.get(what)) return;
-  failing.set(what, false);
-  console.warn(`larder: ${what} works again`);
+  require('./log.js').sayOnce(line);
 }
 
 /** `next build` and the processes it starts. */
@@ -161,7 +143,9 @@ function store() {
   try {
     const native = s.native ?? require('./native.js');
     if (native.load()) {
-      s.store = native.open(require('./settings.js').settings(s.distDir));
+      const settings = require('./settings.js').settings(s.distDir);
+      s.logLevel = process.env.LARDER_LOG || settings.findLast(([name]) => name === 'log')?.[1];
+      s.store = native.open(settings);
       if (!process[SYMBOL]) {
         process[SYMBOL] = true;
         // Next.js answers SIGTERM and SIGINT itself and then calls process.exit(): this is the
@@ -191,8 +175,6 @@ module.exports = {
   reset,
   clock,
   sayOnce,
-  outage,
-  recovered,
   building,
   offline,
   store,

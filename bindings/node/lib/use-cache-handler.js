@@ -4,7 +4,7 @@
  * names; keys never meet, since each begins with the id of its function.
  */
 const path = require('node:path');
-const { state, store, outage, recovered, sayOnce, building, offline, clock } = require('./state.js');
+const { state, store, sayOnce, building, offline, clock } = require('./state.js');
 const { internals } = require('./internals.js');
 const { revalidate } = require('./revalidate.js');
 const { lifeMs } = require('./handler.js');
@@ -34,8 +34,8 @@ function ready() {
   return offline() ? null : store();
 }
 
-function failed(what, status, detail, effect) {
-  outage(what, detail || `error ${status}`, effect);
+/** The core says what fails. */
+function failed() {
   if (building()) state().offlineUntil = clock() + BUILD_PAUSE_MS;
 }
 
@@ -117,7 +117,7 @@ async function keep(key, pendingEntry) {
   try {
     const s = ready();
     if (!s) return;
-    const { status, detail } = await s.put({
+    const { status } = await s.put({
       key,
       build: '',
       kind: USE_CACHE,
@@ -136,8 +136,7 @@ async function keep(key, pendingEntry) {
       parts: [bytes],
       names: ['value'],
     });
-    if (status < 0) failed('writing', status, detail, 'entries are rendered again');
-    else recovered('writing');
+    if (status < 0) failed();
   } catch (error) {
     sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
   }
@@ -155,8 +154,7 @@ async function get(cacheKey, softTags) {
   const s = ready();
   if (!s) return undefined;
   const got = await s.get(USE_CACHE, '', cacheKey, softTags?.length ? softTags : null, RENDER);
-  if (got.verdict < 0) failed('reading', got.verdict, got.detail, 'entries are misses');
-  else recovered('reading');
+  if (got.verdict < 0) failed();
   if (got.verdict !== FRESH && got.verdict !== STALE && got.verdict !== RENEWING) return undefined;
   const { tags, stale, timestamp, expire, revalidate: revalidateS } = JSON.parse(got.meta);
   // What another process renders just now is served and not rendered here.

@@ -1,6 +1,6 @@
 /*
- * The module: connect(deliver), open(settings), and for tests threadCpuUs(), live() and
- * copyAlways().
+ * The module: connect(deliver), open(settings), hear(chosen), and for tests threadCpuUs(), live()
+ * and copyAlways().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +138,18 @@ static napi_value js_connect(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* hear(chosen): this environment is given the log, or as if it had never asked; see log_lines.h. */
+static napi_value js_hear(napi_env env, napi_callback_info info) {
+    size_t n = 1;
+    napi_value chosen;
+    bool value = false;
+    struct client *client = client_of(env);
+    if (client && napi_get_cb_info(env, info, &n, &chosen, NULL, NULL) == napi_ok &&
+        napi_get_value_bool(env, chosen, &value) == napi_ok)
+        log_lines_choose(client, value);
+    return NULL;
+}
+
 /* ---- for tests and measurements ----------------------------------------------------------- */
 
 /* CPU time of the calling thread: process.cpuUsage() counts every thread. */
@@ -196,6 +208,7 @@ NAPI_MODULE_INIT() {
         {.utf8name = "version", .value = version, .attributes = napi_enumerable},
         {.utf8name = "connect", .method = js_connect},
         {.utf8name = "open", .method = js_open},
+        {.utf8name = "hear", .method = js_hear},
         {.utf8name = "threadCpuUs", .method = js_thread_cpu_us},
         {.utf8name = "live", .method = js_live},
         {.utf8name = "copyAlways", .method = js_copy_always},

@@ -25,6 +25,7 @@ static struct call *take_answered(struct client *client) {
 /* Nothing may be given to JavaScript any more: from here on the I/O thread drops answers.  Answers
  * how many calls ended here; each held a reference to the client. */
 static size_t client_die(struct client *client) {
+    log_lines_leave(client);
     pthread_mutex_lock(&client->lock);
     client->dead = true;
     pthread_mutex_unlock(&client->lock);
@@ -33,6 +34,7 @@ static size_t client_die(struct client *client) {
         next = call->next;
         call_free(call);
     }
+    log_lines_drop(client);
     return n;
 }
 
@@ -94,6 +96,7 @@ struct client *client_new(napi_env env) {
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->returned, NULL);
     client->last = &client->first;
+    client->log_lines.last = &client->log_lines.first;
     client->env = env;
     /* POSIX makes dlsym's object pointer a function pointer; ISO C has no cast for it. */
     void *latin1 = node_function("node_api_create_external_string_latin1");
@@ -122,6 +125,7 @@ static void on_wake(napi_env env, napi_value js_deliver, void *context, void *da
     struct client *client = context;
     if (!env || !js_deliver)
         return;
+    log_lines_deliver(client, js_deliver);
     struct call *calls = take_answered(client);
     if (!calls)
         return;
@@ -152,6 +156,7 @@ napi_status client_connect(struct client *client, napi_value js_deliver) {
         return status;
     client_ref(client);
     client->wake = wake;
+    log_lines_join(client);
     return napi_unref_threadsafe_function(client->env, wake);
 }
 
@@ -178,6 +183,12 @@ void client_cancel(struct client *client, struct call *call) {
     client_unref(client);
 }
 
+void client_wake(struct client *client) {
+    /* Under the lock, for which on_wake_end() waits: so the function is still there. */
+    if (!client->deaf)
+        client->deaf = napi_call_threadsafe_function(client->wake, NULL, napi_tsfn_nonblocking) != napi_ok;
+}
+
 void client_answered(void *arg, const struct larder_answer *answer) {
     struct call *call = arg;
     struct client *client = call->client;
@@ -192,10 +203,8 @@ void client_answered(void *arg, const struct larder_answer *answer) {
         bool first = client->first == NULL;
         *client->last = call;
         client->last = &call->next;
-        /* Under the lock, for which on_wake_end() waits: so the function is still there. */
-        if (first && !client->deaf)
-            client->deaf = napi_call_threadsafe_function(client->wake, NULL, napi_tsfn_nonblocking) !=
-                           napi_ok;
+        if (first)
+            client_wake(client);
     }
     pthread_mutex_unlock(&client->lock);
     if (dead) {

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "larder/larder.h"
+#include "log_lines.h"
 #include "registry.h"
 #include "scratch.h"
 #include "texts.h"
@@ -58,8 +59,10 @@ struct client {
     size_t borrowed;            /* calls that read this environment's memory */
     bool dead;                  /* drop what arrives */
     bool deaf;                  /* `wake` is closing and must not be called again */
+    struct log_lines log_lines; /* not delivered */
 
     napi_threadsafe_function wake; /* set once, before the first call */
+    struct log_member log;
 
     /* The JavaScript thread's own. */
     napi_env env;
@@ -85,6 +88,8 @@ napi_status client_connect(struct client *client, napi_value deliver);
 /* Register the call, which is going to be submitted; or take that back. */
 void client_begin(struct client *client, struct call *call);
 void client_cancel(struct client *client, struct call *call);
+/* Under the lock, of one that is not dead: the JavaScript thread looks at what has arrived. */
+void client_wake(struct client *client);
 /* larder_answer_fn; arg is the call. */
 void client_answered(void *arg, const struct larder_answer *answer);
 void call_free(struct call *call);

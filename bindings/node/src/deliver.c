@@ -376,6 +376,7 @@ size_t deliver(struct client *client, napi_value js_deliver, struct call *calls)
     }
     for (struct call *call = calls, *next; call; call = next, n++) {
         next = call->next;
+        larder_answer_delivered(call->answer);
         if (ready && !batch_has_room(&batch, call->answer)) {
             batch_end(&batch);
             ready = batch_begin(&batch);

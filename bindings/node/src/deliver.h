@@ -18,7 +18,7 @@
  *
  * values, for each answer: detail; or meta, the block (a Buffer over all binary parts) and the
  * texts, as one array where they are many.  count -1: values[0] is the array of numbers to use
- * from now on.
+ * from now on; count -2: lines of the log (log_lines.h).
  *
  * MEMORY.  Large texts and blocks are not copied: V8 keeps a reference to the answer through
  * each, and gives it back when it collects them, perhaps after this environment has ended.

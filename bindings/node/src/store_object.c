@@ -25,7 +25,7 @@ static napi_value refusal(struct args *args, int32_t status, const char *text) {
 
 /* Takes over the call (NULL: no memory); answers what JavaScript gets. */
 static napi_value submit(struct args *args, struct call *call, uint32_t slot,
-                         const struct larder_request *request) {
+                         struct larder_request *request) {
     struct handle *handle = args->data;
     if (!call)
         args_fail(args, LARDER_NOMEM, "the call", "does not fit into memory");
@@ -36,6 +36,7 @@ static napi_value submit(struct args *args, struct call *call, uint32_t slot,
     }
     call->code = request->code;
     call->slot = slot;
+    request->flags |= LARDER_F_DELIVERS;
     client_begin(handle->client, call);
     int32_t status = larder_submit(handle->shared->store, request, client_answered, call);
     if (status == LARDER_OK)

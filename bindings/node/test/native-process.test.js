@@ -193,7 +193,7 @@ test('an addon that cannot be loaded is said once, and open() throws', async () 
         console.log(error.message);
       }
     },
-    { env: { LARDER_NODE_ADDON: '/nowhere/larder.node' } },
+    { env: { LARDER_LOG: 'warn', LARDER_NODE_ADDON: '/nowhere/larder.node' } },
   );
   assert.equal(code, 0);
   assert.equal(stdout, 'null null\nlarder: the native module is not loaded\n');
@@ -203,7 +203,7 @@ test('an addon that cannot be loaded is said once, and open() throws', async () 
 
 test('a file that is no addon is said once as well', async () => {
   const { code, stdout, stderr } = await run(({ native }) => console.log(native.load()), {
-    env: { LARDER_NODE_ADDON: `${__filename}on` },
+    env: { LARDER_LOG: 'warn', LARDER_NODE_ADDON: `${__filename}on` },
   });
   assert.equal(code, 0);
   assert.equal(stdout, 'null\n');
@@ -211,7 +211,9 @@ test('a file that is no addon is said once as well', async () => {
 });
 
 test('the edge runtime loads nothing', async () => {
-  const { code, stdout, stderr } = await run(({ native }) => console.log(native.load()), { env: { NEXT_RUNTIME: 'edge' } });
+  const { code, stdout, stderr } = await run(({ native }) => console.log(native.load()), {
+    env: { LARDER_LOG: 'warn', NEXT_RUNTIME: 'edge' },
+  });
   assert.equal(code, 0);
   assert.equal(stdout, 'null\n');
   assert.match(stderr, /edge/);

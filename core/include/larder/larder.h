@@ -161,8 +161,10 @@ enum {
                                         reader may write into */
     LARDER_F_TELL = 1 << 7,          /* PUT, REMOVE: what is replaced is outdated though no tag of it was
                                         revalidated: no process answers with it from memory any more */
-    LARDER_F_LISTED = 1 << 8         /* GET: key and build are those of a larder_listed; a hash in place of
+    LARDER_F_LISTED = 1 << 8,        /* GET: key and build are those of a larder_listed; a hash in place of
                                         the key is taken as it is, and the full key is in the answer */
+    LARDER_F_TRACE = 1 << 9,         /* the answer has steps; they are not written to the log */
+    LARDER_F_DELIVERS = 1 << 10      /* larder_answer_delivered() will be called, and ends a trace */
 };
 
 /* larder_request.mode, REVALIDATE */
@@ -227,6 +229,11 @@ struct larder_listed {               /* where an entry lives */
     struct larder_bytes key;
 };
 
+struct larder_step {                 /* of what happened to a request */
+    uint64_t at_ns;                  /* since larder_submit() */
+    const char *text;
+};
+
 struct larder_answer {
     int32_t status;                  /* GET: OK with entry and verdict, MISS (also: gone), or an error */
     uint32_t verdict;                /* GET, CHECK: LARDER_FRESH ... ; a GET that is gone: MISS + GONE */
@@ -243,6 +250,8 @@ struct larder_answer {
     const char *detail;              /* one line about an error; "" otherwise; never a secret */
     uint64_t trusted_until_ns;       /* GET, fresh: the same may be answered again without asking until
                                         then (CLOCK_MONOTONIC); 0: not at all.  See mark-age. */
+    const struct larder_step *steps; /* F_TRACE; at most 64 */
+    size_t n_steps;
 };
 
 typedef void larder_answer_fn(void *arg, const struct larder_answer *answer);
@@ -256,6 +265,13 @@ LARDER_API int32_t larder_call(struct larder_store *store, const struct larder_r
 
 LARDER_API const struct larder_answer *larder_answer_ref(const struct larder_answer *answer);
 LARDER_API const struct larder_answer *larder_answer_unref(const struct larder_answer *answer); /* NULL */
+
+/* The steps as a block of lines for people, as the setting `trace` writes it to the log; free() it.
+ * NULL: the request was not traced, or there is no memory. */
+LARDER_API char *larder_trace_text(const struct larder_answer *answer);
+/* With LARDER_F_DELIVERS: whoever asked has the answer now.  Once, while the store is open; any thread.
+ * If the setting `trace` chose the request, it is written to the log here and not before. */
+LARDER_API void larder_answer_delivered(const struct larder_answer *answer);
 
 /* ---- counters ---------------------------------------------------------------------- */
 
@@ -481,8 +497,16 @@ LARDER_API struct larder_frame *larder_frame_free(struct larder_frame *frame);  
 enum { LARDER_FRAME_HEAD = 16 };
 LARDER_API uint64_t larder_frame_length(const uint8_t head[LARDER_FRAME_HEAD]);
 
-/* Lines for people (levels of driver.h).  Process-wide; NULL: none, which is the default. */
+/* ---- the log ------------------------------------------------------------------------------ */
+
+/* Lines for people (levels of driver.h), without a line break at their end and without secrets.
+ * Process-wide; NULL: none, which is the default.  Which levels are wanted is the setting `log`;
+ * lines that repeat, and more than 50 in 10 s, are held back and counted.  log() runs on any
+ * thread, also on several at once, and must not block, nor call larder_set_log(), which waits until
+ * the function that it replaces has returned. */
 LARDER_API void larder_set_log(void (*log)(void *arg, int32_t level, const char *line), void *arg);
+/* "error", "warn", "info", "debug"; NULL for another number. */
+LARDER_API const char *larder_log_level_name(int32_t level);
 
 #ifdef __cplusplus
 }

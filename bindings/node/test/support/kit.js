@@ -6,6 +6,7 @@
 const { Worker, parentPort } = require('node:worker_threads');
 
 const native = require('../../lib/native.js');
+const { setLog } = require('../../lib/log.js');
 
 /** open('cache', 'memory:', 'namespace', 'one'): names and values in turn. */
 function open(...settings) {
@@ -55,4 +56,4 @@ function said(worker) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-module.exports = { native, open, entry, start, ended, said, pause, parentPort, slow: process.env.TEST_SLOW_DRIVER };
+module.exports = { native, setLog, open, entry, start, ended, said, pause, parentPort, slow: process.env.TEST_SLOW_DRIVER };

@@ -1,0 +1,26 @@
+'use strict';
+// What is measured in C, by programs of their own that print JSON: build/release/bin/bench_NAME.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+
+/** What the program says; null where it is not built. */
+function program(name, ...args) {
+  const release = path.join(process.env.BENCH_BUILD, 'release');
+  const file = path.join(release, 'bin', `bench_${name}`);
+  if (!fs.existsSync(file)) return null;
+  const env = { ...process.env, LARDER_DRIVER_PATH: path.join(release, 'lib/larder') };
+  const { status, stdout, stderr } = spawnSync(file, ['--json', ...args], { encoding: 'utf8', timeout: 120_000, env });
+  if (status !== 0) throw new Error(`bench_${name}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** The frame alone: encode and decode beside memcpy. */
+const frame = () => program('frame');
+/** What the layers between a store and its driver cost for one operation. */
+const layers = () => program('layers');
+/** Memory held against memory configured. */
+const memory = () => program('memory');
+
+module.exports = { frame, layers, memory };
