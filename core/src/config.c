@@ -67,6 +67,9 @@ static const struct larder_param store_params[] = {
      "folder for revalidations that wait for the store: another process takes them over when this ends"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
+    {"memory-share", LARDER_P_TEXT, AT(memory_share), "texts", 0, 0, "texts|all", NULL,
+     "what a binding may give to several readers of one answer: texts; all: Buffers too, if none writes into "
+     "them"},
 };
 
 const struct larder_param *larder_store_params(size_t *ret_n) {

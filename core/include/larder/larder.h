@@ -117,6 +117,18 @@ LARDER_API const double *larder_epoch_cell(const struct larder_store *store);
 /* How many revalidations through this store have ended, in the same way: while it stands, none of
  * this process has outdated what an answer's trusted_until_ns says. */
 LARDER_API const double *larder_changes_cell(const struct larder_store *store);
+/* What a binding may keep of answers, to give them again without asking while they are trusted
+ * (trusted_until_ns, larder_changes_cell()).  From `mark-age`, `memory` and `memory-share`. */
+struct larder_keeping {
+    uint64_t max_bytes;              /* in each place that keeps any: half of `memory`; 0: none */
+    uint64_t max_ms;                 /* no answer is trusted for longer */
+    uint32_t share_binary;           /* 1: binary parts, too, may be given to several readers */
+    uint32_t reserved;
+};
+
+LARDER_API void larder_keeping(const struct larder_store *store, struct larder_keeping *ret);
+/* n gets were answered by what a binding kept: they count as hits, from memory. */
+LARDER_API void larder_count_kept(struct larder_store *store, uint64_t n);
 /* The greatest epoch that this process knew age_ms ago; 0 when that is longer ago than the
  * store remembers. */
 LARDER_API int64_t larder_epoch_at(const struct larder_store *store, double age_ms);
