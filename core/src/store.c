@@ -319,6 +319,10 @@ void larder_count_kept(struct larder_store *store, uint64_t n) {
     STAT_ADD(store, memory_hits, n);
 }
 
+int64_t larder_epoch_known(const struct larder_store *store) {
+    return epoch_known(&store->epoch);
+}
+
 int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {
     struct epoch_book *book = (struct epoch_book *)(uintptr_t)&store->epoch;
     uint64_t now_ns = reactor_now_ns(store->reactor);

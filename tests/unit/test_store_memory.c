@@ -574,6 +574,25 @@ static void a_revalidation_of_this_process_is_seen_at_once(void) {
     close_store();
 }
 
+/* P1: what a build renders has the epoch that its own revalidation learned. */
+static void after_one_the_mark_of_the_namespace_is_read_again(void) {
+    static struct larder_bytes tag;
+    tag = BYTES("another");
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1};
+    struct seen seen = {0};
+    open_trusting();
+    read_in("k");
+    submit(&seen, request);
+    settle(reactor);
+    answer_epoch(held_take(LARDER_OP_BUMP), 20);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && larder_epoch_known(store) == 20);
+    CU_ASSERT(larder_epoch_at(store, 0) < 20); /* what a render notes */
+    forget(&seen);
+    expect_marks_read("k");
+    close_store();
+}
+
 /* P1 */
 static void one_that_failed_half_way_makes_marks_be_read_again(void) {
     struct seen seen = {0};
@@ -672,6 +691,8 @@ static void one_that_is_kept_for_later_counts_as_a_change(void) {
     CU_ASSERT(get.times == 0 || get.answer->status != LARDER_OK);
     answer_status(held_take(LARDER_OP_BUMP), LARDER_RETRY);
     settle(reactor);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET); /* the store does not know of it */
     while (held_count(LARDER_OP_GET) > 0)
         answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
     settle(reactor);
@@ -734,6 +755,7 @@ int main(void) {
         UNIT(within_mark_age_marks_are_trusted),
         UNIT(marks_of_other_tags_are_read_all_the_same),
         UNIT(a_revalidation_of_this_process_is_seen_at_once),
+        UNIT(after_one_the_mark_of_the_namespace_is_read_again),
         UNIT(one_that_failed_half_way_makes_marks_be_read_again),
         UNIT(marks_that_were_being_read_meanwhile_are_not_trusted),
         UNIT(an_answer_tells_until_when_it_can_be_trusted),

@@ -88,8 +88,10 @@ export interface Store {
   check(tags: string[], epoch: number): Promise<{ verdict: Verdict; known: number; detail?: string }>;
   /** Asks the store's counter. */
   epoch(): Promise<{ status: number; known: number; detail?: string }>;
-  /** Greatest epoch known, read from shared memory: no call into C. */
+  /** What a render that begins now notes, read from shared memory: no call into C. */
   known(): number;
+  /** Greatest epoch known; with mark-age more than a render may note. */
+  latest(): number;
   /** Greatest epoch this process knew ageMs ago; 0: longer ago than remembered. */
   knownAt(ageMs: number): number;
   /** Waits (blocking this thread) until all accepted requests are answered, at most ms. */

@@ -319,6 +319,10 @@ class Store {
     return this.#cell ? this.#cell[0] : this.#calls.known();
   }
 
+  latest() {
+    return this.#calls.latest();
+  }
+
   knownAt(ageMs) {
     return this.#calls.knownAt(ageMs);
   }

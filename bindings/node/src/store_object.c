@@ -190,6 +190,17 @@ static napi_value js_changes(napi_env env, napi_callback_info info) {
     return read_cell(env, info, larder_changes_cell);
 }
 
+/* latest() */
+static napi_value js_latest(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    bool open = begin(&args, env, info, &scratch);
+    const struct handle *handle = args.data;
+    double epoch = open ? (double)larder_epoch_known(handle->shared->store) : 0;
+    napi_value ret;
+    return napi_create_double(env, epoch, &ret) == napi_ok ? ret : NULL;
+}
+
 /* countKept(n) */
 static napi_value js_count_kept(napi_env env, napi_callback_info info) {
     struct args args;
@@ -293,6 +304,7 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
         {"metrics", js_metrics},
         {"changes", js_changes},
         {"countKept", js_count_kept},
+        {"latest", js_latest},
     };
     napi_env env = handle->client->env;
     napi_value object, value;

@@ -227,6 +227,10 @@ class FakeStore {
     return this.epochKnown;
   }
 
+  latest() {
+    return this.epochKnown;
+  }
+
   knownAt(ageMs) {
     const at = this.mono() - ageMs;
     let epoch = 0;
