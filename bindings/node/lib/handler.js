@@ -121,6 +121,7 @@ class LarderHandler {
     }
   }
 
+  /** By the key alone: where two kinds have one, each takes the smaller epoch, which is safe. */
   /** @param {number} kind @param {string} key @param {number} epoch */
   #note(kind, key, epoch) {
     this.notes ??= new Notes();

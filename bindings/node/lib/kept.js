@@ -200,13 +200,13 @@ class Memory {
    * request, with all that belongs to it (AsyncLocalStorage), for as long as the process lives.
    */
   #generation(now) {
-    const timer = setTimeout(() => {
+    const end = () => {
       if (this.#young === generation) this.#young = undefined;
       if (this.#old === generation) this.#old = undefined;
       this.tell();
-    }, 2 * this.#ms);
-    timer.unref();
-    const generation = new Generation(now + this.#ms, timer);
+    };
+    const generation = new Generation(now + this.#ms, setTimeout(end, 2 * this.#ms));
+    generation.timer.unref();
     return generation;
   }
 
