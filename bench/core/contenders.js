@@ -11,6 +11,8 @@ const larder = path.join(__dirname, '../../bindings/node');
 const pageContext = { kind: 'APP_PAGE', isFallback: false, isRoutePPREnabled: false };
 const setContext = { ...pageContext, cacheControl: { revalidate: 3600, expire: 31536000 } };
 
+const MARK_AGE_MS = 1000;
+
 /** As `next start` gives it, in the folder of a build. */
 function handlerContext(dir, extra) {
   const serverDistDir = path.join(dir, '.next/server');
@@ -68,13 +70,18 @@ async function readFile(dir, { bytes, keys }) {
   };
 }
 
-/** Larder as Next.js uses it: a new handler for each request.  memory: the setting of this name; null: its default. */
-function larderHandler(memory) {
+/** Larder as Next.js uses it: a new handler for each request.  variables: settings that are not the default. */
+function larderHandler(variables) {
   return async (dir, options) => {
     process.env.LARDER_CACHE = `fs:${path.join(dir, 'larder')}`;
-    if (memory !== null) process.env.LARDER_MEMORY = memory;
+    Object.assign(process.env, variables);
     const Handler = require(path.join(larder, 'lib/next.js'));
     const context = handlerContext(dir, { fs: {}, maxMemoryCacheSize: 0 });
+    if (variables.LARDER_MARK_AGE) {
+      // What is rendered in the first mark-age of a process is rendered once more.
+      await new Handler(context).get(key(0), pageContext);
+      await new Promise((resolve) => setTimeout(resolve, MARK_AGE_MS + 50));
+    }
     const pages = await fill(new Handler(context), options);
     check(await new Handler(context).get(key(0), pageContext), options.bytes);
     return {
@@ -114,8 +121,10 @@ async function larderAddon(dir, { bytes, keys }) {
 
 module.exports = {
   'larder, addon': larderAddon,
-  'larder, no memory': larderHandler('0'),
-  'larder, memory': larderHandler(null),
+  'larder, no memory': larderHandler({ LARDER_MEMORY: '0' }),
+  'larder, memory': larderHandler({}),
+  'larder, mark-age': larderHandler({ LARDER_MARK_AGE: `${MARK_AGE_MS}ms` }),
+  'larder, mark-age, shared': larderHandler({ LARDER_MARK_AGE: `${MARK_AGE_MS}ms`, LARDER_MEMORY_SHARE: 'all' }),
   'fs.promises': readFile,
   'FileSystemCache, no memory': fileSystemCache(0),
   'FileSystemCache, memory': fileSystemCache(50 * 1024 * 1024),

@@ -15,17 +15,18 @@ const times = (x) => (x >= 10 ? `${Math.round(x)}x` : x >= 1 ? `${x.toFixed(1)}x
 const us = (x) => (x >= 100 ? x.toFixed(0) : x.toFixed(1));
 const mb = (bytes) => (bytes / 2 ** 20).toFixed(1);
 
-function ratios(op, memory = 'no memory') {
+/** ours, theirs: which Larder, beside which FileSystemCache. */
+function ratios(op, ours = 'no memory', theirs = ours) {
   const lines = [
     '| page | in flight | main thread: FileSystemCache / Larder | rate: Larder / FileSystemCache | p99: FileSystemCache / Larder | main thread: Larder, us |',
     '| --- | --- | --- | --- | --- | --- |',
   ];
   for (const bytes of [4 * KB, 300 * KB]) {
     for (const inflight of [1, 32]) {
-      const ours = row(op, bytes, inflight, `larder, ${memory}`);
-      const theirs = row(op, bytes, inflight, `FileSystemCache, ${memory}`);
-      lines.push(`| ${bytes / KB} KB | ${inflight} | ${times(theirs.mainUs / ours.mainUs)} | ${times(ours.opsPerSecond / theirs.opsPerSecond)} | ` +
-        `${times(theirs.p99Us / ours.p99Us)} | ${us(ours.mainUs)} |`);
+      const a = row(op, bytes, inflight, `larder, ${ours}`);
+      const b = row(op, bytes, inflight, `FileSystemCache, ${theirs}`);
+      lines.push(`| ${bytes / KB} KB | ${inflight} | ${times(b.mainUs / a.mainUs)} | ${times(a.opsPerSecond / b.opsPerSecond)} | ` +
+        `${times(b.p99Us / a.p99Us)} | ${us(a.mainUs)} |`);
     }
   }
   return lines;
@@ -64,6 +65,17 @@ const lines = [
     'before it answers from memory, and makes objects anew, which nobody shares.',
   '',
   ...ratios('get', 'memory'),
+  '',
+  '### Reads: beside FileSystemCache, with memory and trusted marks',
+  '',
+  'With `mark-age` greater than 0, JavaScript answers by itself what is still trusted. By default each reader gets Buffers of its own, ' +
+    'which costs a copy of what is binary in a page (here a third of it):',
+  '',
+  ...ratios('get', 'mark-age', 'memory'),
+  '',
+  'With `memory-share=all` Buffers are given again, as FileSystemCache does, and the size of a page does not matter:',
+  '',
+  ...ratios('get', 'mark-age, shared', 'memory'),
   '',
   '### Reads: the addon alone, beside fs.promises.readFile',
   '',

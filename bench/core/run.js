@@ -11,12 +11,16 @@ const programs = require('./programs.js');
 const { targets } = require('./targets.js');
 
 const quick = process.argv.includes('--quick');
+/** Of these contenders alone: their rows, and nothing is written. */
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
 const ROUNDS = quick ? 1 : 3;
 const MS = quick ? 300 : 1500;
 const STARTS = quick ? 5 : 21;
 const EXPIRIES = quick ? 5 : 20;
 
-const contenders = ['larder, addon', 'larder, no memory', 'larder, memory', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
+const both = ['larder, addon', 'larder, no memory', 'larder, memory', 'fs.promises', 'FileSystemCache, no memory', 'FileSystemCache, memory'];
+/** What is no other to write with is read alone. */
+const contenders = { get: [...both, 'larder, mark-age', 'larder, mark-age, shared'], set: both };
 const KB = 1024;
 
 const work = fs.mkdtempSync(path.join(process.env.BENCH_DIR || os.tmpdir(), 'larder-bench-'));
@@ -38,15 +42,16 @@ function worker(spec) {
 
 /** Rounds take turns, so that a slow minute of the machine hits all alike; medians of the rounds. */
 function table(op, bytes, inflight) {
-  const samples = new Map(contenders.map((name) => [name, []]));
+  const names = contenders[op].filter((name) => name.includes(only));
+  const samples = new Map(names.map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const contender of contenders) {
+    for (const contender of names) {
       progress(`${op} ${bytes / KB} KB, ${inflight} in flight, round ${round + 1}: ${contender}`);
       samples.get(contender).push(worker({ contender, op, bytes, inflight }));
     }
   }
   progress('');
-  const rows = contenders.map((contender) => {
+  const rows = names.map((contender) => {
     const row = { contender };
     for (const name of Object.keys(samples.get(contender)[0])) row[name] = median(samples.get(contender).map((s) => s[name]));
     return row;
@@ -127,10 +132,11 @@ async function main() {
     for (const bytes of [4 * KB, 300 * KB]) {
       for (const inflight of [1, 32]) {
         tables.push(table(op, bytes, inflight));
-        print(tables.at(-1));
+        if (tables.at(-1).rows.length > 0) print(tables.at(-1));
       }
     }
   }
+  if (only) return;
   const cold = await coldStart();
   console.log(`\ncold start, median of ${cold.starts}: bare node ${cold.bareMs.toFixed(1)} ms, first answer of larder ` +
     `${cold.larderMs.toFixed(1)} ms; resident ${(cold.bareBytes / 2 ** 20).toFixed(1)} MB, ${(cold.larderBytes / 2 ** 20).toFixed(1)} MB, of that not shared ` +

@@ -75,6 +75,9 @@ static const struct larder_param store_params[] = {
      "off"},
     {"log", LARDER_P_TEXT, AT(log), "warn", 0, 0, "error|warn|info|debug|off", NULL,
      "lines of the log up to this level; of the process: the store that was opened last says"},
+    {"memory-share", LARDER_P_TEXT, AT(memory_share), "texts", 0, 0, "texts|all", NULL,
+     "what a binding may give to several readers of one answer: texts; all: Buffers too, if none writes into "
+     "them"},
 };
 
 const struct larder_param *larder_store_params(size_t *ret_n) {

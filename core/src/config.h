@@ -33,6 +33,7 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t memory_bytes;       /* "memory": default 50 MB; 0: off */
     int64_t memory_age_ms;      /* "memory-age": default 5 s */
     int64_t mark_age_ms;        /* "mark-age": default 0 */
+    const char *memory_share;   /* "memory-share": texts | all, default texts */
     int64_t claim_ms;           /* "claim": default 0: off */
     int64_t claim_wait_ms;      /* "claim-wait": default 2 s */
     const char *journal;        /* "journal": a folder, default "": in memory alone */

@@ -411,6 +411,7 @@ void marks_disturbed(struct mark_reader *reader) {
 
 void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n) {
     mark_memory_disturb(&reader->memory);
+    mark_memory_forget(&reader->memory, NAMESPACE_TAG);
     for (size_t i = 0; i < n; i++)
         mark_memory_forget(&reader->memory, marks[i].tag);
     double changes = reader->changes + 1;

@@ -54,7 +54,9 @@ void mark_reader_done(struct mark_reader *reader);
 
 void marks_want(struct mark_reader *reader, struct mark_want *want);
 /* A revalidation of this process begins; and it is over, whether it succeeded or not: what was
- * known of its tags (as the store takes them) is not trusted any more. */
+ * known of its tags (as the store takes them) is not trusted any more.  Nor is the namespace's mark,
+ * so that every entry is judged by something that was read since: a build's pages carry the epoch of
+ * a revalidation of its own (larder_epoch_known()), whatever was read before. */
 void marks_disturbed(struct mark_reader *reader);
 void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n);
 

@@ -308,6 +308,26 @@ const double *larder_changes_cell(const struct larder_store *store) {
     return &store->marks.changes;
 }
 
+void larder_keeping(const struct larder_store *store, struct larder_keeping *ret) {
+    enum { SHARE = 2 }; /* it comes on top, where the core has dropped what is kept */
+    const struct store_settings *settings = store->settings;
+    int64_t ms = settings->mark_age_ms < settings->memory_age_ms ? settings->mark_age_ms
+                                                                 : settings->memory_age_ms;
+    *ret = (struct larder_keeping){.max_bytes = ms > 0 ? (uint64_t)settings->memory_bytes / SHARE : 0,
+                                   .max_ms = (uint64_t)ms,
+                                   .share_binary = strcmp(settings->memory_share, "all") == 0};
+}
+
+void larder_count_kept(struct larder_store *store, uint64_t n) {
+    STAT_ADD(store, gets, n);
+    STAT_ADD(store, hits, n);
+    STAT_ADD(store, memory_hits, n);
+}
+
+int64_t larder_epoch_known(const struct larder_store *store) {
+    return epoch_known(&store->epoch);
+}
+
 int64_t larder_epoch_at(const struct larder_store *store, double age_ms) {
     struct epoch_book *book = (struct epoch_book *)(uintptr_t)&store->epoch;
     uint64_t now_ns = reactor_now_ns(store->reactor);

@@ -576,6 +576,25 @@ static void a_revalidation_of_this_process_is_seen_at_once(void) {
     close_store();
 }
 
+/* P1: what a build renders has the epoch that its own revalidation learned. */
+static void after_one_the_mark_of_the_namespace_is_read_again(void) {
+    static struct larder_bytes tag;
+    tag = BYTES("another");
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE, .tags = &tag, .n_tags = 1};
+    struct seen seen = {0};
+    open_trusting();
+    read_in("k");
+    submit(&seen, request);
+    settle(reactor);
+    answer_epoch(held_take(LARDER_OP_BUMP), 20);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && larder_epoch_known(store) == 20);
+    CU_ASSERT(larder_epoch_at(store, 0) < 20); /* what a render notes */
+    forget(&seen);
+    expect_marks_read("k");
+    close_store();
+}
+
 /* P1 */
 static void one_that_failed_half_way_makes_marks_be_read_again(void) {
     struct seen seen = {0};
@@ -679,6 +698,67 @@ static void the_memory_that_is_counted_is_the_memory_that_is_taken(void) {
         CU_ASSERT(counted < taken + taken / 20);
         CU_ASSERT(counted > taken - taken / 20);
     }
+}
+
+/* P1: it has failed before any op was over, and its tags are treated as marked from here on. */
+static void one_that_is_kept_for_later_counts_as_a_change(void) {
+    static struct larder_bytes tag;
+    tag = BYTES("t");
+    struct larder_request request = {.code = LARDER_DO_REVALIDATE,
+                                     .flags = LARDER_F_KEEP_TRYING,
+                                     .tags = &tag,
+                                     .n_tags = 1,
+                                     .deadline_ms = 50};
+    struct seen seen = {0}, get = {0};
+    open_trusting();
+    read_in("k");
+    submit(&seen, request);
+    settle(reactor);
+    double changes = *larder_changes_cell(store);
+    pass_ms(reactor, 51);
+    CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == LARDER_DEADLINE);
+    CU_ASSERT(held_count(LARDER_OP_BUMP) == 1);
+    CU_ASSERT(*larder_changes_cell(store) > changes);
+    forget(&seen);
+    submit(&get, get_of("k", 0));
+    settle(reactor);
+    CU_ASSERT(get.times == 0 || get.answer->status != LARDER_OK);
+    answer_status(held_take(LARDER_OP_BUMP), LARDER_RETRY);
+    settle(reactor);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_tag(LARDER_UNSET); /* the store does not know of it */
+    while (held_count(LARDER_OP_GET) > 0)
+        answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
+    settle(reactor);
+    CU_ASSERT(get.times == 1 && get.answer->status == LARDER_MISS);
+    forget(&get);
+    close_store();
+}
+
+static struct larder_keeping keeping_with(const char *memory, const char *setting, const char *value) {
+    struct larder_keeping keeping;
+    memory_setting = memory;
+    open_with("held", setting, value);
+    larder_keeping(store, &keeping);
+    close_store();
+    return keeping;
+}
+
+static void a_binding_may_keep_half_as_much_as_memory_does(void) {
+    struct larder_keeping keeping = keeping_with("1MB", "mark-age", "1s");
+    CU_ASSERT(keeping.max_bytes == 512 * 1024 && keeping.max_ms == 1000 && keeping.share_binary == 0);
+    CU_ASSERT(keeping_with("1MB", "mark-age", "10s").max_ms == 5000); /* memory-age */
+    CU_ASSERT(keeping_with("1MB", "mark-age", "0").max_bytes == 0);
+    CU_ASSERT(keeping_with("0", "mark-age", "1s").max_bytes == 0);
+    CU_ASSERT(keeping_with("1MB", "memory-share", "all").share_binary == 1);
+}
+
+static void what_a_binding_answers_by_itself_is_counted(void) {
+    struct larder_stats stats;
+    open_trusting();
+    larder_count_kept(store, 3);
+    larder_stats(store, &stats);
+    CU_ASSERT(stats.gets == 3 && stats.hits == 3 && stats.memory_hits == 3);
     close_store();
 }
 
@@ -710,9 +790,13 @@ int main(void) {
         UNIT(within_mark_age_marks_are_trusted),
         UNIT(marks_of_other_tags_are_read_all_the_same),
         UNIT(a_revalidation_of_this_process_is_seen_at_once),
+        UNIT(after_one_the_mark_of_the_namespace_is_read_again),
         UNIT(one_that_failed_half_way_makes_marks_be_read_again),
         UNIT(marks_that_were_being_read_meanwhile_are_not_trusted),
         UNIT(an_answer_tells_until_when_it_can_be_trusted),
-        UNIT(no_answer_is_trusted_beyond_its_own_time)};
+        UNIT(no_answer_is_trusted_beyond_its_own_time),
+        UNIT(one_that_is_kept_for_later_counts_as_a_change),
+        UNIT(a_binding_may_keep_half_as_much_as_memory_does),
+        UNIT(what_a_binding_answers_by_itself_is_counted)};
     return store_main("store_memory", tests, N_ELEMENTS(tests));
 }

@@ -63,7 +63,9 @@ function record(distDir, first) {
     if (opened.drain(WAIT_MS)) {
       begun(opened.revalidate([tag]));
       opened.drain(Math.max(0, WAIT_MS - (clock() - begin)));
-      epoch = opened.known();
+      // Not known(): with mark-age that is behind, for the sake of marks that were read before.  All
+      // that this build's pages are made of is judged by what is read after this revalidation.
+      epoch = opened.latest();
     }
   }
   write(distDir, epoch, tag, first);

@@ -180,4 +180,4 @@ function decode(meta, parts) {
   return meta.includes('"$') ? revive(value, parts) : value;
 }
 
-module.exports = { encode, decode, LONG_STRING };
+module.exports = { encode, decode, LONG_STRING, JSON_MEMBERS };

@@ -121,15 +121,16 @@ class LarderHandler {
     }
   }
 
+  /** By the key alone: where two kinds have one, each takes the smaller epoch, which is safe. */
   /** @param {number} kind @param {string} key @param {number} epoch */
   #note(kind, key, epoch) {
     this.notes ??= new Notes();
-    this.notes.add(`${kind}${key}`, epoch, Date.now(), kind === KIND.IMAGE);
+    this.notes.add(key, epoch, Date.now(), kind === KIND.IMAGE);
   }
 
   /** @param {number} kind @param {string} key @param {any} value */
   #epochFor(kind, key, value) {
-    const note = this.notes?.take(`${kind}${key}`);
+    const note = this.notes?.take(key);
     const time = Date.now();
     if (value !== null && typeof value === 'object') {
       // Not a new rendering: Next.js stores again what it had, after a revalidation that threw.
@@ -139,7 +140,7 @@ class LarderHandler {
     let epoch = note?.epoch;
     if (epoch === undefined) epoch = clock() - this.born > MAX_RENDER_MS ? 0 : this.bornEpoch;
     if (value === null) {
-      const kept = this.nulls?.get(`${kind}${key}`);
+      const kept = this.nulls?.get(key);
       if (kept !== undefined) epoch = Math.min(epoch, kept);
     }
     return { epoch, time: note?.time ?? time, noted: note !== undefined };
@@ -154,20 +155,33 @@ class LarderHandler {
     try {
       key = String(key);
       const kind = kindOf(ctx);
+      const tags = ctx?.tags || ctx?.softTags ? [...strings(ctx.tags), ...strings(ctx.softTags)] : NONE;
+      // Before all else: the environment is not read for a hit, which takes as long as finding it.
+      const memory = state().store?.kept;
+      const kept = memory?.find(kind, buildId(this.serverDistDir, this.dev), key, tags);
+      if (kept) {
+        this.#note(kind, key, kept.got.known);
+        this.#remember(kind, key, kept.got);
+        return this.#answer(kind, key, ctx ?? {}, tags, kept.value, kept.got);
+      }
       const inBuild = building();
       // The build writes its pages itself.
       if (kind === KIND.PAGE && inBuild) return null;
       const s = offline(inBuild) ? null : store();
       if (!s) return null;
-      const tags = ctx?.tags || ctx?.softTags ? [...strings(ctx.tags), ...strings(ctx.softTags)] : NONE;
       const id = buildId(this.serverDistDir, this.dev);
-      const got = answer.servable(await s.get(kind, id, key, tags.length ? tags : null, RENDER));
+      const token = s.kept?.token();
+      const said = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
+      const got = answer.servable(said);
       this.#note(kind, key, got.known);
       if (got.verdict < 0) this.#failed();
 
       this.#remember(kind, key, got);
-      if (got.verdict === FRESH || got.verdict === STALE)
-        return this.#answer(kind, key, ctx ?? {}, tags, decode(got.meta, got.parts), got);
+      if (got.verdict === FRESH || got.verdict === STALE) {
+        const value = decode(got.meta, got.parts);
+        const own = token === undefined ? value : s.kept.keep(kind, id, key, tags, token, said, value);
+        return this.#answer(kind, key, ctx ?? {}, tags, own, got);
+      }
       // After a deadline there is no time left to ask about tags.
       const seeded = got.verdict === MISS || (got.verdict < 0 && got.verdict !== DEADLINE);
       if (kind === KIND.PAGE && !this.dev && seeded) return await this.#seed(s, key, ctx ?? {});
@@ -201,7 +215,7 @@ class LarderHandler {
       // Stored again it would keep its epoch, and so be stale for ever; so it is rendered first.
       if (got.verdict === STALE || kind !== KIND.PAGE) return null;
       this.nulls ??= new Map();
-      this.nulls.set(`${kind}${key}`, got.epoch);
+      this.nulls.set(key, got.epoch);
     } else {
       state().epochs.set(value, got.epoch);
     }

@@ -6,6 +6,16 @@
 /** FRESH 1, STALE 2, GONE 3 (the entry is not returned), MISS 0, or an error class below 0. */
 export type Verdict = number;
 
+/** What an answer with an entry says of it. */
+export interface Dates {
+  verdict: Verdict;
+  known: number;
+  epoch: number;
+  modified: number;
+  revalidate: number;
+  expire: number;
+}
+
 export interface Got {
   verdict: Verdict;
   /** The greatest epoch this process knew when the answer was made: what a render notes. */
@@ -19,6 +29,11 @@ export interface Got {
   /** ms; NaN: none stored; Infinity: false / never. */
   revalidate: number;
   expire: number;
+  /** Until this time (ms of process.hrtime()) the same may be given again without asking, while no
+   *  revalidation of this process has ended since; 0: not at all.  Setting mark-age. */
+  trusted: number;
+  /** Of meta and parts, as the core has them. */
+  bytes: number;
   /** What the binding stored beside the parts: JSON text. */
   meta: string;
   /** Texts as strings, binaries as Buffers (subarrays of one external block).  Read-only: a Buffer
@@ -46,7 +61,22 @@ export interface Put {
   tell?: boolean;
 }
 
+/** See kept.js. */
+export interface Memory {
+  find(kind: number, build: string, key: string, tags: string[]): { got: Dates; value: any } | undefined;
+  /** Before a get is sent; handed to keep() with its answer. */
+  token(): number;
+  /** Takes value over; answers the one for the caller. */
+  keep(kind: number, build: string, key: string, tags: string[], token: number, got: Got, value: any): any;
+  /** A put or a remove of the key begins, or is answered. */
+  wrote(key: string): void;
+  /** Tells the core of hits that it did not see. */
+  tell(): void;
+}
+
 export interface Store {
+  /** What handlers give again without asking; undefined: nothing (mark-age or memory is 0). */
+  kept?: Memory;
   /** flags: RENDER when a miss will be rendered. */
   get(kind: number, build: string, key: string, tags: string[] | null, flags: number): Promise<Got>;
   /** status: 0 stored, 1 (IF_ABSENT) something was there, below 0 an error class. */
@@ -58,8 +88,10 @@ export interface Store {
   check(tags: string[], epoch: number): Promise<{ verdict: Verdict; known: number; detail?: string }>;
   /** Asks the store's counter. */
   epoch(): Promise<{ status: number; known: number; detail?: string }>;
-  /** Greatest epoch known, read from shared memory: no call into C. */
+  /** What a render that begins now notes, read from shared memory: no call into C. */
   known(): number;
+  /** Greatest epoch known; with mark-age more than a render may note. */
+  latest(): number;
   /** Greatest epoch this process knew ageMs ago; 0: longer ago than remembered. */
   knownAt(ageMs: number): number;
   /** Waits (blocking this thread) until all accepted requests are answered, at most ms. */

@@ -157,15 +157,17 @@ class Desk {
       at += 5;
       let answer;
       if (contents & HAS_ENTRY) {
-        const n = numbers[at + 4];
+        const n = numbers[at + 5];
         const meta = values[v++];
         const block = contents & HAS_BLOCK ? values[v++] : undefined;
         const many = contents & HAS_TEXT_ARRAY ? values[v++] : undefined;
         const parts = new Array(n);
         let m = 0;
-        for (let p = 0, pair = at + 5; p < n; p++, pair += 2) {
+        let bytes = meta.length;
+        for (let p = 0, pair = at + 6; p < n; p++, pair += 2) {
           const offset = numbers[pair];
           const length = numbers[pair + 1];
+          bytes += length;
           if (offset < 0) parts[p] = many ? many[m++] : values[v++];
           else if (length === 0) parts[p] = Buffer.alloc(0);
           else if (length === block.length) parts[p] = block;
@@ -178,10 +180,12 @@ class Desk {
           modified: numbers[at + 1],
           revalidate: numbers[at + 2],
           expire: numbers[at + 3],
+          trusted: numbers[at + 4],
+          bytes,
           meta,
           parts,
         };
-        at += 5 + 2 * n;
+        at += 6 + 2 * n;
       } else {
         answer = answerOf(code, outcome, known, contents & HAS_DETAIL ? values[v++] : undefined);
       }
@@ -223,11 +227,36 @@ class Store {
   #calls;
   #desk;
   #cell;
+  #changesCell;
 
   constructor(calls, desk) {
     this.#calls = calls;
     this.#desk = desk;
     this.#cell = calls.cell;
+    this.#changesCell = calls.changesCell;
+    this.kept = calls.keepBytes > 0 ? this.#memory() : undefined;
+  }
+
+  #memory() {
+    const { keepBytes: bytes, keepMs: ms, shareBinary } = this.#calls;
+    const { Memory } = require('./kept.js');
+    return new Memory({
+      bytes,
+      ms,
+      share: shareBinary !== 0,
+      changes: () => (this.#changesCell ? this.#changesCell[0] : this.#calls.changes()),
+      count: (n) => this.#calls.countKept(n),
+    });
+  }
+
+  /** A put or a remove, which is of the key: what is kept for it is forgotten before and after. */
+  #writes(key, send) {
+    if (!this.kept) return send();
+    this.kept.wrote(key);
+    return send().then((answer) => {
+      this.kept.wrote(key);
+      return answer;
+    });
   }
 
   /** refused: what the native function answered; undefined where the call is under way. */
@@ -243,6 +272,10 @@ class Store {
   }
 
   put(entry) {
+    return this.#writes(entry.key, () => this.#put(entry));
+  }
+
+  #put(entry) {
     const slot = this.#desk.take();
     // Copied, so that nobody takes a Buffer out while the core reads it.
     const parts = entry.parts.slice();
@@ -267,8 +300,10 @@ class Store {
   }
 
   remove(kind, build, key) {
-    const slot = this.#desk.take();
-    return this.#end(slot, 0, this.#calls.remove(slot, kind, build, key));
+    return this.#writes(key, () => {
+      const slot = this.#desk.take();
+      return this.#end(slot, 0, this.#calls.remove(slot, kind, build, key));
+    });
   }
 
   revalidate(tags, expireInMs) {
@@ -292,6 +327,10 @@ class Store {
     return this.#cell ? this.#cell[0] : this.#calls.known();
   }
 
+  latest() {
+    return this.#calls.latest();
+  }
+
   knownAt(ageMs) {
     return this.#calls.knownAt(ageMs);
   }
@@ -301,10 +340,12 @@ class Store {
   }
 
   stats() {
+    this.kept?.tell();
     return this.#calls.stats();
   }
 
   metrics(format, labels) {
+    this.kept?.tell();
     return this.#calls.metrics(format, Object.keys(labels), Object.values(labels));
   }
 }

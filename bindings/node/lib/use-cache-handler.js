@@ -142,6 +142,8 @@ async function keep(key, pendingEntry) {
   }
 }
 
+/** No tags. @type {string[]} */
+const NONE = [];
 /** Infinity has no place in JSON; Next.js itself writes it as this number. */
 const INFINITE_S = 0xfffffffe;
 function finite(seconds) {
@@ -153,26 +155,28 @@ async function get(cacheKey, softTags) {
   if (pending) await atMost(pending, PENDING_MS);
   const s = ready();
   if (!s) return undefined;
+  const kept = s.kept?.find(USE_CACHE, '', cacheKey, softTags ?? NONE);
+  if (kept) return entryOf(kept.value, kept.value.revalidate);
+  const token = s.kept?.token();
   const got = await s.get(USE_CACHE, '', cacheKey, softTags?.length ? softTags : null, RENDER);
   if (got.verdict < 0) failed();
   if (got.verdict !== FRESH && got.verdict !== STALE && got.verdict !== RENEWING) return undefined;
-  const { tags, stale, timestamp, expire, revalidate: revalidateS } = JSON.parse(got.meta);
+  let entry = { ...JSON.parse(got.meta), bytes: got.parts[0] };
+  if (token !== undefined) entry = s.kept.keep(USE_CACHE, '', cacheKey, softTags ?? NONE, token, got, entry);
   // What another process renders just now is served and not rendered here.
-  let due = got.verdict === RENEWING ? (Date.now() - timestamp) / 1000 + RENEWING_S : revalidateS;
+  let due = got.verdict === RENEWING ? (Date.now() - entry.timestamp) / 1000 + RENEWING_S : entry.revalidate;
   if (got.verdict === STALE) {
     // "Serve it, and render it again": 16 has a value for it, 15 would take it for a life.
     const { distDir } = state();
     if (!internals(distDir && path.join(distDir, 'server')).atLeast(16)) return undefined;
     due = -1;
   }
-  return {
-    value: streamOf(/** @type {Buffer} */ (got.parts[0])),
-    tags,
-    stale,
-    timestamp,
-    expire,
-    revalidate: due,
-  };
+  return entryOf(entry, due);
+}
+
+/** @param {any} entry  what was stored beside the stream, and its bytes @param {number} revalidate */
+function entryOf({ bytes, tags, stale, timestamp, expire }, revalidate) {
+  return { value: streamOf(bytes), tags, stale, timestamp, expire, revalidate };
 }
 
 const useCache = {

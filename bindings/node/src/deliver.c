@@ -24,7 +24,7 @@ enum {
 };
 
 enum { HAS_DETAIL = 1, HAS_ENTRY = 2, HAS_BLOCK = 4, HAS_TEXT_ARRAY = 8 };
-enum { RECORD_NUMBERS = 5, ENTRY_NUMBERS = 5 };
+enum { RECORD_NUMBERS = 5, ENTRY_NUMBERS = 6 };
 enum { NEXT_VALUE = -1 };
 
 struct batch {
@@ -271,7 +271,7 @@ static bool add_parts(struct batch *batch, const struct larder_answer *answer,
         }
         napi_value value;
         put_number(batch, NEXT_VALUE);
-        put_number(batch, 0);
+        put_number(batch, (double)part->data.len);
         if (!(binary ? bytes_value(batch, answer, part->data, &value)
                      : part_text(batch, answer, part, &value)))
             return false;
@@ -289,6 +289,7 @@ static bool add_entry(struct batch *batch, const struct larder_answer *answer, u
     put_number(batch, ms_value(entry->modified_ms));
     put_number(batch, ms_value(entry->revalidate_ms));
     put_number(batch, ms_value(entry->expire_ms));
+    put_number(batch, (double)answer->trusted_until_ns / 1e6);
     put_number(batch, entry->n_parts);
 
     napi_value value, array = NULL;

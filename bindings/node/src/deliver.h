@@ -11,10 +11,12 @@
  *     known           the greatest epoch known
  *     contents        bits: 1 a detail text in values; 2 an entry; 4 a block; 8 texts in an array
  *   and with an entry:
- *     epoch  modified  revalidate  expire (NaN: none, Infinity: never)  n
+ *     epoch  modified  revalidate  expire (NaN: none, Infinity: never)
+ *     trusted         until this time (CLOCK_MONOTONIC, ms) it may be given again; 0: not
+ *     n
  *     n pairs, one for each part:
  *       (offset, length)   bytes of the block
- *       (-1, 0)            the next value
+ *       (-1, length)       the next value; bytes of it in C, for a text
  *
  * values, for each answer: detail; or meta, the block (a Buffer over all binary parts) and the
  * texts, as one array where they are many.  count -1: values[0] is the array of numbers to use

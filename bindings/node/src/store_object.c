@@ -168,17 +168,50 @@ static napi_value js_epoch(napi_env env, napi_callback_info info) {
 
 /* ---- what is answered at once ------------------------------------------------------ */
 
-/* known(): for a Node.js that takes no external memory; elsewhere `cell` is read. */
-static napi_value js_known(napi_env env, napi_callback_info info) {
+typedef const double *cell_fn(const struct larder_store *store);
+
+static napi_value read_cell(napi_env env, napi_callback_info info, cell_fn *cell_of) {
     struct args args;
     struct scratch scratch;
-    double known = 0;
+    double value = 0;
     if (begin(&args, env, info, &scratch)) {
         const struct handle *handle = args.data;
-        __atomic_load(larder_epoch_cell(handle->shared->store), &known, __ATOMIC_ACQUIRE);
+        __atomic_load(cell_of(handle->shared->store), &value, __ATOMIC_ACQUIRE);
     }
     napi_value ret;
-    return napi_create_double(env, known, &ret) == napi_ok ? ret : NULL;
+    return napi_create_double(env, value, &ret) == napi_ok ? ret : NULL;
+}
+
+/* known(), changes(): for a Node.js that takes no external memory; elsewhere the cells are read. */
+static napi_value js_known(napi_env env, napi_callback_info info) {
+    return read_cell(env, info, larder_epoch_cell);
+}
+
+static napi_value js_changes(napi_env env, napi_callback_info info) {
+    return read_cell(env, info, larder_changes_cell);
+}
+
+/* latest() */
+static napi_value js_latest(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    bool open = begin(&args, env, info, &scratch);
+    const struct handle *handle = args.data;
+    double epoch = open ? (double)larder_epoch_known(handle->shared->store) : 0;
+    napi_value ret;
+    return napi_create_double(env, epoch, &ret) == napi_ok ? ret : NULL;
+}
+
+/* countKept(n) */
+static napi_value js_count_kept(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    uint32_t n = args_u32(&args, 0, "n");
+    const struct handle *handle = args.data;
+    if (args.status == LARDER_OK)
+        larder_count_kept(handle->shared->store, n);
+    return NULL;
 }
 
 /* knownAt(age_ms) */
@@ -211,10 +244,10 @@ static napi_value js_drain(napi_env env, napi_callback_info info) {
 
 /* ---- the object --------------------------------------------------------------------- */
 
-/* The store's epoch, read without a call into C.  The store stays open for as long as
+/* A number of the store, read without a call into C.  The store stays open for as long as
  * JavaScript of this environment runs, so the memory outlives every reader. */
-static napi_status epoch_cell(napi_env env, const struct handle *handle, napi_value *ret) {
-    void *cell = (void *)(uintptr_t)larder_epoch_cell(handle->shared->store);
+static napi_status cell_array(napi_env env, const struct handle *handle, cell_fn *cell_of, napi_value *ret) {
+    void *cell = (void *)(uintptr_t)cell_of(handle->shared->store);
     napi_value buffer;
     if (handle->client->copies)
         return napi_get_undefined(env, ret);
@@ -224,14 +257,55 @@ static napi_status epoch_cell(napi_env env, const struct handle *handle, napi_va
     return status == napi_no_external_buffers_allowed ? napi_get_undefined(env, ret) : status;
 }
 
+static napi_status set_cells(napi_env env, const struct handle *handle, napi_value object) {
+    napi_value value;
+    napi_status status = cell_array(env, handle, larder_epoch_cell, &value);
+    if (status == napi_ok)
+        status = napi_set_named_property(env, object, "cell", value);
+    if (status == napi_ok)
+        status = cell_array(env, handle, larder_changes_cell, &value);
+    return status == napi_ok ? napi_set_named_property(env, object, "changesCell", value) : status;
+}
+
+/* What JavaScript may keep: numbers, as larder_keeping() has them. */
+static napi_status set_keeping(napi_env env, const struct handle *handle, napi_value object) {
+    struct larder_keeping keeping;
+    larder_keeping(handle->shared->store, &keeping);
+    const struct {
+        const char *name;
+        double number;
+    } members[] = {{"keepBytes", (double)keeping.max_bytes},
+                   {"keepMs", (double)keeping.max_ms},
+                   {"shareBinary", keeping.share_binary}};
+    napi_status status = napi_ok;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && status == napi_ok; i++) {
+        napi_value value;
+        status = napi_create_double(env, members[i].number, &value);
+        if (status == napi_ok)
+            status = napi_set_named_property(env, object, members[i].name, value);
+    }
+    return status;
+}
+
 napi_status store_object_new(struct handle *handle, napi_value *ret) {
     static const struct {
         const char *name;
         napi_callback fn;
     } functions[] = {
-        {"get", js_get},     {"put", js_put},     {"remove", js_remove},   {"revalidate", js_revalidate},
-        {"check", js_check}, {"epoch", js_epoch}, {"known", js_known},     {"knownAt", js_known_at},
-        {"drain", js_drain}, {"stats", js_stats}, {"metrics", js_metrics},
+        {"get", js_get},
+        {"put", js_put},
+        {"remove", js_remove},
+        {"revalidate", js_revalidate},
+        {"check", js_check},
+        {"epoch", js_epoch},
+        {"known", js_known},
+        {"knownAt", js_known_at},
+        {"drain", js_drain},
+        {"stats", js_stats},
+        {"metrics", js_metrics},
+        {"changes", js_changes},
+        {"countKept", js_count_kept},
+        {"latest", js_latest},
     };
     napi_env env = handle->client->env;
     napi_value object, value;
@@ -243,9 +317,9 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
             status = napi_set_named_property(env, object, functions[i].name, value);
     }
     if (status == napi_ok)
-        status = epoch_cell(env, handle, &value);
+        status = set_cells(env, handle, object);
     if (status == napi_ok)
-        status = napi_set_named_property(env, object, "cell", value);
+        status = set_keeping(env, handle, object);
     if (status == napi_ok)
         *ret = object;
     return status;

@@ -8,6 +8,7 @@
  */
 const fs = require('node:fs');
 const v8 = require('node:v8');
+const { Memory } = require('../lib/kept.js');
 
 const KIND = { PAGE: 1, FETCH: 2, IMAGE: 3, USE_CACHE: 4 };
 const FLAG = { RENDER: 16, ANY: 8 };
@@ -61,11 +62,33 @@ class FileTable {
 }
 
 class FakeStore {
-  /** @param {{ table?: Table, now?: () => number, mono?: () => number }} [options] */
+  /**
+   * @param {object} [options]
+   * @param {Table} [options.table]
+   * @param {() => number} [options.now]
+   * @param {() => number} [options.mono]
+   * @param {number} [options.markAge]   setting mark-age, in ms: fresh answers are trusted for so long
+   * @param {boolean} [options.share]    setting memory-share is `all`
+   */
   constructor(options = {}) {
     this.table = options.table ?? new Table();
     this.now = options.now ?? Date.now;
     this.mono = options.mono ?? (() => performance.now());
+    this.markAge = options.markAge ?? 0;
+    /** Revalidations of this process that have ended. */
+    this.changes = 0;
+    /** Hits that this was told of. */
+    this.counted = 0;
+    if (this.markAge > 0) {
+      this.kept = new Memory({
+        bytes: 1 << 20,
+        ms: this.markAge,
+        share: options.share ?? false,
+        changes: () => this.changes,
+        count: (n) => (this.counted += n),
+        now: this.mono,
+      });
+    }
     this.epochKnown = 0;
     this.ring = [];
     /** What was asked, for tests: [method, ...arguments]. */
@@ -108,6 +131,13 @@ class FakeStore {
     return this.table.with(fn);
   }
 
+  async writing(key, method, args, fn) {
+    this.kept?.wrote(key);
+    const answer = await this.answer(method, args, fn);
+    this.kept?.wrote(key);
+    return answer;
+  }
+
   where(kind, build, key) {
     return `${kind === KIND.PAGE ? build : 'shared'}/${kind}/${key}`;
   }
@@ -127,6 +157,8 @@ class FakeStore {
         modified: entry.modified,
         revalidate: entry.revalidate,
         expire: entry.expire,
+        trusted: verdict === FRESH && this.markAge > 0 ? this.mono() + this.markAge : 0,
+        bytes: entry.parts.reduce((n, p) => n + p.length, entry.meta.length),
         meta: entry.meta,
         parts: entry.parts.map((p) => (typeof p === 'string' ? p : Buffer.from(p))),
       };
@@ -139,7 +171,7 @@ class FakeStore {
       ...entry,
       parts: entry.parts.map((p) => (typeof p === 'string' ? p : Buffer.from(p))),
     };
-    return this.answer('put', [entry], (data) => {
+    return this.writing(entry.key, 'put', [entry], (data) => {
       const where = this.where(entry.kind, entry.build, entry.key);
       if (entry.ifAbsent && data.entries.has(where)) return { status: 1 };
       data.entries.set(where, copy);
@@ -149,7 +181,7 @@ class FakeStore {
   }
 
   remove(kind, build, key) {
-    return this.answer('remove', [kind, build, key], (data) => {
+    return this.writing(key, 'remove', [kind, build, key], (data) => {
       data.entries.delete(this.where(kind, build, key));
       data.version = (data.version ?? 0) + 1;
       return { status: 0 };
@@ -175,6 +207,7 @@ class FakeStore {
         data.marks.set(tag, mark);
       }
       this.learn(epoch);
+      this.changes++;
       return { status: 0, epoch };
     });
   }
@@ -191,6 +224,10 @@ class FakeStore {
   }
 
   known() {
+    return this.epochKnown;
+  }
+
+  latest() {
     return this.epochKnown;
   }
 

@@ -133,3 +133,16 @@ test('a hit, the first of a process, loads no part of Node.js that it does not n
   const costly = ['crypto', 'internal/fs/promises', 'perf_hooks'].map((name) => `NativeModule ${name}`);
   assert.deepEqual(loaded.filter((name) => costly.includes(name)), []);
 });
+
+test('a build knows its epoch, also where marks are trusted for a while', { skip }, (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-record-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const program = `require(process.argv[1]).record(process.argv[2], true);
+    console.log(process.env.__LARDER_OFFLINE ?? 'online');`;
+  const env = { ...process.env, LARDER_CACHE: `fs:${dir}`, LARDER_MARK_AGE: '1h' };
+  const args = ['-e', program, require.resolve('../lib/build.js'), dir];
+  const begin = Date.now();
+  assert.equal(execFileSync(process.execPath, args, { env, encoding: 'utf8', timeout: 60_000 }), 'online\n');
+  const { epoch } = JSON.parse(fs.readFileSync(path.join(dir, 'cache/larder-build.json'), 'utf8'));
+  assert.ok(epoch >= begin, 'of a new store: the time of day');
+});

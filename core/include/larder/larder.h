@@ -111,12 +111,28 @@ LARDER_API void larder_close(struct larder_store *store);
 /* Waits until every request accepted so far is answered, at most timeout_ms.  1: all are; 0: not. */
 LARDER_API int larder_drain(struct larder_store *store, uint32_t timeout_ms);
 
-/* The greatest epoch that this process knows for the store, readable without a call for as
- * long as the store is open: an aligned double, written atomically; 0 before any is known. */
+/* What a render that begins now notes, readable without a call for as long as the store is open:
+ * an aligned double, written atomically; 0 before any is known.  It is the greatest epoch that this
+ * process knows, or, with `mark-age`, that the latest answer of a get told. */
 LARDER_API const double *larder_epoch_cell(const struct larder_store *store);
-/* How many revalidations through this store have ended, in the same way: while it stands, none of
- * this process has outdated what an answer's trusted_until_ns says. */
+/* How many revalidations through this store have ended, or wait to be tried again, in the same way:
+ * while it stands, none of this process has outdated what an answer's trusted_until_ns says. */
 LARDER_API const double *larder_changes_cell(const struct larder_store *store);
+/* What a binding may keep of answers, to give them again without asking while they are trusted
+ * (trusted_until_ns, larder_changes_cell()).  From `mark-age`, `memory` and `memory-share`. */
+struct larder_keeping {
+    uint64_t max_bytes;              /* in each place that keeps any: half of `memory`; 0: none */
+    uint64_t max_ms;                 /* no answer is trusted for longer */
+    uint32_t share_binary;           /* 1: binary parts, too, may be given to several readers */
+    uint32_t reserved;
+};
+
+LARDER_API void larder_keeping(const struct larder_store *store, struct larder_keeping *ret);
+/* n gets were answered by what a binding kept: they count as hits, from memory. */
+LARDER_API void larder_count_kept(struct larder_store *store, uint64_t n);
+/* The greatest epoch that this process knows.  Not what a render notes, where `mark-age` is greater
+ * than 0, unless all that it is made of is read after a revalidation of this process has ended. */
+LARDER_API int64_t larder_epoch_known(const struct larder_store *store);
 /* The greatest epoch that this process knew age_ms ago; 0 when that is longer ago than the
  * store remembers. */
 LARDER_API int64_t larder_epoch_at(const struct larder_store *store, double age_ms);
