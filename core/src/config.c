@@ -67,6 +67,11 @@ static const struct larder_param store_params[] = {
      "folder for revalidations that wait for the store: another process takes them over when this ends"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
+    {"on-outage", LARDER_P_TEXT, AT(on_outage), "miss", 0, 0, "miss|serve", NULL,
+     "while marks cannot be read: answer nothing, or what this process knows, which may be outdated "
+     "elsewhere"},
+    {"outage-max", LARDER_P_MS, AT(outage_max_ms), "10min", 1, 86400000, NULL, NULL,
+     "with on-outage=serve: for at most so long after marks could last be read"},
 };
 
 const struct larder_param *larder_store_params(size_t *ret_n) {

@@ -36,6 +36,8 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t claim_ms;           /* "claim": default 0: off */
     int64_t claim_wait_ms;      /* "claim-wait": default 2 s */
     const char *journal;        /* "journal": a folder, default "": in memory alone */
+    const char *on_outage;      /* "on-outage": miss (default) | serve */
+    int64_t outage_max_ms;      /* "outage-max": default 10 min */
 };
 
 struct backend_spec {

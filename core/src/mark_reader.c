@@ -269,6 +269,10 @@ static void round_over(struct mark_batch *batch) {
     }
     epoch_learn(batch->reader->epoch, learned, reactor_now_ns(batch->reader->tags->reactor));
     remember_marks(batch);
+    for (size_t i = 0; i < batch->n_ops; i++)
+        outage_learn(batch->reader->outage, batch->ops[i]->marks, batch->ops[i]->n_marks,
+                     reactor_now_ms(batch->reader->tags->reactor));
+    outage_over(batch->reader->outage, batch->asked_ns);
     answer_batch(batch);
 }
 
@@ -409,10 +413,11 @@ void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, 
 }
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
-                      uint64_t mark_age_ns) {
+                      struct outage *outage, uint64_t mark_age_ns) {
     mark_memory_init(&reader->memory, mark_age_ns);
     reader->tags = tags;
     reader->epoch = epoch;
+    reader->outage = outage;
     reader->last = &reader->first;
     reader->hook = (struct turn_hook){.fn = send_gathered, .arg = reader};
     reactor_hook_add(tags->reactor, &reader->hook);

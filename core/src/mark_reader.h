@@ -14,7 +14,7 @@
 
 #include "backend.h"
 #include "epoch.h"
-#include "mark_memory.h"
+#include "outage.h"
 
 struct mark_batch;
 
@@ -37,6 +37,7 @@ struct mark_want { /* the asker's memory until mark_want_done() */
 struct mark_reader {
     struct backend *tags;
     struct epoch_book *epoch;
+    struct outage *outage; /* is told what is read, and that it could be */
     struct turn_hook hook;
     struct mark_want *first, **last;
     uint32_t n_reads;
@@ -46,7 +47,7 @@ struct mark_reader {
 };
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
-                      uint64_t mark_age_ns);
+                      struct outage *outage, uint64_t mark_age_ns);
 /* Nothing may be wanted or under way. */
 void mark_reader_done(struct mark_reader *reader);
 

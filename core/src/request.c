@@ -169,7 +169,10 @@ void request_answer_op(struct request *r, const struct op *op) {
 static void time_is_up(void *arg) {
     struct request *r = arg;
     r->overdue = true;
-    request_answer(r, LARDER_DEADLINE, "the store gave no answer in time");
+    request_ref(r); /* it may be gone when it is answered */
+    if (r->in.code != LARDER_DO_GET || !get_overdue(r))
+        request_answer(r, LARDER_DEADLINE, "the store gave no answer in time");
+    request_unref(r);
 }
 
 /* ---- helpers of the codes ----------------------------------------------------------- */

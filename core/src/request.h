@@ -45,6 +45,8 @@ struct request {
     size_t n_own_tags, n_tags;
     struct larder_bytes entry_tag; /* request_entry_tag(), as the store takes it; ptr NULL: not asked */
     bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
+    bool in_outage;    /* marks could not be read: what this process knows counts as well */
+    uint32_t n_raises; /* how often a new epoch was asked for, after an outage */
     uint32_t verdict;
 
     /* get, before a render (claim.h) */
@@ -97,6 +99,7 @@ void request_unref(struct request *r);
 
 /* What the codes do; on the reactor's thread, once. */
 void get_start(struct request *r);
+bool get_overdue(struct request *r); /* its deadline has come; true: answered all the same */
 void check_start(struct request *r);
 void read_tags_start(struct request *r);
 void epoch_start(struct request *r);

@@ -77,7 +77,7 @@ static void epoch_not_asked(void *arg) {
 }
 
 void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns) {
-    struct op_inputs in = {.key = EPOCH_KEY};
+    struct op_inputs in = {.key = EPOCH_KEY, .add = store_needs_epoch(store) ? 1 : 0};
     wait->next = store->epoch_waits;
     store->epoch_waits = wait;
     if (store->epoch_asked_ns != 0)
@@ -136,11 +136,13 @@ static void init_wait(struct larder_store *store) {
 static void begin(void *arg) {
     struct larder_store *store = arg;
     struct larder_stats *stats = &store->stats;
-    entry_reader_init(&store->entries, store->cache.top, store->tags.top, &store->epoch,
+    bool serves = strcmp(store->settings->on_outage, "serve") == 0;
+    outage_init(&store->outage, serves ? (uint64_t)store->settings->outage_max_ms * MS : 0);
+    entry_reader_init(&store->entries, store->cache.top, store->tags.top, &store->epoch, &store->outage,
                       (size_t)store->settings->memory_bytes, (uint64_t)store->settings->memory_age_ms * MS,
                       &(struct entry_reader_stats){&stats->bytes_read, &stats->corrupt, &stats->joined,
                                                    &stats->memory_entries, &stats->memory_bytes});
-    mark_reader_init(&store->marks, store->tags.top, &store->epoch,
+    mark_reader_init(&store->marks, store->tags.top, &store->epoch, &store->outage,
                      (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
@@ -222,6 +224,7 @@ static void try_close(void *arg) {
     mark_reader_done(&store->marks);
     entry_reader_done(&store->entries);
     journal_done(&store->journal);
+    outage_done(&store->outage);
     if (quiet) {
         store_free(store);
     } else {

@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "key.h"
 #include "mark_reader.h"
+#include "outage.h"
 #include "stack.h"
 
 struct request;
@@ -41,6 +42,7 @@ struct larder_store {
     struct entry_reader entries;
     struct mark_reader marks;
     struct journal journal;
+    struct outage outage;
     struct claim_table claims;
     struct guess_table guesses;
     struct epoch_wait *epoch_waits; /* of the question that is under way */
@@ -74,8 +76,14 @@ static inline struct key_rules store_rules(const struct larder_store *store, con
     return (struct key_rules){top->info.max_key, top->info.key_bytes, store->shared_kinds};
 }
 
-/* Ask the counter (advance 0), or join a question that is under way; fn is called later, never
- * inside.  What it said is in store->epoch by then. */
+/* After an outage: what would be rendered now could not be told from what was built of what was served
+ * in it, before the counter is raised. */
+static inline bool store_needs_epoch(const struct larder_store *store) {
+    return store->outage.number == 0 && outage_is_unsure(&store->outage, epoch_known(&store->epoch));
+}
+
+/* Ask the counter (advance 0; 1 where a new epoch is needed), or join a question that is under way; fn
+ * is called later, never inside.  What it said is in store->epoch by then. */
 void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns);
 
 #define STAT_ADD(store, member, n) __atomic_fetch_add(&(store)->stats.member, (n), __ATOMIC_RELAXED)

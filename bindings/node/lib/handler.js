@@ -161,10 +161,11 @@ class LarderHandler {
       if (!s) return null;
       const tags = ctx?.tags || ctx?.softTags ? [...strings(ctx.tags), ...strings(ctx.softTags)] : NONE;
       const id = buildId(this.serverDistDir, this.dev);
-      const got = answer.servable(await s.get(kind, id, key, tags.length ? tags : null, RENDER));
+      const told = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
+      const got = answer.servable(told);
       this.#note(kind, key, got.known);
       if (got.verdict < 0) this.#failed('reading', got, 'entries are misses');
-      else recovered('reading');
+      else if (told.verdict !== answer.RENEWING) recovered('reading'); // else it may be what is known (on-outage)
 
       this.#remember(kind, key, got);
       if (got.verdict === FRESH || got.verdict === STALE)

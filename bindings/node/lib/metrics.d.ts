@@ -69,6 +69,9 @@ export interface Stats {
   /** Revalidations that failed and are tried again; attempts at these. */
   journalPending: number;
   journalRepeats: number;
+  /** Gets answered though marks could not be read; entries not stored, since they may be built from these. */
+  outageServed: number;
+  outageUnstored: number;
   instances: InstanceStats[];
 }
 

@@ -13,7 +13,7 @@ const USE_CACHE = 4;
 const RENDER = 16;
 const FRESH = 1;
 const STALE = 2;
-/** Old, but another process renders it just now: served for so long without asking again. */
+/** Another process renders it, or marks cannot be read: served for so long without asking again. */
 const RENEWING = 4;
 const RENEWING_S = 1;
 /** A get waits no longer for a set of its key: the rendering it belongs to may hang. */
@@ -156,7 +156,7 @@ async function get(cacheKey, softTags) {
   if (!s) return undefined;
   const got = await s.get(USE_CACHE, '', cacheKey, softTags?.length ? softTags : null, RENDER);
   if (got.verdict < 0) failed('reading', got.verdict, got.detail, 'entries are misses');
-  else recovered('reading');
+  else if (got.verdict !== RENEWING) recovered('reading'); // else it may be what is known (on-outage)
   if (got.verdict !== FRESH && got.verdict !== STALE && got.verdict !== RENEWING) return undefined;
   const { tags, stale, timestamp, expire, revalidate: revalidateS } = JSON.parse(got.meta);
   // What another process renders just now is served and not rendered here.

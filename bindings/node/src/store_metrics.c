@@ -79,6 +79,8 @@ static void set_store(struct filling *f, napi_value object, const struct larder_
         {"joined", s->joined},
         {"journalPending", s->journal_pending},
         {"journalRepeats", s->journal_repeats},
+        {"outageServed", s->outage_served},
+        {"outageUnstored", s->outage_unstored},
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
         set_number(f, object, counters[i].name, (double)counters[i].count);

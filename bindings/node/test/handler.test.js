@@ -480,6 +480,25 @@ test('a value that another process renders just now keeps its epoch where it is 
   assert.deepEqual(epochs, [epoch]);
 });
 
+test('what is served in an outage does not say that the store works again', async (t) => {
+  const { store, warned } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.set('/x', page('known'), SET);
+  const get = store.get.bind(store);
+  for (let i = 0; i < 3; i++) {
+    store.failing = { status: -1, detail: 'refused' };
+    assert.equal(await h.get('/unknown', PAGE), null);
+    store.failing = null;
+    store.get = async (...args) => ({ ...(await get(...args)), verdict: 4 });
+    const { value, cacheControl } = await h.get('/x', PAGE);
+    assert.equal(value.html, 'known');
+    assert.equal(cacheControl.revalidate, 1, 'caches between do not keep it');
+    store.get = get;
+  }
+  assert.equal(warned.length, 1);
+  assert.match(warned[0], /reading fails \(refused\)/);
+});
+
 test('other processes are told of a page that was fresh, or that no get asked for, and of no other', async (t) => {
   const { store } = setup(t);
   const told = [];
