@@ -45,9 +45,10 @@ struct larder_store {
     struct outage outage;
     struct claim_table claims;
     struct guess_table guesses;
-    struct epoch_wait *epoch_waits; /* of the question that is under way */
-    uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
-    struct task epoch_task, begin_task;
+    struct epoch_question *question; /* the latest that is under way; NULL: none is */
+    uint32_t n_questions;            /* that are, overdue ones too */
+    struct epoch_wait *unasked;      /* for whom there was no memory */
+    struct task unasked_task, begin_task;
 
     struct larder_stats stats; /* relaxed atomics: written here, read anywhere */
 
@@ -82,8 +83,8 @@ static inline bool store_needs_epoch(const struct larder_store *store) {
     return store->outage.number == 0 && outage_is_unsure(&store->outage, epoch_known(&store->epoch));
 }
 
-/* Ask the counter (advance 0; 1 where a new epoch is needed), or join a question that is under way; fn
- * is called later, never inside.  What it said is in store->epoch by then. */
+/* Ask the counter (advance 0; 1 where a new epoch is needed), or join a question that is under way and not
+ * overdue; fn is called later, never inside.  What it said is in store->epoch by then. */
 void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns);
 
 #define STAT_ADD(store, member, n) __atomic_fetch_add(&(store)->stats.member, (n), __ATOMIC_RELAXED)
