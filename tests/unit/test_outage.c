@@ -474,7 +474,7 @@ static void a_machine_that_has_just_started_has_read_no_marks_either(void) {
 /* P5 */
 static void marks_without_room_make_everything_older_gone(void) {
     struct outage outage;
-    char name[16];
+    char name[24];
     outage_init(&outage, 1);
     for (int64_t i = 0; i <= MARK_MEMORY_TAGS; i++) {
         snprintf(name, sizeof(name), "t%lld", (long long)i);
