@@ -1,7 +1,7 @@
 'use strict';
 // docs/images/drill.svg from bench/results/drill.json.
 
-const { write, chart, legend } = require('../lib/svg.js');
+const { Page } = require('../lib/svg.js');
 const result = require('../lib/figures.js').result('drill.json');
 
 const { phases, cycle, series, seconds } = result;
@@ -27,27 +27,22 @@ const line = (look, values, from, to) => ({
 // The second round: in the first one everything is rendered for the first time.
 const begin = seconds > 2 * cycle ? cycle : 0;
 const end = Math.min(seconds, begin + cycle);
-const parts = [];
-let top = 8;
-const add = ({ svg, bottom }) => {
-  parts.push(svg);
-  top = bottom + 8;
-};
-add(chart({
-  top, height: 170, from: begin, to: end, log: true, bands: bands(begin, end, true),
+const page = new Page();
+page.chart({
+  height: 170, from: begin, to: end, log: true, bands: bands(begin, end, true),
   title: 'One round of faults: time of requests, ms', note: 'second by second; logarithmic',
   lines: [line('weak', series.max, begin, end), line('middle', series.p99, begin, end), line('strong', series.p50, begin, end)],
-}));
-add(legend(top - 4, [{ look: 'strong', name: 'half of the requests' }, { look: 'middle', name: '99 of 100' }, { look: 'weak', name: 'the slowest' }]));
-add(chart({
-  top, height: 90, from: begin, to: end, bands: bands(begin, end, false),
+});
+page.legend([{ look: 'strong', name: 'half of the requests' }, { look: 'middle', name: '99 of 100' }, { look: 'weak', name: 'the slowest' }]);
+page.chart({
+  height: 90, from: begin, to: end, bands: bands(begin, end, false),
   title: 'Requests per second', note: 'of these from a cache',
   lines: [line('weak', series.requests, begin, end), line('strong', series.hits, begin, end)],
-}));
-add(legend(top - 4, [{ look: 'weak', name: 'all' }, { look: 'strong', name: 'HIT' }]));
-add(chart({
-  top, height: 120, to: seconds, log: true, bands: bands(0, seconds, false),
+});
+page.legend([{ look: 'weak', name: 'all' }, { look: 'strong', name: 'HIT' }]);
+page.chart({
+  height: 120, to: seconds, log: true, bands: bands(0, seconds, false),
   title: 'The whole drill: time of requests, ms', note: `${Math.round(seconds / cycle)} rounds`,
   lines: [line('weak', series.max, 0, seconds), line('strong', series.p50, 0, seconds)],
-}));
-write('drill.svg', 'The outage drill: time and rate of requests while the store fails in ten ways', top, parts);
+});
+page.write('drill.svg', 'The outage drill: time and rate of requests while the store fails in ten ways');

@@ -44,7 +44,7 @@ function tickStep(max) {
  */
 function chart({ top, height, title, note, from = 0, to, log = false, bands = [], lines, max, unit = 's' }) {
   const highest = max ?? Math.max(1, ...lines.flatMap((l) => l.values.map((v) => v.y)));
-  const decades = Math.ceil(Math.log10(highest));
+  const decades = Math.max(1, Math.ceil(Math.log10(highest)));
   const bottom = top + 34 + height;
   const x = (t) => LEFT + ((t - from) / (to - from)) * (WIDTH - LEFT - RIGHT);
   const share = (y) => (log ? Math.log10(Math.max(1, y)) / decades : y / highest);
@@ -72,18 +72,36 @@ function chart({ top, height, title, note, from = 0, to, log = false, bands = []
   return { svg: out.join('\n  '), bottom: bottom + 22 };
 }
 
-/** What the lines' looks and the bands' colours mean, in one row. @param {{ look?: string, colour?: string, name: string }[]} items */
+/** What the lines' looks mean, in one row. @param {{ look: string, name: string }[]} items */
 function legend(top, items) {
   const out = [];
   let x = LEFT;
-  for (const { look, colour, name } of items) {
-    out.push(look
-      ? `<line class="line ${look}" x1="${x}" x2="${x + 18}" y1="${top + 8}" y2="${top + 8}"/>`
-      : `<rect class="band" fill="${colour}" x="${x}" y="${top}" width="18" height="14"/>`,
-    `<text class="small" x="${x + 23}" y="${top + 12}">${escape(name)}</text>`);
+  for (const { look, name } of items) {
+    out.push(`<line class="line ${look}" x1="${x}" x2="${x + 18}" y1="${top + 8}" y2="${top + 8}"/>`,
+      `<text class="small" x="${x + 23}" y="${top + 12}">${escape(name)}</text>`);
     x += 40 + name.length * 6.6;
   }
   return { svg: out.join('\n  '), bottom: top + 22 };
 }
 
-module.exports = { root, WIDTH, escape, figure, write, chart, legend };
+/** Charts and legends, one below the other. */
+class Page {
+  constructor() {
+    Object.assign(this, { parts: [], top: 8 });
+  }
+  #add({ svg, bottom }) {
+    this.parts.push(svg);
+    this.top = bottom + 8;
+  }
+  chart(options) {
+    this.#add(chart({ top: this.top, ...options }));
+  }
+  legend(items) {
+    this.#add(legend(this.top - 4, items));
+  }
+  write(file, label) {
+    write(file, label, this.top, this.parts);
+  }
+}
+
+module.exports = { WIDTH, escape, figure, write, Page };

@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { fork } = require('node:child_process');
 const { checks, LIMIT_MB_PER_H } = require('./flat.js');
+const { end } = require('../lib/outcome.js');
 
 const CLIENTS = 8;
 /** Work and rest take turns; faults come at the same times of each turn and leave time to recover. */
@@ -169,12 +170,7 @@ async function main() {
     clearTimeout(timer);
     fs.rmSync(dir, { recursive: true, force: true });
   }
-  for (const { name, ok, detail } of result.checks) console.error(`${ok ? 'ok     ' : 'FAILED '} ${name}: ${detail}`);
-  const failed = result.checks.filter((c) => !c.ok).length;
-  if (opts.out) fs.writeFileSync(opts.out, `${JSON.stringify(result)}\n`);
-  if (opts.json) console.log(JSON.stringify(result));
-  else console.log(`${result.checks.length - failed} passed, ${failed} failed`);
-  process.exitCode = failed ? 1 : 0;
+  end(result, opts);
 }
 
 main().catch((error) => {

@@ -335,22 +335,25 @@ static void expect_unstored(const struct larder_entry *entry) {
     forget(&seen);
 }
 
+/* Renders a page that is not stored; answers its epoch. */
+static int64_t render_in_outage(const char *key) {
+    struct larder_entry entry = entry_of(key, epoch_known(&store->epoch), "hello");
+    expect_unstored(&entry);
+    return entry.epoch;
+}
+
 /* P1: it may be built from "k", which another process may have revalidated: with an epoch that is known
  * here, and so smaller than the one that this rendering noted. */
 static void a_rendering_that_may_be_built_from_it_is_not_stored(void) {
-    struct larder_entry entry;
     open_in_outage();
-    entry = entry_of("new", epoch_known(&store->epoch), "hello");
-    expect_unstored(&entry);
+    (void)render_in_outage("new");
     close_store();
 }
 
 static void but_it_is_served_while_the_outage_lasts(void) {
     struct seen seen = {0};
-    struct larder_entry entry;
     open_in_outage();
-    entry = entry_of("new", epoch_known(&store->epoch), "hello");
-    expect_unstored(&entry);
+    int64_t epoch = render_in_outage("new");
     pass_ms(reactor, 60000);
     submit(&seen, get_of("new", LARDER_F_RENDER)); /* the store, which has none, is not asked */
     settle(reactor);
@@ -358,7 +361,7 @@ static void but_it_is_served_while_the_outage_lasts(void) {
     fail_marks(LARDER_RETRY);
     CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_OK);
     forget(&seen);
-    expect_served("new", entry.epoch);
+    expect_served("new", epoch);
     expect_served("k", 12);
     submit(&seen, get_of("new", 0));
     settle(reactor);
@@ -373,10 +376,8 @@ static void but_it_is_served_while_the_outage_lasts(void) {
 
 static void of_an_earlier_outage_nothing_is_served(void) {
     struct seen seen = {0};
-    struct larder_entry entry;
     open_in_outage();
-    entry = entry_of("new", epoch_known(&store->epoch), "hello");
-    expect_unstored(&entry);
+    (void)render_in_outage("new");
     submit(&seen, get_of("k", 0));
     settle(reactor);
     answer_tag(LARDER_UNSET);

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 'use strict';
 /* The outage drill by itself: see script/drill. */
-const fs = require('node:fs');
 const { Origin } = require('../harness.js');
 const { pack, install, lay, build, clean } = require('../app.js');
 const { rehearse, SHORT, LONG } = require('./drill.js');
+const { end } = require('../../../bench/lib/outcome.js');
 
 const VERSION = '16.4.6';
 
@@ -39,15 +39,7 @@ async function main() {
   } finally {
     origin.close();
   }
-  for (const { name, ok, detail } of result.checks) {
-    console.error(`${ok ? 'ok     ' : 'FAILED '} ${name}`);
-    for (const line of detail) console.error(`          ${line}`);
-  }
-  const failed = result.checks.filter((c) => !c.ok).length;
-  if (opts.out) fs.writeFileSync(opts.out, `${JSON.stringify(result)}\n`);
-  if (opts.json) console.log(JSON.stringify(result));
-  else console.log(`${result.checks.length - failed} passed, ${failed} failed`);
-  process.exitCode = failed ? 1 : 0;
+  end(result, opts);
 }
 
 main().catch((error) => {
