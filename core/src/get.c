@@ -230,13 +230,17 @@ static void marks_failed(struct request *r, const struct mark_want *want) {
     answer_marks_failed(r, want);
 }
 
-/* The deadline has come.  True: answered all the same. */
-bool get_overdue(struct request *r) {
+void get_overdue(struct request *r, const char *why) {
     bool read = r->marks_here && r->want.status == LARDER_OK && (r->more.fn == NULL || r->more_here);
-    if (read || r->physical == NULL)
-        return false;
-    outage_begins(&r->store->outage, "no answer by the deadline of a get");
-    return serve_without_marks(r, false);
+    bool served = false;
+    request_ref(r); /* it may be gone when it is answered */
+    if (!read && r->physical != NULL) {
+        outage_begins(&r->store->outage, why);
+        served = serve_without_marks(r, false);
+    }
+    if (!served)
+        request_answer(r, LARDER_DEADLINE, why);
+    request_unref(r);
 }
 
 /* ---- the steps --------------------------------------------------------------------- */

@@ -99,7 +99,8 @@ void request_unref(struct request *r);
 
 /* What the codes do; on the reactor's thread, once. */
 void get_start(struct request *r);
-bool get_overdue(struct request *r); /* its deadline has come; true: answered all the same */
+/* Its deadline has come: answers with what there is, or with LARDER_DEADLINE. */
+void get_overdue(struct request *r, const char *why);
 void check_start(struct request *r);
 void read_tags_start(struct request *r);
 void epoch_start(struct request *r);
