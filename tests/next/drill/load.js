@@ -85,10 +85,10 @@ class Load {
     for (let n = 0; !this.stopped; n++) {
       await sleep(REVALIDATE_EVERY_MS);
       if (this.quiet || this.stopped) continue;
-      const { query, keys } = REVALIDATIONS[n % REVALIDATIONS.length];
+      const { url, keys } = REVALIDATIONS[n % REVALIDATIONS.length];
       const server = n % this.servers.length;
       const values = keys.map((key) => this.origin.bump(key));
-      const record = await this.#request({ url: `/api/revalidate?${query}`, reads: 0 }, server);
+      const record = await this.#request({ url, reads: 0 }, server);
       this.revalidations.push(record);
       if (record.status !== 200) continue;
       keys.forEach((key, i) => {
