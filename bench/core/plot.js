@@ -1,25 +1,12 @@
 'use strict';
 // docs/images/bench-get.svg and bench-start.svg from bench/results/core.json.
 
-const fs = require('node:fs');
-const path = require('node:path');
+const { WIDTH, escape, figure, write } = require('../lib/svg.js');
+const result = require('../lib/figures.js').result('core.json');
 
-const root = path.join(__dirname, '../..');
-const result = JSON.parse(fs.readFileSync(path.join(root, 'bench/results/core.json'), 'utf8'));
 const KB = 1024;
-
-const WIDTH = 760;
 const LABEL = 190;
 const ROW = 24;
-const style = `
-    .paper { fill: #ffffff; } text { fill: #1f2328; } .small { fill: #59636e; font-size: 12px; }
-    .title { font-weight: 600; } .bar { fill: #8c959f; } .ours { fill: #d98e1f; }
-    @media (prefers-color-scheme: dark) {
-      .paper { fill: #0d1117; } text { fill: #f0f6fc; } .small { fill: #9198a1; } .bar { fill: #656c76; } .ours { fill: #c98a2b; }
-    }`;
-
-const escape = (s) => s.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-const figure = (x) => (x >= 1000 ? Math.round(x).toLocaleString('en-US') : x >= 100 ? x.toFixed(0) : x.toFixed(1));
 
 /** Bars on a linear scale from 0, each with its figure. */
 function panel(top, { title, note, bars }) {
@@ -43,13 +30,7 @@ function draw(file, label, panels) {
     top += height;
     return svg;
   });
-  fs.writeFileSync(path.join(root, 'docs/images', file), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" role="img" aria-label="${escape(label)}" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif" font-size="14">
-  <style>${style}
-  </style>
-  <rect class="paper" width="${WIDTH}" height="${top}"/>
-  ${parts.join('\n  ')}
-</svg>
-`);
+  write(file, label, top, parts);
 }
 
 const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight);

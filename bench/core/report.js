@@ -1,12 +1,9 @@
 'use strict';
 // The figures of docs/benchmarks.md, between its two markers, from bench/results/core.json.
 
-const fs = require('node:fs');
-const path = require('node:path');
+const figures = require('../lib/figures.js');
 
-const root = path.join(__dirname, '../..');
-const file = path.join(root, 'docs/benchmarks.md');
-const result = JSON.parse(fs.readFileSync(path.join(root, 'bench/results/core.json'), 'utf8'));
+const result = figures.result('core.json');
 const KB = 1024;
 
 const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight);
@@ -136,7 +133,4 @@ function frameLines({ pages }) {
     ...page.steps.map((s) => `| ${s.name} | ${times(s.times_memcpy)} | ${Math.round(s.mb_per_s)} |`), '']);
 }
 
-const text = fs.readFileSync(file, 'utf8');
-const out = text.replace(/(<!-- figures -->)[\s\S]*?(<!-- \/figures -->)/, (_, begin, end) => `${begin}\n\n${lines.join('\n').trimEnd()}\n\n${end}`);
-if (out === text && !text.includes(lines[2])) throw new Error(`${file} has no markers`);
-fs.writeFileSync(file, out);
+figures.put('docs/benchmarks.md', 'figures', lines);

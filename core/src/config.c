@@ -70,6 +70,11 @@ static const struct larder_param store_params[] = {
      "where this process tells its counters to larder stats and larder top: a folder, auto or off"},
     {"mark-age", LARDER_P_MS, AT(mark_age_ms), "0", 0, 3600000, NULL, NULL,
      "trust marks for so long without reading them: what other processes revalidate is seen so much later"},
+    {"on-outage", LARDER_P_TEXT, AT(on_outage), "miss", 0, 0, "miss|serve", NULL,
+     "while marks cannot be read: answer nothing, or what this process knows, which may be outdated "
+     "elsewhere"},
+    {"outage-max", LARDER_P_MS, AT(outage_max_ms), "10min", 1, 86400000, NULL, NULL,
+     "with on-outage=serve: for at most so long after marks could last be read"},
     {"trace", LARDER_P_TEXT, AT(trace), "", 0, 0, NULL, NULL,
      "write each step of a request to the log: 1: of all, else of those whose key has this in it; empty: "
      "off"},

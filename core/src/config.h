@@ -37,6 +37,8 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t claim_ms;           /* "claim": default 0: off */
     int64_t claim_wait_ms;      /* "claim-wait": default 2 s */
     const char *journal;        /* "journal": a folder, default "": in memory alone */
+    const char *on_outage;      /* "on-outage": miss (default) | serve */
+    int64_t outage_max_ms;      /* "outage-max": default 10 min */
     const char *live;           /* "live": a folder with a slash in it, auto, or off: the default */
     const char *trace;          /* "trace": "1", or a part of a key; default "": off */
     const char *log;            /* "log": "error", "warn", "info", "debug" or "off"; default "warn" */

@@ -32,6 +32,7 @@ size_t kept_bytes(const struct kept *kept);   /* of memory, about */
 struct read_at {       /* how young something is */
     uint64_t asked_ns; /* when the store was asked for it, or it was put */
     int64_t known;     /* the greatest epoch that this process knew then */
+    uint64_t outage;   /* the outage in which alone it may be served (outage.h); 0: it is not so bound */
 };
 
 struct cached {                /* what is there for a key; good until the next call that changes the cache */

@@ -41,7 +41,7 @@ static struct larder_bytes flight_key(const struct entry_flight *f) {
 }
 
 static struct read_at read_now(const struct entry_reader *reader) {
-    return (struct read_at){reactor_now_ns(reader->below->reactor), epoch_known(reader->epoch)};
+    return (struct read_at){reactor_now_ns(reader->below->reactor), epoch_known(reader->epoch), 0};
 }
 
 static struct entry_flight *flight_new(struct entry_reader *reader, enum flight_kind kind,
@@ -125,7 +125,7 @@ static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
 /* What a slow rendering brings may be of an earlier epoch than what is in memory: that stays. */
 static bool is_later_in_memory(struct entry_reader *reader, struct larder_bytes key, int64_t epoch) {
     const struct cached *there = entry_cache_find(&reader->cache, key);
-    return there != NULL && there->epoch > epoch;
+    return there != NULL && there->at.outage == 0 && there->epoch > epoch;
 }
 
 static void tell_size(struct entry_reader *reader) {
@@ -171,6 +171,7 @@ static void take_decoded(struct entry_flight *f) {
 static void give(const struct entry_reader *reader, struct entry_want *want, struct kept *kept,
                  struct read_at at) {
     want->known = at.known;
+    want->unsure = at.outage != 0;
     want->trusted_until_ns = at.asked_ns + reader->memory_age_ns;
     bool same = want->any_key || bytes_equal(kept->frame.entry.key, want->full_key);
     want->status = same ? LARDER_OK : LARDER_MISS;
@@ -288,14 +289,23 @@ static bool answer_decoded(struct entry_flight *f, struct entry_want *want) {
     return true;
 }
 
-/* The frame in memory, which nobody has decoded in this form: at once where that is quick. */
-static bool decode_cached(struct entry_reader *reader, const struct cached *cached, struct entry_want *want) {
+/* Of the frame in memory, which nobody has decoded in this form; NULL: no memory. */
+static struct entry_flight *flight_of_cached(struct entry_reader *reader, const struct cached *cached,
+                                             const struct entry_want *want) {
     struct entry_flight *f = flight_new(reader, FLIGHT_MEMORY, want->key);
     if (f == NULL)
-        return refuse(want);
+        return NULL;
     f->v8 = want->v8;
     f->at = cached->at;
     f->frame = slice_ref(cached->kept != NULL ? cached->kept->frame.bytes : cached->frame);
+    return f;
+}
+
+/* At once where that is quick. */
+static bool decode_cached(struct entry_reader *reader, const struct cached *cached, struct entry_want *want) {
+    struct entry_flight *f = flight_of_cached(reader, cached, want);
+    if (f == NULL)
+        return refuse(want);
     TRACE(want->trace, "entry: in memory as it was put");
     if (!frame_is_slow(f->frame, f->v8)) {
         decode(f);
@@ -326,12 +336,22 @@ static bool ask_store(struct entry_reader *reader, struct entry_want *want) {
     return false;
 }
 
+/* Of another outage than the present one nothing is good any more. */
+static const struct cached *good_in_memory(struct entry_reader *reader, const struct entry_want *want) {
+    const struct cached *cached = entry_cache_find(&reader->cache, want->key);
+    bool bound = cached != NULL && cached->at.outage != 0;
+    return bound && cached->at.outage != reader->outage->number ? NULL : cached;
+}
+
+/* What is bound to an outage is nowhere else, so its age does not matter. */
 static const struct cached *young_in_memory(struct entry_reader *reader, const struct entry_want *want) {
     if (want->past_memory)
         return NULL;
-    const struct cached *cached = entry_cache_find(&reader->cache, want->key);
+    const struct cached *cached = good_in_memory(reader, want);
     uint64_t now_ns = reactor_now_ns(reader->below->reactor);
-    return cached != NULL && now_ns - cached->at.asked_ns <= reader->memory_age_ns ? cached : NULL;
+    bool young = cached != NULL &&
+                 (cached->at.outage != 0 || now_ns - cached->at.asked_ns <= reader->memory_age_ns);
+    return young ? cached : NULL;
 }
 
 bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
@@ -365,6 +385,25 @@ bool entry_wanted(struct entry_reader *reader, struct entry_want *want) {
     return cached != NULL ? decode_cached(reader, cached, want) : ask_store(reader, want);
 }
 
+struct kept *entry_recall(struct entry_reader *reader, const struct entry_want *want,
+                          struct read_at *ret_at) {
+    const struct cached *cached = good_in_memory(reader, want);
+    struct entry_want recalled = {.key = want->key, .full_key = want->full_key, .v8 = want->v8};
+    if (cached == NULL)
+        return NULL;
+    *ret_at = cached->at;
+    if (cached->kept != NULL && cached->kept->v8 == want->v8) {
+        give(reader, &recalled, cached->kept, cached->at);
+        return recalled.kept;
+    }
+    struct entry_flight *f = flight_of_cached(reader, cached, &recalled);
+    if (f == NULL)
+        return NULL;
+    decode(f);
+    answer_decoded(f, &recalled);
+    return recalled.kept;
+}
+
 /* ---- puts ------------------------------------------------------------------------------------- */
 
 struct entry_flight *entry_put_begins(struct entry_reader *reader, struct larder_bytes key) {
@@ -373,10 +412,13 @@ struct entry_flight *entry_put_begins(struct entry_reader *reader, struct larder
 }
 
 void entry_put_over(struct entry_reader *reader, struct entry_flight *flight, struct larder_bytes key,
-                    struct larder_slice frame, int64_t epoch) {
+                    struct larder_slice frame, int64_t epoch, bool unsure) {
+    struct read_at at = read_now(reader);
     outdate(reader, key);
-    if (frame.len > 0 && !is_later_in_memory(reader, key, epoch))
-        entry_cache_put_frame(&reader->cache, key, frame, epoch, read_now(reader));
+    if (unsure)
+        at.outage = reader->outage->number;
+    if (frame.len > 0 && (!unsure || at.outage != 0) && !is_later_in_memory(reader, key, epoch))
+        entry_cache_put_frame(&reader->cache, key, frame, epoch, at);
     tell_size(reader);
     if (flight != NULL) {
         struct entry_want *waiting = flight->first;
@@ -397,10 +439,14 @@ void entry_forget(struct entry_reader *reader, struct larder_bytes key) {
 /* ---- beginning and end ----------------------------------------------------------------------------- */
 
 void entry_reader_init(struct entry_reader *reader, struct backend *below, const struct backend *tags,
-                       const struct epoch_book *epoch, size_t memory_bytes, uint64_t memory_age_ns,
-                       const struct entry_reader_stats *stats) {
-    *reader = (struct entry_reader){
-        .below = below, .tags = tags, .epoch = epoch, .memory_age_ns = memory_age_ns, .stats = *stats};
+                       const struct epoch_book *epoch, const struct outage *outage, size_t memory_bytes,
+                       uint64_t memory_age_ns, const struct entry_reader_stats *stats) {
+    *reader = (struct entry_reader){.below = below,
+                                    .tags = tags,
+                                    .epoch = epoch,
+                                    .outage = outage,
+                                    .memory_age_ns = memory_age_ns,
+                                    .stats = *stats};
     entry_cache_init(&reader->cache, memory_bytes);
 }
 

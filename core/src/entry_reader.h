@@ -15,6 +15,7 @@
 #include "entry_cache.h"
 #include "epoch.h"
 #include "key.h"
+#include "outage.h"
 
 struct entry_flight;
 struct entry_reader;
@@ -35,6 +36,7 @@ struct entry_want { /* the asker's memory until fn, or until entry_wanted() retu
     struct kept *kept; /* with LARDER_OK: one reference, the asker's */
     bool from_memory;
     int64_t known;             /* the epoch that was known when what is in memory was read */
+    bool unsure;               /* what is in memory is good for the present outage alone */
     uint64_t trusted_until_ns; /* when what is in memory for the key will be too old */
     int32_t native_code;
     uint32_t retry_after_ms;
@@ -53,6 +55,7 @@ struct entry_reader {
     const struct backend *tags; /* whose limits say how it takes tags */
     struct entry_cache cache;
     const struct epoch_book *epoch;
+    const struct outage *outage;
     uint64_t memory_age_ns; /* what is older is read again */
     struct entry_flight *flights[ENTRY_FLIGHT_BUCKETS];
     size_t n_flights;
@@ -61,20 +64,25 @@ struct entry_reader {
 
 /* Nothing is asked of the two yet: they may not be open.  stats: all members set. */
 void entry_reader_init(struct entry_reader *reader, struct backend *below, const struct backend *tags,
-                       const struct epoch_book *epoch, size_t memory_bytes, uint64_t memory_age_ns,
-                       const struct entry_reader_stats *stats);
+                       const struct epoch_book *epoch, const struct outage *outage, size_t memory_bytes,
+                       uint64_t memory_age_ns, const struct entry_reader_stats *stats);
 /* Nothing may be under way. */
 void entry_reader_done(struct entry_reader *reader);
 
 /* True: the answer is in *want already, and fn will not be called.  False: fn will be, later. */
 bool entry_wanted(struct entry_reader *reader, struct entry_want *want);
 
+/* What memory has, whatever its age, for want's keys: one reference, or NULL.  Decodes where need be,
+ * so it is for outages, when the thread has little else to do.  The want itself may be under way. */
+struct kept *entry_recall(struct entry_reader *reader, const struct entry_want *want, struct read_at *ret_at);
+
 /* A put of key begins: gets that begin now wait for what entry_put_over() brings.  NULL: no
  * memory, and nobody waits. */
 struct entry_flight *entry_put_begins(struct entry_reader *reader, struct larder_bytes key);
-/* frame: what is on its way to the store; empty: nothing will be.  flight may be NULL. */
+/* frame: what is on its way to the store; empty: nothing will be.  unsure: it will not be stored, and is
+ * for the outage that is on, if one is.  flight may be NULL. */
 void entry_put_over(struct entry_reader *reader, struct entry_flight *flight, struct larder_bytes key,
-                    struct larder_slice frame, int64_t epoch);
+                    struct larder_slice frame, int64_t epoch, bool unsure);
 
 /* The store may have something else for key now: reads under way are not shared any more. */
 void entry_outdate(struct entry_reader *reader, struct larder_bytes key);

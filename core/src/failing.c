@@ -68,6 +68,8 @@ void failing_note(const struct request *r, int32_t status) {
     if (sort == N_FAILING)
         return;
     struct failing *failing = &r->store->failing[sort];
+    if (r->in_outage && status >= 0) /* by what this process knows, which tells nothing of the store */
+        return;
     if (status >= 0) {
         if (failing->since_ns != 0)
             succeed(failing, r, sort);

@@ -7,6 +7,9 @@
  * Else the entry, the marks of the tags that are known beforehand (the request's, and those last
  * seen with this key) and, where a render may follow, the question for the epoch are sent at
  * once.  The marks of tags that only the entry told of are read after it.
+ *
+ * Where marks cannot be read and `on-outage` is `serve`, what memory or the store has is judged by
+ * what this process knows (outage.h).
  */
 #include "buf.h"
 #include "bytes.h"
@@ -14,9 +17,11 @@
 #include "request.h"
 #include "verdict.h"
 
-enum { MAX_GUESSED = 128 };
+enum { MAX_GUESSED = 128, MAX_RAISES = 2 };
 
 static void go_on(struct request *r);
+static void go_past_memory(struct request *r);
+static bool is_replaced(const struct request *r);
 
 /* ---- the end ---------------------------------------------------------------------- */
 
@@ -101,7 +106,7 @@ static void give_entry(struct request *r) {
     r->answer.entry = shared ? with_own_binary(r) : &r->kept->frame.entry;
     if (r->answer.entry == NULL)
         r->read_status = LARDER_NOMEM;
-    if (r->verdict == LARDER_FRESH && r->store->settings->mark_age_ms > 0)
+    if (r->verdict == LARDER_FRESH && !r->in_outage && r->store->settings->mark_age_ms > 0)
         r->answer.trusted_until_ns = trusted_until(r);
     if (r->entry.from_memory)
         STAT(r->store, memory_hits);
@@ -120,6 +125,87 @@ static void finish(struct request *r) {
     else
         request_answer(r, give ? LARDER_OK : LARDER_MISS, NULL);
     drop_wants(r);
+}
+
+/* ---- while marks cannot be read ------------------------------------------------------ */
+
+/* The store cannot tell; not: it was asked wrongly, or this process has no memory. */
+static bool is_outage(int32_t status) {
+    return status != LARDER_NOMEM && journal_may_cure(status);
+}
+
+/* The store would not have it any more. */
+static bool is_expired(const struct request *r) {
+    const struct larder_entry *entry = &r->kept->frame.entry;
+    int64_t end_ms;
+    return entry->expire_ms != LARDER_UNSET && entry->expire_ms != LARDER_FOREVER &&
+           !__builtin_add_overflow(entry->modified_ms, entry->expire_ms, &end_ms) &&
+           end_ms <= reactor_now_ms(r->store->reactor);
+}
+
+/* What memory has, however old, where the store has not said that there is nothing. */
+static bool recall(struct request *r) {
+    struct read_at at;
+    if (r->kept != NULL || (r->entry_here && r->read_status >= 0))
+        return false;
+    r->kept = entry_recall(&r->store->entries, &r->entry, &at);
+    if (r->kept == NULL)
+        return false;
+    r->entry.from_memory = true;
+    r->entry.known = at.known;
+    return true;
+}
+
+/* As "renewing", however fresh it seems: nothing that is rendered meanwhile could be stored, and nobody
+ * should keep it for long. */
+static void finish_without_marks(struct request *r) {
+    outage_served(&r->store->outage, epoch_known(&r->store->epoch));
+    STAT(r->store, outage_served);
+    r->verdict = LARDER_FRESH;
+    r->renewing = true;
+    r->read_status = LARDER_OK;
+    finish(r);
+}
+
+/* True: answered, or asked of the store, where there is time for that. */
+static bool serve_without_marks(struct request *r, bool in_time) {
+    struct larder_store *store = r->store;
+    if ((r->in.flags & LARDER_F_ANY) || !outage_may_serve(&store->outage, reactor_now_ns(store->reactor)))
+        return false;
+    r->in_outage = true;
+    bool recalled = recall(r);
+    if (r->kept == NULL)
+        return false;
+    if (verdict_over(r, r->kept->frame.entry.epoch) != LARDER_GONE && !is_expired(r) && !is_replaced(r)) {
+        finish_without_marks(r);
+        return true;
+    }
+    if (!in_time || recalled || !r->entry.from_memory)
+        return false;
+    go_past_memory(r);
+    return true;
+}
+
+static void marks_failed(struct request *r, const struct mark_want *want) {
+    if (is_outage(want->status)) {
+        outage_begins(&r->store->outage, want->detail);
+        if (serve_without_marks(r, true))
+            return;
+    }
+    answer_marks_failed(r, want);
+}
+
+void get_overdue(struct request *r, const char *why) {
+    bool read = r->marks_here && r->want.status == LARDER_OK && (r->more.fn == NULL || r->more_here);
+    bool served = false;
+    request_ref(r); /* it may be gone when it is answered */
+    if (!read && r->physical != NULL) {
+        outage_begins(&r->store->outage, why);
+        served = serve_without_marks(r, false);
+    }
+    if (!served)
+        request_answer(r, LARDER_DEADLINE, why);
+    request_unref(r);
 }
 
 /* ---- the steps --------------------------------------------------------------------- */
@@ -195,10 +281,12 @@ static void tell_of_entry(const struct request *r, const struct entry_want *want
 static void take_entry(struct request *r) {
     const struct entry_want *want = &r->entry;
     r->entry_here = true;
+    if (r->answered) { /* with what is in r->kept, perhaps */
+        kept_unref(want->kept);
+        return;
+    }
     r->kept = want->kept;
     r->read_status = want->status;
-    if (r->answered)
-        return;
     if (r->trace != NULL)
         tell_of_entry(r, want);
     if (r->kept != NULL && !want->from_memory)
@@ -270,11 +358,31 @@ static bool is_old(const struct request *r) {
            due_at(&r->kept->frame.entry) <= reactor_now_ms(r->store->reactor);
 }
 
-/* Another process put something else in its place, or removed it, since this one read it. */
-static bool is_replaced(const struct request *r) {
-    const struct larder_mark *mark = r->entry_tag.ptr != NULL ? mark_batch_find(r->want.batch, r->entry_tag)
-                                                              : NULL;
+/* What is rendered next must be told from what was rendered in an outage, or it would not be stored.
+ * True: not yet; a question that was under way already may not have raised the counter. */
+static bool new_epoch_comes_first(struct request *r) {
+    if (!(r->in.flags & LARDER_F_RENDER) || !is_old(r) || !store_needs_epoch(r->store) ||
+        r->n_raises == MAX_RAISES)
+        return false;
+    if (!r->epoch_here)
+        return true;
+    r->n_raises++;
+    r->epoch_here = false;
+    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r)};
+    store_ask_epoch(r->store, &r->epoch_wait, r->deadline_ns);
+    return true;
+}
+
+static bool marks_replaced(const struct request *r, const struct larder_mark *mark) {
     return mark != NULL && mark->expired_epoch > r->entry.known;
+}
+
+/* Another process put something else in its place, or removed it, since this one had it from the store. */
+static bool is_replaced(const struct request *r) {
+    if (!r->entry.from_memory || r->entry_tag.ptr == NULL)
+        return false;
+    return marks_replaced(r, mark_told(&r->want, r->entry_tag)) ||
+           (r->in_outage && marks_replaced(r, outage_mark(&r->store->outage, r->entry_tag)));
 }
 
 /* What memory had is no good: the store is asked.  The marks that are here stay. */
@@ -300,7 +408,7 @@ static void go_on(struct request *r) {
     if (!r->entry_here || !r->marks_here)
         return;
     if (r->want.status != LARDER_OK) {
-        answer_marks_failed(r, &r->want);
+        marks_failed(r, &r->want);
         return;
     }
     if (r->kept != NULL && !r->more_here) {
@@ -308,20 +416,23 @@ static void go_on(struct request *r) {
             return;
     }
     if (r->more.fn != NULL && r->more.status != LARDER_OK) {
-        answer_marks_failed(r, &r->more);
+        marks_failed(r, &r->more);
         return;
     }
     if (r->verdict == 0 && r->kept != NULL)
         r->verdict = verdict_over(r, r->kept->frame.entry.epoch);
-    if (r->entry.from_memory && (is_old(r) || is_replaced(r))) {
+    if (r->entry.from_memory && (r->entry.unsure || is_old(r) || is_replaced(r))) {
         TRACE(r->trace, "memory: %s, so the store is asked",
-              is_replaced(r)               ? "another process has replaced or removed it"
+              r->entry.unsure              ? "it was good for an outage alone"
+              : is_replaced(r)             ? "another process has replaced or removed it"
               : r->verdict != LARDER_FRESH ? "another process may have rendered it since"
                                            : "its time to be revalidated has come");
         go_past_memory(r);
         return;
     }
-    if (renders_next(r) && !r->epoch_here)
+    if ((renders_next(r) || r->n_raises > 0) && !r->epoch_here)
+        return;
+    if (new_epoch_comes_first(r))
         return;
     if (is_old(r) && claim_comes_first(r, go_on, go_past_memory))
         return;

@@ -6,10 +6,7 @@
 #include "hash.h"
 #include "marks.h"
 
-enum {
-    MAX_READS = 8, /* under way at once; the next gathers meanwhile */
-    MAX_ROUNDS = 3 /* read, create what is missing, read again; then something is wrong */
-};
+enum { MAX_ROUNDS = 3 }; /* read, create what is missing, read again; then something is wrong */
 
 const struct larder_bytes EPOCH_KEY = {(const uint8_t *)"epoch", 5};
 static const struct larder_bytes NAMESPACE_TAG = {(const uint8_t *)"", 0};
@@ -152,7 +149,11 @@ static void answer_wants(struct mark_batch *batch) {
 }
 
 static void answer_batch(struct mark_batch *batch) {
-    batch->reader->n_reads--;
+    struct mark_reader *reader = batch->reader;
+    for (size_t i = 0; i < MARK_READS; i++)
+        if (reader->reads[i] == batch)
+            reader->reads[i] = NULL;
+    reader->n_reads--;
     answer_wants(batch);
 }
 
@@ -273,6 +274,10 @@ static void round_over(struct mark_batch *batch) {
     }
     epoch_learn(batch->reader->epoch, learned, reactor_now_ns(batch->reader->tags->reactor));
     remember_marks(batch);
+    for (size_t i = 0; i < batch->n_ops; i++)
+        outage_learn(batch->reader->outage, batch->ops[i]->marks, batch->ops[i]->n_marks,
+                     reactor_now_ms(batch->reader->tags->reactor));
+    outage_over(batch->reader->outage, batch->asked_ns);
     answer_batch(batch);
 }
 
@@ -382,11 +387,21 @@ static void create_namespace_mark(struct mark_batch *batch) {
 
 /* ---- the reader -------------------------------------------------------------------------- */
 
+/* NULL: so many reads are under way. */
+static struct mark_batch **free_place(struct mark_reader *reader) {
+    uint64_t now_ns = reactor_now_ns(reader->tags->reactor);
+    for (size_t i = 0; i < MARK_READS; i++)
+        if (reader->reads[i] == NULL || reader->reads[i]->deadline_ns <= now_ns)
+            return &reader->reads[i];
+    return NULL;
+}
+
 static void send_gathered(void *arg) {
     struct mark_reader *reader = arg;
     if (reader->memory.age_ns > 0)
         answer_remembered(reader, &reader->first);
-    if (reader->first == NULL || reader->n_reads >= MAX_READS)
+    struct mark_batch **place = reader->first != NULL ? free_place(reader) : NULL;
+    if (place == NULL)
         return;
     struct mark_want *wants = reader->first;
     reader->first = NULL;
@@ -394,6 +409,7 @@ static void send_gathered(void *arg) {
 
     struct mark_batch *batch = batch_new(reader, wants);
     if (batch != NULL) {
+        *place = batch;
         reader->n_reads++;
         send_reads(batch);
         return;
@@ -419,10 +435,11 @@ void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, 
 }
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
-                      uint64_t mark_age_ns) {
+                      struct outage *outage, uint64_t mark_age_ns) {
     mark_memory_init(&reader->memory, mark_age_ns);
     reader->tags = tags;
     reader->epoch = epoch;
+    reader->outage = outage;
     reader->last = &reader->first;
     reader->hook = (struct turn_hook){.fn = send_gathered, .arg = reader};
     reactor_hook_add(tags->reactor, &reader->hook);

@@ -1,7 +1,7 @@
 /*
  * Reading marks for many requests at once.  What is wanted within one turn of the reactor goes
- * to the tag store as one read, each tag once; while MAX_READS reads are under way the next
- * one gathers.  A request never shares a read that was sent before the request began, so a
+ * to the tag store as one read, each tag once; while MARK_READS reads are under way the next
+ * one gathers.  One whose deadline has passed does not count: it may be stuck.  A request never shares a read that was sent before the request began, so a
  * revalidation that completed before then is always seen.  The exception is the setting mark-age:
  * marks that were read no longer ago than that are trusted (mark_memory.h).
  *
@@ -14,9 +14,11 @@
 
 #include "backend.h"
 #include "epoch.h"
-#include "mark_memory.h"
+#include "outage.h"
 
 struct mark_batch;
+
+enum { MARK_READS = 8 }; /* under way at once and not overdue; the next gathers meanwhile */
 
 struct mark_want { /* the asker's memory until mark_want_done() */
     struct mark_want *next;
@@ -39,16 +41,18 @@ struct mark_want { /* the asker's memory until mark_want_done() */
 struct mark_reader {
     struct backend *tags;
     struct epoch_book *epoch;
+    struct outage *outage; /* is told what is read, and that it could be */
     struct turn_hook hook;
     struct mark_want *first, **last;
-    uint32_t n_reads;
+    struct mark_batch *reads[MARK_READS]; /* NULL: a free place */
+    uint32_t n_reads;                     /* overdue ones too */
     struct mark_memory memory;
     _Alignas(8) double changes;        /* how often marks_changed() was called: larder_changes_cell() */
     uint64_t *stat_reads, *stat_marks; /* counters of the store */
 };
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
-                      uint64_t mark_age_ns);
+                      struct outage *outage, uint64_t mark_age_ns);
 /* Nothing may be wanted or under way. */
 void mark_reader_done(struct mark_reader *reader);
 

@@ -91,6 +91,34 @@ static struct op *link_op(struct request *r, const struct larder_bytes *tags, si
     return request_op(r, LARDER_OP_LINK, &in, done);
 }
 
+/* ---- remove ------------------------------------------------------------------------------- */
+
+static void send_remove(struct request *r) {
+    struct larder_store *store = r->store;
+    struct op_inputs in = {.key = request_key(r)};
+    bool index = has_index(store);
+    struct op *op = request_op(r, LARDER_OP_REMOVE, &in, remove_over);
+    if (op == NULL)
+        return;
+    struct op *unlink = index ? request_op(r, LARDER_OP_LINK, &in, index_over) : NULL;
+    if (index && unlink == NULL) {
+        op_free(op);
+        request_unref(r);
+        return;
+    }
+    r->n_pending = index ? 2 : 1;
+    backend_call(store->cache.top, op);
+    if (index)
+        backend_call(store->tags.top, unlink);
+}
+
+void remove_start(struct request *r) {
+    if (!request_make_key(r))
+        return;
+    entry_forget(&r->store->entries, request_key(r));
+    send_remove(r);
+}
+
 /* ---- put -------------------------------------------------------------------------------- */
 
 /* How long the store must keep it: `expire` where one was given, never longer than the setting.
@@ -142,13 +170,30 @@ static void encode(void *arg) {
     r->encode_status = frame_encode(r->in.entry, max_value(r->store), &r->encoded);
 }
 
+static bool is_unsure(const struct request *r) {
+    return outage_is_unsure(&r->store->outage, r->in.entry->epoch);
+}
+
 /* Gets of this process see what is put from here on.  Not with IF_ABSENT: it may not be stored. */
 static void show(struct request *r) {
     struct larder_slice frame = r->encode_status == LARDER_OK ? r->encoded : (struct larder_slice){0};
     if (r->in.flags & LARDER_F_IF_ABSENT)
         return;
-    entry_put_over(&r->store->entries, r->put_flight, request_key(r), frame, r->in.entry->epoch);
+    entry_put_over(&r->store->entries, r->put_flight, request_key(r), frame, r->in.entry->epoch,
+                   is_unsure(r));
     r->put_flight = NULL;
+}
+
+/* It may be built from what was served while marks could not be read.  What was to be replaced without a
+ * revalidation must go all the same. */
+static void leave_unstored(struct request *r) {
+    STAT(r->store, outage_unstored);
+    if (r->in.flags & LARDER_F_TELL) {
+        send_remove(r);
+        return;
+    }
+    r->in_outage = true;
+    request_answer(r, LARDER_MISS, NULL);
 }
 
 static void encoded(void *arg) {
@@ -162,6 +207,8 @@ static void encoded(void *arg) {
                        "the entry is over the limit of the store or of the setting max-value");
     else if (r->encode_status != LARDER_OK)
         request_answer(r, r->encode_status, "the entry could not be encoded");
+    else if (is_unsure(r))
+        leave_unstored(r);
     else
         send_put(r);
     request_unref(r);
@@ -192,29 +239,7 @@ void put_start(struct request *r) {
     }
 }
 
-/* ---- remove, link ------------------------------------------------------------------------- */
-
-void remove_start(struct request *r) {
-    struct larder_store *store = r->store;
-    if (!request_make_key(r))
-        return;
-    struct op_inputs in = {.key = request_key(r)};
-    bool index = has_index(store);
-    struct op *op = request_op(r, LARDER_OP_REMOVE, &in, remove_over);
-    if (op == NULL)
-        return;
-    entry_forget(&store->entries, request_key(r));
-    struct op *unlink = index ? request_op(r, LARDER_OP_LINK, &in, index_over) : NULL;
-    if (index && unlink == NULL) {
-        op_free(op);
-        request_unref(r);
-        return;
-    }
-    r->n_pending = index ? 2 : 1;
-    backend_call(store->cache.top, op);
-    if (index)
-        backend_call(store->tags.top, unlink);
-}
+/* ---- link ------------------------------------------------------------------------- */
 
 void link_start(struct request *r) {
     if (!request_make_key(r))

@@ -154,9 +154,19 @@ static void heap_sift(struct reactor *r, size_t at, struct larder_timer *t) {
     heap_place(r, at, t);
 }
 
+/* Others may be looking: reactor_timers(). */
+static void set_n_timers(struct reactor *r, size_t n) {
+    __atomic_store_n(&r->n_timers, n, __ATOMIC_RELAXED);
+}
+
+size_t reactor_timers(const struct reactor *r) {
+    return __atomic_load_n(&r->n_timers, __ATOMIC_RELAXED);
+}
+
 static void heap_remove(struct reactor *r, struct larder_timer *t) {
     size_t at = t->heap_at;
-    struct larder_timer *last = r->heap[--r->n_timers];
+    set_n_timers(r, r->n_timers - 1);
+    struct larder_timer *last = r->heap[r->n_timers];
     t->heap_at = SIZE_MAX;
     if (last != t)
         heap_sift(r, at, last);
@@ -191,7 +201,8 @@ int32_t timer_set(struct larder_timer *t, uint64_t due_ns) {
             t->due_ns = UINT64_MAX;
             return LARDER_NOMEM;
         }
-        t->heap_at = r->n_timers++;
+        t->heap_at = r->n_timers;
+        set_n_timers(r, r->n_timers + 1);
     }
     heap_sift(r, t->heap_at, t);
     return LARDER_OK;

@@ -70,6 +70,8 @@ void timer_init(struct larder_timer *t, struct reactor *r, larder_fn *fn, void *
 /* UINT64_MAX stops it.  LARDER_NOMEM where the heap cannot grow (the timer is idle then). */
 int32_t timer_set(struct larder_timer *t, uint64_t due_ns);
 void timer_done(struct larder_timer *t);
+/* [any] How many are set, at about this moment: for those who look for leaks. */
+size_t reactor_timers(const struct reactor *r);
 
 /* As watch, rewatch, unwatch of struct larder_host. */
 struct larder_watch *watch_new(struct reactor *r, int fd, uint32_t events, larder_fd_fn *fn, void *arg);

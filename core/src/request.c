@@ -219,8 +219,12 @@ void request_answer_op(struct request *r, const struct op *op) {
 
 static void time_is_up(void *arg) {
     struct request *r = arg;
+    static const char why[] = "the store gave no answer in time";
     r->overdue = true;
-    request_answer(r, LARDER_DEADLINE, "the store gave no answer in time");
+    if (r->in.code == LARDER_DO_GET)
+        get_overdue(r, why);
+    else
+        request_answer(r, LARDER_DEADLINE, why);
 }
 
 /* ---- helpers of the codes ----------------------------------------------------------- */

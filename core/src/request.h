@@ -46,6 +46,8 @@ struct request {
     size_t n_own_tags, n_tags;
     struct larder_bytes entry_tag; /* request_entry_tag(), as the store takes it; ptr NULL: not asked */
     bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
+    bool in_outage;    /* marks could not be read: what this process knows counts instead */
+    uint32_t n_raises; /* how often a new epoch was asked for, after an outage */
     uint32_t verdict;
 
     /* get, before a render (claim.h) */
@@ -98,6 +100,8 @@ void request_unref(struct request *r);
 
 /* What the codes do; on the reactor's thread, once. */
 void get_start(struct request *r);
+/* Its deadline has come: answers with what there is, or with LARDER_DEADLINE. */
+void get_overdue(struct request *r, const char *why);
 void check_start(struct request *r);
 void read_tags_start(struct request *r);
 void epoch_start(struct request *r);

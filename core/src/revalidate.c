@@ -47,6 +47,14 @@ static bool make_marks(struct request *r) {
     return true;
 }
 
+static struct larder_mark with_epoch(struct larder_mark mark, int64_t epoch) {
+    if (mark.expired_epoch == LARDER_NEW_EPOCH)
+        mark.expired_epoch = epoch;
+    if (mark.stale_epoch == LARDER_NEW_EPOCH)
+        mark.stale_epoch = epoch;
+    return mark;
+}
+
 static size_t marks_per_op(const struct request *r) {
     uint32_t max = r->store->tags.top->info.max_marks;
     return max > 0 ? max : r->n_marks;
@@ -97,9 +105,19 @@ static bool step_over(struct request *r, struct op *op) {
     return --r->n_pending == 0;
 }
 
+/* What was written, for as long as marks cannot be read.  Several bumps have an epoch each: the last one
+ * is late enough for all. */
+static void learn_marks(struct request *r, int64_t epoch) {
+    for (size_t i = 0; i < r->n_marks; i++) {
+        struct larder_mark mark = with_epoch(r->marks[i], epoch);
+        outage_learn(&r->store->outage, &mark, 1, reactor_now_ms(r->store->reactor));
+    }
+}
+
 /* Only now does this process know the new epoch: everything it will render counts as newer. */
 static void succeed(struct request *r, int64_t epoch) {
     if (!r->answered) {
+        learn_marks(r, epoch);
         TRACE(r->trace, "epoch: this process knows %lld now", (long long)epoch);
         epoch_learn(&r->store->epoch, epoch, reactor_now_ns(r->store->reactor));
         request_answer(r, LARDER_OK, NULL);
@@ -154,13 +172,8 @@ static void advanced(void *arg, struct op *op) {
     } else {
         r->in.epoch = op->result.epoch;
         op_free(op);
-        for (size_t i = 0; i < r->n_marks; i++) {
-            marks[i] = r->marks[i];
-            if (marks[i].expired_epoch == LARDER_NEW_EPOCH)
-                marks[i].expired_epoch = r->in.epoch;
-            if (marks[i].stale_epoch == LARDER_NEW_EPOCH)
-                marks[i].stale_epoch = r->in.epoch;
-        }
+        for (size_t i = 0; i < r->n_marks; i++)
+            marks[i] = with_epoch(r->marks[i], r->in.epoch);
         send_marks(r, LARDER_OP_TAGS_WRITE, marks, written);
     }
     request_unref(r);

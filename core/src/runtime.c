@@ -114,3 +114,10 @@ void runtime_release(void) {
 bool runtime_is_here(void) {
     return here;
 }
+
+size_t runtime_timers(void) {
+    pthread_mutex_lock(&runtime.lock);
+    size_t n = runtime.reactor != NULL ? reactor_timers(runtime.reactor) : 0;
+    pthread_mutex_unlock(&runtime.lock);
+    return n;
+}

@@ -10,6 +10,8 @@
 /* NULL: the thread cannot be started.  Not async-signal-safe; not after fork(). */
 struct reactor *runtime_acquire(void);
 void runtime_release(void);
+/* [any] Timers that are set in it; 0 where it does not run. */
+size_t runtime_timers(void);
 /* True on the runtime's own thread. */
 bool runtime_is_here(void);
 

@@ -50,10 +50,13 @@ int32_t store_ready(struct larder_store *store, const char **ret_detail) {
 
 /* ---- the epoch ---------------------------------------------------------------------- */
 
-static void answer_epoch_waits(struct larder_store *store, int32_t status) {
-    struct epoch_wait *w = store->epoch_waits;
-    store->epoch_waits = NULL;
-    store->epoch_asked_ns = 0;
+struct epoch_question {
+    struct larder_store *store;
+    struct epoch_wait *waits;
+    uint64_t asked_ns, deadline_ns;
+};
+
+static void answer_waits(struct epoch_wait *w, int32_t status) {
     while (w != NULL) {
         struct epoch_wait *next = w->next;
         w->fn(w->arg, status);
@@ -62,36 +65,68 @@ static void answer_epoch_waits(struct larder_store *store, int32_t status) {
 }
 
 static void epoch_told(void *arg, struct op *op) {
-    struct larder_store *store = arg;
+    struct epoch_question *question = arg;
+    struct larder_store *store = question->store;
+    struct epoch_wait *waits = question->waits;
     int32_t status = op->result.status;
     if (status == LARDER_OK) {
         epoch_learn(&store->epoch, op->result.epoch, reactor_now_ns(store->reactor));
-        epoch_heard(&store->epoch, store->epoch_asked_ns);
+        epoch_heard(&store->epoch, question->asked_ns);
     }
     op_free(op);
-    answer_epoch_waits(store, status);
+    if (store->question == question)
+        store->question = NULL;
+    store->n_questions--;
+    free(question);
+    answer_waits(waits, status);
 }
 
-static void epoch_not_asked(void *arg) {
-    answer_epoch_waits(arg, LARDER_NOMEM);
+static void answer_unasked(void *arg) {
+    struct larder_store *store = arg;
+    struct epoch_wait *waits = store->unasked;
+    store->unasked = NULL;
+    answer_waits(waits, LARDER_NOMEM);
+}
+
+/* For wait; false: no memory. */
+static bool ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns) {
+    struct op_inputs in = {.key = EPOCH_KEY, .add = store_needs_epoch(store) ? 1 : 0};
+    struct epoch_question *question = malloc(sizeof(*question));
+    struct op *op = NULL;
+    if (question != NULL)
+        op = op_new(store->reactor, LARDER_OP_ADVANCE, &in, deadline_ns, epoch_told, question);
+    if (op == NULL) {
+        free(question);
+        return false;
+    }
+    *question = (struct epoch_question){.store = store,
+                                        .waits = wait,
+                                        .asked_ns = reactor_now_ns(store->reactor),
+                                        .deadline_ns = deadline_ns};
+    store->question = question;
+    store->n_questions++;
+    STAT(store, epoch_reads);
+    op->trace = trace_ref(wait->trace);
+    backend_call(store->tags.top, op);
+    return true;
 }
 
 void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns) {
-    struct op_inputs in = {.key = EPOCH_KEY};
-    wait->next = store->epoch_waits;
-    store->epoch_waits = wait;
-    if (store->epoch_asked_ns != 0)
+    struct epoch_question *question = store->question;
+    wait->next = NULL;
+    if (question != NULL && question->deadline_ns > reactor_now_ns(store->reactor)) {
+        wait->next = question->waits;
+        question->waits = wait;
         return;
-    store->epoch_asked_ns = reactor_now_ns(store->reactor);
-    STAT(store, epoch_reads);
-    struct op *op = op_new(store->reactor, LARDER_OP_ADVANCE, &in, deadline_ns, epoch_told, store);
-    if (op != NULL) {
-        op->trace = trace_ref(wait->trace);
-        backend_call(store->tags.top, op);
-    } else {
-        store->epoch_task = (struct task){.fn = epoch_not_asked, .arg = store};
-        reactor_post(store->reactor, &store->epoch_task);
     }
+    if (ask_epoch(store, wait, deadline_ns))
+        return;
+    if (store->unasked == NULL) {
+        store->unasked_task = (struct task){.fn = answer_unasked, .arg = store};
+        reactor_post(store->reactor, &store->unasked_task);
+    }
+    wait->next = store->unasked;
+    store->unasked = wait;
 }
 
 /* ---- open ------------------------------------------------------------------------------ */
@@ -137,11 +172,13 @@ static void init_wait(struct larder_store *store) {
 static void begin(void *arg) {
     struct larder_store *store = arg;
     struct larder_stats *stats = &store->stats;
-    entry_reader_init(&store->entries, store->cache.top, store->tags.top, &store->epoch,
+    bool serves = strcmp(store->settings->on_outage, "serve") == 0;
+    outage_init(&store->outage, serves ? (uint64_t)store->settings->outage_max_ms * MS : 0);
+    entry_reader_init(&store->entries, store->cache.top, store->tags.top, &store->epoch, &store->outage,
                       (size_t)store->settings->memory_bytes, (uint64_t)store->settings->memory_age_ms * MS,
                       &(struct entry_reader_stats){&stats->bytes_read, &stats->corrupt, &stats->joined,
                                                    &stats->memory_entries, &stats->memory_bytes});
-    mark_reader_init(&store->marks, store->tags.top, &store->epoch,
+    mark_reader_init(&store->marks, store->tags.top, &store->epoch, &store->outage,
                      (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
@@ -202,7 +239,8 @@ int32_t larder_open(const struct larder_config *config, struct larder_store **re
 
 static bool is_quiet(const struct larder_store *store) {
     return !stack_busy(&store->cache) && !stack_busy(&store->tags) && store->marks.first == NULL &&
-           store->marks.n_reads == 0 && store->entries.n_flights == 0 && store->epoch_asked_ns == 0;
+           store->marks.n_reads == 0 && store->entries.n_flights == 0 && store->n_questions == 0 &&
+           store->unasked == NULL;
 }
 
 /* Looks again and again, because nobody tells when the last late op has come back.  A driver
@@ -226,6 +264,7 @@ static void try_close(void *arg) {
     mark_reader_done(&store->marks);
     entry_reader_done(&store->entries);
     journal_done(&store->journal);
+    outage_done(&store->outage);
     if (quiet) {
         store_free(store);
     } else {

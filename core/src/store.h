@@ -19,6 +19,7 @@
 #include "key.h"
 #include "live.h"
 #include "mark_reader.h"
+#include "outage.h"
 #include "stack.h"
 #include "trace.h"
 
@@ -45,14 +46,16 @@ struct larder_store {
     struct entry_reader entries;
     struct mark_reader marks;
     struct journal journal;
+    struct outage outage;
     struct live live;
     struct claim_table claims;
     struct guess_table guesses;
     struct failing failing[N_FAILING];
     struct trace_gate trace_gate;
-    struct epoch_wait *epoch_waits; /* of the question that is under way */
-    uint64_t epoch_asked_ns;        /* when it was sent; 0: none is */
-    struct task epoch_task, begin_task;
+    struct epoch_question *question; /* the latest that is under way; NULL: none is */
+    uint32_t n_questions;            /* that are, overdue ones too */
+    struct epoch_wait *unasked;      /* for whom there was no memory */
+    struct task unasked_task, begin_task;
 
     uint64_t opened_ns;
     struct larder_stats stats;                        /* relaxed atomics: written here, read anywhere */
@@ -84,8 +87,14 @@ static inline struct key_rules store_rules(const struct larder_store *store, con
         .max_key = top->info.max_key, .key_bytes = top->info.key_bytes, .shared_kinds = store->shared_kinds};
 }
 
-/* Ask the counter (advance 0), or join a question that is under way; fn is called later, never
- * inside.  What it said is in store->epoch by then. */
+/* After an outage: what would be rendered now could not be told from what was built of what was served
+ * in it, before the counter is raised. */
+static inline bool store_needs_epoch(const struct larder_store *store) {
+    return store->outage.number == 0 && outage_is_unsure(&store->outage, epoch_known(&store->epoch));
+}
+
+/* Ask the counter (advance 0; 1 where a new epoch is needed), or join a question that is under way and not
+ * overdue; fn is called later, never inside.  What it said is in store->epoch by then. */
 void store_ask_epoch(struct larder_store *store, struct epoch_wait *wait, uint64_t deadline_ns);
 
 #define STAT_ADD(store, member, n) __atomic_fetch_add(&(store)->stats.member, (n), __ATOMIC_RELAXED)

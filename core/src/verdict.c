@@ -8,17 +8,22 @@ static uint32_t worse(uint32_t a, uint32_t b) {
     return a > b ? a : b; /* FRESH < STALE < GONE */
 }
 
+const struct larder_mark *mark_told(const struct mark_want *want, struct larder_bytes tag) {
+    bool read = want->batch != NULL && want->status == LARDER_OK;
+    return read ? mark_batch_find(want->batch, tag) : NULL;
+}
+
 /* Of a tag that both reads had - the namespace's, as a rule - both count: the tag store may have
  * been wiped in between, and then only the second one's tells. */
 static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag, int64_t epoch) {
-    const struct mark_batch *const batches[] = {r->want.batch, r->more.batch};
+    const struct larder_mark *const marks[] = {mark_told(&r->want, tag), mark_told(&r->more, tag)};
     int64_t now_ms = reactor_now_ms(r->store->reactor);
     uint32_t verdict = journal_verdict(&r->store->journal, tag, now_ms);
-    for (size_t i = 0; i < N_ELEMENTS(batches); i++) {
-        const struct larder_mark *mark = batches[i] != NULL ? mark_batch_find(batches[i], tag) : NULL;
-        if (mark != NULL)
-            verdict = worse(verdict, mark_verdict(mark, epoch, now_ms));
-    }
+    for (size_t i = 0; i < N_ELEMENTS(marks); i++)
+        if (marks[i] != NULL)
+            verdict = worse(verdict, mark_verdict(marks[i], epoch, now_ms));
+    if (r->in_outage)
+        verdict = worse(verdict, outage_verdict(&r->store->outage, tag, epoch, now_ms));
     return verdict;
 }
 
@@ -27,12 +32,13 @@ static uint32_t verdict_of_tag(const struct request *r, struct larder_bytes tag,
 /* Why this tag says so: of the first mark that does. */
 static void tell_of_tag(const struct request *r, struct larder_bytes tag, const char *name, int64_t epoch,
                         uint32_t verdict) {
-    const struct mark_batch *const batches[] = {r->want.batch, r->more.batch};
+    const struct larder_mark *const marks[] = {mark_told(&r->want, tag), mark_told(&r->more, tag),
+                                               r->in_outage ? outage_mark(&r->store->outage, tag) : NULL};
     const char *of = tag.len > 0 ? "tag " : "";
     const char *word = verdict == LARDER_GONE ? "gone" : "stale";
     int64_t now_ms = reactor_now_ms(r->store->reactor);
-    for (size_t i = 0; i < N_ELEMENTS(batches); i++) {
-        const struct larder_mark *mark = batches[i] != NULL ? mark_batch_find(batches[i], tag) : NULL;
+    for (size_t i = 0; i < N_ELEMENTS(marks); i++) {
+        const struct larder_mark *mark = marks[i];
         if (mark == NULL || mark_verdict(mark, epoch, now_ms) != verdict)
             continue;
         bool expired = mark->expired_epoch != LARDER_UNSET && epoch < mark->expired_epoch;
@@ -42,7 +48,10 @@ static void tell_of_tag(const struct request *r, struct larder_bytes tag, const 
                    verdict == LARDER_GONE && !expired ? ", and its time is over" : "", (long long)epoch);
         return;
     }
-    trace_step(r->trace, "verdict: %s by %s%s, whose revalidation waits for the store", word, of, name);
+    bool waits = journal_verdict(&r->store->journal, tag, now_ms) == verdict;
+    trace_step(r->trace, "verdict: %s by %s%s, %s", word, of, name,
+               waits ? "whose revalidation waits for the store"
+                     : "of which this process has forgotten what it knew");
 }
 
 /* Of the first of these that made it so; false: none did. */

@@ -5,7 +5,7 @@
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
 stages=(format scripts dev clang release asan tsan valgrind fuzz model install js node20 node22 node24 node-asan
-    node-tsan pack next-14 next-15 next-16 demo lint)
+    node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
 declare -A about=(
@@ -26,10 +26,11 @@ declare -A about=(
     [node24]="addon and handlers under Node.js 24"
     [node-asan]="the addon under AddressSanitizer, in an ordinary node"
     [node-tsan]="the addon under ThreadSanitizer, in an ordinary node"
+    [soak]="script/soak --short: descriptors, threads and timers under load"
     [pack]="the npm package as it would be published: packed, installed, required"
     [next-14]="Next.js 14: next build, next start and requests"
     [next-15]="Next.js 15, the same"
-    [next-16]="Next.js 16, the same"
+    [next-16]="Next.js 16, the same, and script/drill --short: an outage"
     [demo]="script/demo --check"
     [lint]="clang-tidy, cppcheck, banned functions, shellcheck, node --check"
 )
@@ -172,6 +173,10 @@ node_sanitized() {
 }
 stage_node_asan() { node_sanitized asan; }
 stage_node_tsan() { node_sanitized tsan; }
+
+stage_soak() {
+    script/soak --short
+}
 
 stage_pack() {
     prebuild

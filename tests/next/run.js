@@ -6,7 +6,7 @@
  *
  *   node tests/next/run.js [14.2.35 15.5.29 16.4.6]
  *     --filter TEXT   only tests whose title matches        --quick  no second builds
- *     --suite NAME    pages, use-cache, world, webpack or pack; may be repeated
+ *     --suite NAME    pages, drill, use-cache, world, webpack or pack; may be repeated
  *     --fake          a table in a file in place of the addon (bindings/node/test/fake-native.js)
  *     --installed     trust what is in build/next; no npm install
  *     --built         trust the build of an earlier run, of the same suite
@@ -15,14 +15,13 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { run, Server, Origin, test, group, filter, counts, png, assert } = require('./harness.js');
+const { run, Server, Origin, test, group, filter, counts, assert } = require('./harness.js');
+const { PACKAGE, BUILD, npm, pack, install, lay, build, clean, startArgs } = require('./app.js');
 const { pages } = require('./suite-pages.js');
 const { useCache } = require('./suite-use-cache.js');
 const { world } = require('./suite-world.js');
+const { rehearse, SHORT } = require('./drill/drill.js');
 
-const ROOT = path.join(__dirname, '..', '..');
-const PACKAGE = path.join(ROOT, 'bindings', 'node');
-const BUILD = path.join(ROOT, 'build', 'next');
 /** A build, on a machine that is busy. */
 const BUILD_MS = 240_000;
 const DEFAULT_VERSIONS = ['14.2.35', '15.5.29', '16.4.6'];
@@ -43,68 +42,6 @@ function options(argv) {
   return out;
 }
 
-/** npm's own environment variables (npm_config_*) of the one who called must not decide here. */
-function npm(args, cwd) {
-  return run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, timeout: 180_000 });
-}
-
-/** The tarball that would be published, of this checkout. */
-async function pack() {
-  fs.mkdirSync(BUILD, { recursive: true });
-  const { code, output } = await npm(['pack', '--pack-destination', BUILD, '--silent'], PACKAGE);
-  if (code !== 0) throw new Error(`npm pack failed:\n${output}`);
-  return path.join(BUILD, output.trim().split('\n').pop());
-}
-
-/** build/next/<version> with Next.js and larder in it. */
-async function install(version, tarball, { installed }) {
-  const dir = path.join(BUILD, version);
-  const manifest = path.join(dir, 'node_modules/next/package.json');
-  const react = Number.parseInt(version, 10) < 15 ? '^18' : '^19';
-  fs.mkdirSync(dir, { recursive: true });
-  fs.writeFileSync(
-    path.join(dir, 'package.json'),
-    JSON.stringify({
-      name: 'fixture',
-      private: true,
-      dependencies: { next: version, react, 'react-dom': react },
-    }),
-  );
-  const there = fs.existsSync(manifest) && JSON.parse(fs.readFileSync(manifest, 'utf8')).version === version;
-  if (!there && !installed) {
-    const { code, output } = await npm(['install', '--prefer-offline'], dir);
-    if (code !== 0) throw new Error(`npm install of next ${version} failed:\n${output}`);
-  }
-  const home = path.join(dir, 'node_modules/larder');
-  fs.rmSync(home, { recursive: true, force: true });
-  fs.mkdirSync(home, { recursive: true });
-  const { code, output } = await run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1']);
-  if (code !== 0) throw new Error(output);
-  return dir;
-}
-
-/** The application in the folder of its version; node_modules and what webpack compiled stay. */
-function lay(dir, fixture, major) {
-  const compiled = path.join(dir, '.next/cache/webpack');
-  const kept = path.join(dir, 'node_modules/.webpack-cache');
-  if (fs.existsSync(compiled)) {
-    fs.rmSync(kept, { recursive: true, force: true });
-    fs.renameSync(compiled, kept);
-  }
-  for (const entry of fs.readdirSync(dir)) {
-    if (entry !== 'node_modules' && !entry.startsWith('package'))
-      fs.rmSync(path.join(dir, entry), { recursive: true, force: true });
-  }
-  if (fs.existsSync(kept)) {
-    fs.mkdirSync(path.dirname(compiled), { recursive: true });
-    fs.renameSync(kept, compiled);
-  }
-  fs.cpSync(path.join(__dirname, fixture), dir, { recursive: true });
-  fs.rmSync(path.join(dir, major >= 16 ? 'middleware.js' : 'proxy.js'), { force: true });
-  fs.mkdirSync(path.join(dir, 'public'), { recursive: true });
-  fs.writeFileSync(path.join(dir, 'public/picture.png'), png(128));
-}
-
 /** The fixture without what bundlers do not matter for. */
 function layEdge(dir, major) {
   lay(dir, 'fixture', major);
@@ -112,23 +49,6 @@ function layEdge(dir, major) {
     fs.rmSync(path.join(dir, 'app', name), { recursive: true });
   }
   fs.rmSync(path.join(dir, 'pages'), { recursive: true });
-}
-
-async function build(dir, env, extra = []) {
-  const next = path.join(dir, 'node_modules/next/dist/bin/next');
-  const begin = performance.now();
-  const result = await run(process.execPath, [next, 'build', ...extra], {
-    cwd: dir,
-    env: {
-      ...process.env,
-      NODE_ENV: undefined,
-      NEXT_TELEMETRY_DISABLED: '1',
-      NEXT_IGNORE_INCORRECT_LOCKFILE: '1',
-      ...env,
-    },
-  });
-  assert.equal(result.code, 0, result.output);
-  return { ...result, seconds: (performance.now() - begin) / 1000 };
 }
 
 function complaints(output) {
@@ -151,14 +71,7 @@ async function version(text, tarball, opts) {
   const major = Number.parseInt(text, 10);
   const wants = (suite) => opts.suites.size === 0 || opts.suites.has(suite);
   const dir = await install(text, tarball, opts);
-  const start = [
-    path.join(dir, 'node_modules/next/dist/bin/next'),
-    'start',
-    '-p',
-    '{port}',
-    '-H',
-    '127.0.0.1',
-  ];
+  const start = startArgs(dir);
   const origin = new Origin();
   await origin.listen();
   const env = { ORIGIN: origin.url };
@@ -167,7 +80,8 @@ async function version(text, tarball, opts) {
     env.LARDER_FAKE_FILE = path.join(dir, 'fake-store');
   }
   try {
-    if (wants('pages') || wants('world')) {
+    const drills = wants('drill') && major >= 16 && !opts.fake; // its application is for these
+    if (wants('pages') || drills || wants('world')) {
       group(`Next.js ${text}`);
       let built = opts.built;
       if (!built) lay(dir, 'fixture', major);
@@ -184,6 +98,7 @@ async function version(text, tarball, opts) {
       if (built && wants('pages')) {
         await withTwo(dir, start, env, (a, b) => pages({ major, app: dir, a, b, origin }));
       }
+      if (built && drills) await drill(text, dir, origin);
       if (built && wants('world')) await world({ major, app: dir, start, env, origin, fake: opts.fake });
     }
     if (wants('use-cache') && major >= 15) {
@@ -253,6 +168,13 @@ async function version(text, tarball, opts) {
   }
 }
 
+/** The short drill: what it checks, as tests. */
+async function drill(text, dir, origin) {
+  group(`Next.js ${text}, an outage`);
+  const { checks } = await rehearse({ dir, version: text, origin }, SHORT);
+  for (const { name, detail } of checks) await test(name, async () => assert.deepEqual(detail, []));
+}
+
 /** An app with one page, cacheHandler in next.config.js, and nothing else. */
 async function empty(text, dir, tarball, env, opts) {
   const app = path.join(BUILD, `${text}-empty`);
@@ -285,15 +207,7 @@ async function empty(text, dir, tarball, env, opts) {
   assert.equal(linked.code, 0, linked.output);
   try {
     await build(app, env);
-    const start = [
-      path.join(app, 'node_modules/next/dist/bin/next'),
-      'start',
-      '-p',
-      '{port}',
-      '-H',
-      '127.0.0.1',
-    ];
-    const server = new Server(app, start, {
+    const server = new Server(app, startArgs(app), {
       ...env,
       ...(opts.fake ? { LARDER_FAKE_FILE: path.join(app, 'fake') } : {}),
     });
@@ -323,10 +237,7 @@ async function empty(text, dir, tarball, env, opts) {
 }
 
 async function main() {
-  // What the one who calls has set for a store of his own is not for these.
-  for (const name of Object.keys(process.env)) {
-    if (/^(__)?LARDER_/.test(name) && name !== 'LARDER_NODE_ADDON') delete process.env[name];
-  }
+  clean();
   const opts = options(process.argv.slice(2));
   const begin = performance.now();
   if (!opts.fake && !process.env.LARDER_NODE_ADDON && !fs.existsSync(path.join(PACKAGE, 'prebuilds'))) {

@@ -36,6 +36,7 @@ static inline void forget(struct seen *seen) {
 
 /* The stores that are opened have this much memory: what is sent is looked at without it. */
 static const char *memory_setting = "0";
+static const char *on_outage_setting = "miss";
 
 static inline void open_with(const char *cache, const char *setting, const char *value) {
     struct larder_config *config = larder_config_new();
@@ -51,6 +52,7 @@ static inline void open_with(const char *cache, const char *setting, const char 
     larder_config_set(config, "breaker", "0", "test", &error);
     larder_config_set(config, "namespace", "ns", "test", &error);
     larder_config_set(config, "memory", memory_setting, "test", &error);
+    larder_config_set(config, "on-outage", on_outage_setting, "test", &error);
     if (setting != NULL)
         larder_config_set(config, setting, value, "test", &error);
     store = NULL;

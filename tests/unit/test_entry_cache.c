@@ -31,7 +31,7 @@ static struct larder_bytes key_of(unsigned n) {
 static void put_bytes(unsigned n, size_t len, int64_t epoch) {
     struct larder_slice slice;
     CU_ASSERT_PTR_NOT_NULL_FATAL(buf_new(len, &slice));
-    entry_cache_put_frame(&cache, key_of(n), slice, epoch, (struct read_at){1, 1});
+    entry_cache_put_frame(&cache, key_of(n), slice, epoch, (struct read_at){1, 1, 0});
     slice_done(&slice);
 }
 
@@ -124,8 +124,8 @@ static void a_key_is_all_of_its_bytes(void) {
     begin(ROOM);
     CU_ASSERT_PTR_NOT_NULL_FATAL(buf_new(3, &slice));
     entry_cache_put_frame(&cache, (struct larder_bytes){(const uint8_t *)"a\0b", 3}, slice, 1,
-                          (struct read_at){1, 1});
-    entry_cache_put_frame(&cache, (struct larder_bytes){NULL, 0}, slice, 1, (struct read_at){1, 1});
+                          (struct read_at){1, 1, 0});
+    entry_cache_put_frame(&cache, (struct larder_bytes){NULL, 0}, slice, 1, (struct read_at){1, 1, 0});
     slice_done(&slice);
     CU_ASSERT(entry_cache_find(&cache, bytes_of("a")) == NULL);
     CU_ASSERT(entry_cache_find(&cache, (struct larder_bytes){(const uint8_t *)"a\0b", 3}) != NULL);

@@ -116,6 +116,7 @@ static void a_timer_can_be_moved_and_stopped(void) {
     timer_set(&ta, now_ns + 10);
     timer_set(&tb, now_ns + 20);
     timer_set(&ta, now_ns + 30); /* later */
+    CU_ASSERT_EQUAL(reactor_timers(r), 2);
     clock_at.ns += 20;
     CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
     CU_ASSERT_STRING_EQUAL(tape.text, "b");
@@ -123,6 +124,7 @@ static void a_timer_can_be_moved_and_stopped(void) {
     timer_set(&tb, now_ns + 21);
     timer_set(&tb, UINT64_MAX);
     timer_set(&tb, UINT64_MAX);
+    CU_ASSERT_EQUAL(reactor_timers(r), 1);
     clock_at.ns += 100;
     CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
     CU_ASSERT_STRING_EQUAL(tape.text, "ba");

@@ -365,6 +365,45 @@ static void a_get_is_answered_at_its_deadline_and_late_completions_harm_nobody(v
     close_store();
 }
 
+/* P2: what a driver has kept past its deadline must not be waited for by those who ask now. */
+static void whoever_asks_after_the_deadline_of_earlier_reads_waits_for_none_of_them(void) {
+    struct seen early[MARK_READS + 1] = {{0}}, seen = {0};
+    struct larder_op *kept[MARK_READS];
+    open_store();
+    for (size_t i = 0; i <= MARK_READS; i++) { /* one more than may be under way: it gathers */
+        submit(&early[i], get_of("k", LARDER_F_RENDER));
+        settle(reactor);
+    }
+    struct larder_op *kept_get = held_take(LARDER_OP_GET), *kept_advance = held_take(LARDER_OP_ADVANCE);
+    for (size_t i = 0; i < MARK_READS; i++)
+        kept[i] = held_take(LARDER_OP_TAGS_READ);
+    CU_ASSERT_FATAL(kept[MARK_READS - 1] != NULL && held_count(0) == 0);
+    pass_ms(reactor, 500);
+    for (size_t i = 0; i <= MARK_READS; i++)
+        CU_ASSERT(early[i].times == 1 && early[i].answer->status == LARDER_DEADLINE);
+
+    submit(&seen, get_of("k", LARDER_F_RENDER));
+    settle(reactor);
+    while (held_count(LARDER_OP_TAGS_READ) > 0)
+        answer_namespace(held_take(LARDER_OP_TAGS_READ));
+    CU_ASSERT_FATAL(held_count(LARDER_OP_GET) == 1 && held_count(LARDER_OP_ADVANCE) == 1);
+    answer_status(held_take(LARDER_OP_GET), LARDER_MISS);
+    answer_epoch(held_take(LARDER_OP_ADVANCE), 50);
+    settle(reactor);
+    CU_ASSERT_FATAL(seen.times == 1 && seen.answer->status == LARDER_MISS);
+    CU_ASSERT(seen.answer->epoch == 50);
+
+    for (size_t i = 0; i < MARK_READS; i++)
+        answer_namespace(kept[i]);
+    answer_status(kept_get, LARDER_MISS);
+    answer_epoch(kept_advance, 40);
+    settle(reactor);
+    for (size_t i = 0; i <= MARK_READS; i++)
+        forget(&early[i]);
+    forget(&seen);
+    close_store();
+}
+
 static void requests_beyond_max_inflight_are_refused_at_once(void) {
     struct seen seen[3] = {{0}};
     open_with("held", "max-inflight", "2");
@@ -774,6 +813,7 @@ int main(void) {
         UNIT(gets_of_one_turn_share_a_read_of_marks_and_later_ones_do_not_join_it),
         UNIT(many_tags_are_read_in_chunks_of_the_stores_limit),
         UNIT(a_get_is_answered_at_its_deadline_and_late_completions_harm_nobody),
+        UNIT(whoever_asks_after_the_deadline_of_earlier_reads_waits_for_none_of_them),
         UNIT(requests_beyond_max_inflight_are_refused_at_once),
         UNIT(ops_beyond_the_drivers_limit_wait_for_room),
         UNIT(a_store_that_cannot_be_opened_says_why_and_is_tried_again),

@@ -20,9 +20,9 @@ const TAGS_HEADER = 'x-next-cache-tags';
 const IMPLICIT = '_N_T_';
 const FRESH = 1;
 const STALE = 2;
-/** Old, but another process renders it just now (setting `claim`). */
+/** To be served and not rendered: another process does (setting `claim`), or marks cannot be read (`on-outage`). */
 const RENEWING = 4;
-/** How long what another process renders is served without asking the store again. */
+/** How long that is served without asking the store again. */
 const RENEWING_MS = 1000;
 
 /** @param {any} value @returns {string[]} */

@@ -271,18 +271,23 @@ class LarderHandler {
       const s = this.#store();
       if (!s) return;
       const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
+      const tags = tagsOf(data, key, ctx);
+      const tell = kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key)));
       const { status } = await this.#put(s, {
         kind,
         key,
         value: data ?? null,
-        tags: tagsOf(data, key, ctx),
+        tags,
         epoch,
         modified: time,
         revalidate: lifeMs(kind === KIND.FETCH ? data?.revalidate : life.revalidate),
         expire: lifeMs(life.expire),
-        tell: kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key))),
+        tell,
       });
-      if (status < 0) this.#failed();
+      if (status >= 0) return;
+      this.#failed();
+      // What it was to replace is still there, and nothing else says that it is old: a mark does, which is not lost.
+      if (tell) await this.revalidateTag(tags.findLast((tag) => tag.startsWith(answer.IMPLICIT)) ?? []);
     } catch (error) {
       sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
     }

@@ -101,6 +101,9 @@ export interface Stats {
   journalPending: number;
   journalKept: number;
   journalRepeats: number;
+  /** Gets answered though marks could not be read; entries not stored, since they may be built from these. */
+  outageServed: number;
+  outageUnstored: number;
   /** Gets by where the entry was found, and what writes. */
   requests: Record<'get-memory' | 'get-store' | 'get-nothing' | 'put' | 'revalidate', RequestStats>;
   instances: InstanceStats[];

@@ -13,7 +13,7 @@ const USE_CACHE = 4;
 const RENDER = 16;
 const FRESH = 1;
 const STALE = 2;
-/** Old, but another process renders it just now: served for so long without asking again. */
+/** Another process renders it, or marks cannot be read: served for so long without asking again. */
 const RENEWING = 4;
 const RENEWING_S = 1;
 /** A get waits no longer for a set of its key: the rendering it belongs to may hang. */

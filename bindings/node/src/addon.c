@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "client.h"
 #include "deliver.h"
+#include "runtime.h"
 #include "store_object.h"
 
 /* ---- open ----------------------------------------------------------------------------- */
@@ -162,14 +163,14 @@ static napi_value js_thread_cpu_us(napi_env env, napi_callback_info info) {
                                                                                                       : NULL;
 }
 
-/* What is alive: [external values, buffers of the core] of this process, and of this environment
- * [bytes of texts behind external strings, of them what V8 was told of]. */
+/* What is alive: [external values, buffers of the core] of this process; of this environment [bytes of
+ * texts behind external strings, of them what V8 was told of]; and of the process [timers of the core]. */
 static napi_value js_live(napi_env env, napi_callback_info info) {
     (void)info;
     const struct client *client = client_of(env);
     const double counts[] = {(double)deliver_externals(), (double)buf_live(),
                              client ? (double)client->texts_bytes : 0,
-                             client ? (double)client->told_bytes : 0};
+                             client ? (double)client->told_bytes : 0, (double)runtime_timers()};
     enum { N = sizeof(counts) / sizeof(counts[0]) };
     napi_value ret, value;
     if (napi_create_array_with_length(env, N, &ret) != napi_ok)

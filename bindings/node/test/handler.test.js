@@ -460,6 +460,37 @@ test('a value that another process renders just now keeps its epoch where it is 
   assert.deepEqual(epochs, [epoch]);
 });
 
+test('what is rendered on demand and cannot be stored is revalidated: the old page must go all the same', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const revalidated = [];
+  const revalidate = store.revalidate.bind(store);
+  store.revalidate = (tags, ...rest) => (revalidated.push(tags), revalidate(tags, ...rest));
+  const old = { kind: 'PAGES', html: 'p', pageData: {}, headers: {}, status: 200 };
+  store.failing = { status: -1, detail: 'refused' };
+  await h.set('/p/x', { ...old }, SET); // res.revalidate(): no get came before
+  assert.deepEqual(revalidated, [['_N_T_/p/x']]);
+  await h.set('/post/1', page('p', 'posts,_N_T_/layout,_N_T_/post/1'), SET);
+  assert.deepEqual(revalidated.at(-1), ['_N_T_/post/1'], 'and not what it shares with others');
+
+  store.failing = null;
+  await h.get('/p/missing', { kind: 'PAGES' });
+  store.failing = { status: -1, detail: 'refused' };
+  await h.set('/p/missing', { ...old }, SET); // nothing is to be replaced
+  assert.equal(revalidated.length, 2);
+});
+
+test('what is served in an outage is not kept by caches between', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  await h.set('/x', page('known'), SET);
+  const get = store.get.bind(store);
+  store.get = async (...args) => ({ ...(await get(...args)), verdict: 4 });
+  const { value, cacheControl } = await h.get('/x', PAGE);
+  assert.equal(value.html, 'known');
+  assert.equal(cacheControl.revalidate, 1);
+});
+
 test('other processes are told of a page that was fresh, or that no get asked for, and of no other', async (t) => {
   const { store } = setup(t);
   const told = [];

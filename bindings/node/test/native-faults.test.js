@@ -74,7 +74,7 @@ test('one allocation fails, whichever it is', { skip }, async (t) => {
           if (n < 100) throw new Error(`only ${n} allocations failed`);
         });
         const code = await ended(worker);
-        console.log(code, live().join());
+        console.log(code, live().slice(0, 4).join());
       },
       '0 0,0,0,0\n',
       { env: { LD_PRELOAD: shim, TEST_FAILING: file } },

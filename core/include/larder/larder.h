@@ -148,7 +148,7 @@ LARDER_API const char *larder_kind_name(uint32_t kind);
 
 enum {
     LARDER_DO_GET = 1,     /* build kind key tags flags          -> verdict entry epoch            */
-    LARDER_DO_PUT,         /* entry build flags                  -> OK, or MISS with IF_ABSENT     */
+    LARDER_DO_PUT,         /* entry build flags                  -> OK, or MISS: it was not stored */
     LARDER_DO_REMOVE,      /* build kind key                     -> OK                             */
     LARDER_DO_LIST,        /* prefix(key) cursor limit           -> keys cursor                    */
     LARDER_DO_READ_TAGS,   /* tags                               -> marks epoch                    */
@@ -235,7 +235,8 @@ struct larder_request {
     uint32_t reserved;
 };
 
-/* RENEWING: old, but another process renders it just now (setting claim): serve it, render nothing. */
+/* RENEWING: serve it, render nothing, and ask again soon: it is old, but another process renders it just now
+ * (setting claim), or marks cannot be read and it is what this process knows (setting on-outage). */
 enum { LARDER_FRESH = 1, LARDER_STALE, LARDER_GONE, LARDER_RENEWING };
 
 struct larder_listed {               /* where an entry lives */
@@ -307,6 +308,8 @@ struct larder_stats {                /* since the store was opened */
     uint64_t memory_entries, memory_bytes;   /* in memory now */
     uint64_t journal_pending;        /* revalidations that failed and are tried again */
     uint64_t journal_kept, journal_repeats;  /* that ever were, and attempts made */
+    uint64_t outage_served;          /* gets answered though marks could not be read (on-outage) */
+    uint64_t outage_unstored;        /* puts not stored, since they may be built from such answers */
 };
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
