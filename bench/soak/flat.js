@@ -20,13 +20,13 @@ function line(points) {
   return { slope, error: Math.sqrt(rest / Math.max(1, points.length - 2) / spread) };
 }
 
-/** MB per hour. */
+/** MB per hour; of whole minutes, since the least of a part of one is no measure. */
 function growth(samples, what) {
-  const from = Math.max(...samples.map((s) => s.t)) * WARM_UP;
+  const end = Math.max(...samples.map((s) => s.t));
   const windows = new Map();
   for (const s of samples) {
-    if (s.t < from) continue;
     const key = Math.floor(s.t / WINDOW_S);
+    if (key * WINDOW_S < end * WARM_UP || (key + 1) * WINDOW_S > end) continue;
     windows.set(key, Math.min(windows.get(key) ?? Infinity, s[what]));
   }
   return line([...windows].map(([key, y]) => ({ x: (key * WINDOW_S) / 3600, y })));

@@ -130,7 +130,8 @@ async function main() {
   const terminal = process.stderr.isTTY;
   let told = 0;
   const tell = (s, turns) => {
-    const line = `${Math.round(s.t)} of ${opts.seconds} s: ${s.operations} operations, ${Math.round(s.rss)} MB, ${s.descriptors} descriptors, ${s.threads} threads, ${turns} rests`;
+    const alive = `${Math.round(s.rss)} MB, ${s.descriptors} descriptors, ${s.threads} threads`;
+    const line = `${Math.round(s.t)} of ${opts.seconds} s: ${s.operations} operations, ${alive}, ${turns} rests`;
     if (terminal) process.stderr.write(`\r${line}\x1b[K`);
     else if (s.t - told > 60) {
       told = s.t;

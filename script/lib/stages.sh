@@ -10,7 +10,7 @@ quick_stages="format scripts dev js node20"
 
 declare -A about=(
     [format]="the C code is laid out by clang-format"
-    [scripts]="what script/ itself does: the counting of tests"
+    [scripts]="what script/ itself does: the counting of tests, what drill and soak would find"
     [dev]="gcc, -O1: all C tests: units, drivers, ABI, crashes, histories, the command, corpora"
     [clang]="all builds with clang 14, without a warning"
     [release]="the same on what users get: gcc -O2, fortified; of the drivers' suite each driver once"

@@ -106,6 +106,7 @@ class LarderHandler {
   /** @param {any} [ctx] */
   constructor(ctx) {
     this.serverDistDir = ctx?.serverDistDir;
+    this.headers = ctx?._requestHeaders;
     this.dev = Boolean(ctx?.dev);
     this.ppr = Boolean(ctx?.experimental?.ppr);
     this.born = clock();
@@ -272,7 +273,7 @@ class LarderHandler {
       if (!s) return;
       const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
       const tags = tagsOf(data, key, ctx);
-      const tell = kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key)));
+      const tell = kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key)) || this.#isOnDemand());
       const { status } = await this.#put(s, {
         kind,
         key,
@@ -291,6 +292,12 @@ class LarderHandler {
     } catch (error) {
       sayOnce(`an entry cannot be stored: ${error?.message ?? error}`);
     }
+  }
+
+  /* Where the get before it failed, nothing else says that a page is replaced which may be fresh. */
+  #isOnDemand() {
+    if (!this.serverDistDir || this.headers?.['x-prerender-revalidate'] === undefined) return false;
+    return seeds().isOnDemand(path.dirname(this.serverDistDir), this.headers);
   }
 
   /** @param {import('./native').Store} s @param {any} entry */

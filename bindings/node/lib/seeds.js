@@ -21,7 +21,7 @@ const SCOPED = '/route-cache/';
  * @property {string[]} tags
  */
 
-/** @param {string} distDir @returns {{ routes: Record<string, any>, dynamicRoutes: Record<string, any> }} */
+/** @param {string} distDir @returns {{ routes: Record<string, any>, dynamicRoutes: Record<string, any>, secret?: string }} */
 function manifest(distDir) {
   const { perDir } = state();
   const key = `prerender:${distDir}`;
@@ -30,7 +30,8 @@ function manifest(distDir) {
     found = { routes: {}, dynamicRoutes: {} };
     try {
       const json = JSON.parse(fs.readFileSync(path.join(distDir, 'prerender-manifest.json'), 'utf8'));
-      found = { routes: json.routes ?? {}, dynamicRoutes: json.dynamicRoutes ?? {} };
+      const secret = json.preview?.previewModeId;
+      found = { routes: json.routes ?? {}, dynamicRoutes: json.dynamicRoutes ?? {}, secret };
     } catch {}
     perDir.set(key, found);
   }
@@ -225,4 +226,11 @@ async function seed(serverDistDir, key, ctx, tagsOf, ppr) {
   }
 }
 
-module.exports = { seed, pathOf, routeOf };
+/** Whether a request is one of res.revalidate(), which proves it by the build's secret, as Next.js looks at it. */
+/** @param {string} distDir @param {Record<string, unknown> | undefined} headers */
+function isOnDemand(distDir, headers) {
+  const proof = headers?.['x-prerender-revalidate'];
+  return typeof proof === 'string' && proof === manifest(distDir).secret;
+}
+
+module.exports = { seed, pathOf, routeOf, isOnDemand };

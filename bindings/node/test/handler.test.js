@@ -480,6 +480,24 @@ test('what is rendered on demand and cannot be stored is revalidated: the old pa
   assert.equal(revalidated.length, 2);
 });
 
+test('res.revalidate() is known by its header, also where the get before it failed', async (t) => {
+  const { store } = setup(t);
+  const server = dist(t);
+  const about = { preview: { previewModeId: 'a secret' } };
+  fs.writeFileSync(path.join(server, '../prerender-manifest.json'), JSON.stringify(about));
+  const revalidated = [];
+  const revalidate = store.revalidate.bind(store);
+  store.revalidate = (tags, ...rest) => (revalidated.push(tags), revalidate(tags, ...rest));
+  store.failing = { status: -1, detail: 'refused' };
+  for (const header of ['another', undefined, 'a secret']) {
+    assert.deepEqual(revalidated, []);
+    const h = new LarderHandler({ serverDistDir: server, _requestHeaders: { 'x-prerender-revalidate': header } });
+    assert.equal(await h.get('/p/x', { kind: 'PAGES' }), null);
+    await h.set('/p/x', { kind: 'PAGES', html: 'p', pageData: {}, headers: {}, status: 200 }, SET);
+  }
+  assert.deepEqual(revalidated, [['_N_T_/p/x']]);
+});
+
 test('what is served in an outage is not kept by caches between', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });

@@ -28,7 +28,8 @@ function progress(load, plan, total) {
   const timer = setInterval(() => {
     const t = load.now();
     const bad = load.wrong.length + load.records.filter((r) => r.status >= 500 || r.error).length;
-    const line = `${Math.round(t)} of ${Math.round(total)} s, ${phaseAt(plan, t)?.name ?? 'no fault'}: ${load.records.length} requests, ${bad} wrong`;
+    const fault = phaseAt(plan, t)?.name ?? 'no fault';
+    const line = `${Math.round(t)} of ${Math.round(total)} s, ${fault}: ${load.records.length} requests, ${bad} wrong`;
     if (terminal) process.stderr.write(`\r${line}\x1b[K`);
     else if (t - told > 30) {
       told = t;

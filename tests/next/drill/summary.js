@@ -63,7 +63,8 @@ const RULE = `reads x get-deadline + write-deadline + ${TIMES} x the slowest ren
 /** @returns {{ name: string, ok: boolean, detail: string[] }[]} */
 function checks({ records, probes, revalidations, wrong, recoveries, deadlines, hangMs }) {
   const all = [...records, ...revalidations];
-  const say = (r) => `${r.at.toFixed(1)} s, server ${r.server}: ${r.url}: ${r.error ?? `${r.status} ${r.cache} after ${Math.round(r.ms)} ms`}`;
+  const how = (r) => r.error ?? `${r.status} ${r.cache} after ${Math.round(r.ms)} ms`;
+  const say = (r) => `${r.at.toFixed(1)} s, server ${r.server}: ${r.url}: ${how(r)}`;
   const list = (name, bad) => ({ name, ok: bad.length === 0, detail: bad.slice(0, 20) });
   const slow = hangMs
     ? records.filter((r) => r.ms > hangMs)
