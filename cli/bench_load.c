@@ -3,7 +3,6 @@
  * answered, on the core's I/O thread.  The main thread waits for a phase to end, shows how far it is, and
  * listens to signals.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>

@@ -30,11 +30,12 @@ static bool is_kept(const struct pruning *pruning, struct larder_bytes build) {
 /* An entry that is written anew at this moment may be removed as well: that costs a rendering. */
 static int is_gone(struct cli *cli, const struct larder_listed *key, bool *ret) {
     *ret = false;
-    if (key->hashed)
-        return CODE_DONE;
     const struct larder_answer *answer;
-    struct larder_request request = {
-        .code = LARDER_DO_GET, .kind = key->kind, .build = key->build, .key = key->key};
+    struct larder_request request = {.code = LARDER_DO_GET,
+                                     .flags = LARDER_F_LISTED,
+                                     .kind = key->kind,
+                                     .build = key->build,
+                                     .key = key->key};
     int32_t status = cli_call(cli, &request, &answer);
     int code = CODE_DONE;
     if (status == LARDER_CORRUPT)

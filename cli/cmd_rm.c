@@ -70,7 +70,7 @@ const struct command command_rm = {
     .summary = "Remove entries",
     .help = "Takes entries out of the store; a key that is not stored is no error.  To make the application\n"
             "render anew, `larder revalidate` is cheaper and reaches every process: it writes one mark.\n"
-            "Entries that are stored under a hash (see larder ls) go only by their full key.\n"
+            "--prefix does not find entries that are stored under a hash (see larder ls).\n"
             "\n"
             "Exit codes: 0 done, also where nothing was stored; 2, 3 as larder --help says.\n"
             "\n"

@@ -94,7 +94,7 @@ static void wait_ms(long ms) {
 }
 
 void doctor_journal_again(struct exam *exam) {
-    enum { ROUNDS = 60, ROUND_MS = 50 }; /* the first attempt comes after 250 ms */
+    enum { ROUNDS = 30, ROUND_MS = 50 }; /* the first attempt comes after 250 ms */
     struct larder_stats stats;
     larder_stats(exam->cli->store, &stats);
     if (stats.journal_kept == 0)

@@ -15,10 +15,6 @@ int remove_key(struct cli *cli, uint32_t kind, struct larder_bytes build, struct
 
 int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg) {
     struct removal *removal = arg;
-    if (key->hashed) {
-        removal->n_hashed++;
-        return CODE_DONE;
-    }
     if (args_has(&cli->args, "dry-run")) {
         if (cli->json)
             json_object(&cli->out, NULL);
@@ -28,7 +24,7 @@ int remove_listed(struct cli *cli, const struct larder_listed *key, void *arg) {
         else
             putchar('\n');
     } else {
-        int code = remove_key(cli, key->kind, key->build, key->key, 0);
+        int code = remove_key(cli, key->kind, key->build, key->key, LARDER_F_LISTED);
         if (code != CODE_DONE)
             return code;
     }
@@ -44,11 +40,8 @@ void removal_tell(struct cli *cli, const struct removal *removal) {
         json_object(&cli->out, NULL);
         json_text(&cli->out, "status", "ok");
         json_number(&cli->out, "removed", (int64_t)removal->n);
-        json_number(&cli->out, "left", (int64_t)removal->n_hashed);
         json_end(&cli->out);
     } else {
         printf("%" PRIu64 " removed\n", removal->n);
-        if (removal->n_hashed)
-            printf("%" PRIu64 " left: stored under a hash, they go by their full key\n", removal->n_hashed);
     }
 }

@@ -6,7 +6,6 @@
 
 struct removal {
     uint64_t n;
-    uint64_t n_hashed;        /* left where they are: their full keys are not known here */
     struct progress progress; /* begun where many are removed */
 };
 

@@ -12,9 +12,13 @@ static void read(void *instance, struct larder_op *op) {
         first = instance;
     struct larder_op copy = disguised(op);
     struct larder_mark of_namespace;
-    for (size_t i = 0; instance != first && i < op->n_marks; i++)
-        if (is_of_namespace(op->marks[i].tag))
-            of_namespace = op->marks[i], copy.marks = &of_namespace, copy.n_marks = 1;
+    for (size_t i = 0; instance != first && i < op->n_marks; i++) {
+        if (!is_of_namespace(op->marks[i].tag))
+            continue;
+        of_namespace = op->marks[i];
+        copy.marks = &of_namespace;
+        copy.n_marks = 1;
+    }
     right->tags->read(instance, &copy);
 }
 

@@ -103,6 +103,11 @@ static void what_a_list_names_by_a_hash_is_read_by_it(void) {
     CU_ASSERT(larder_call(store, &by_hash, &a) == LARDER_OK);
     CU_ASSERT(a->entry != NULL && bytes_equal(a->entry->key, bytes_of(key)));
     a = larder_answer_unref(a);
+    by_hash.code = LARDER_DO_REMOVE;
+    CU_ASSERT(larder_call(store, &by_hash, NULL) == LARDER_OK);
+    CU_ASSERT(get(store, key, NULL) == LARDER_MISS);
+    CU_ASSERT(put(store, key, known(store), 0) == LARDER_OK);
+    by_hash.code = LARDER_DO_GET;
     by_hash.flags = 0; /* else it is a key of that name, which nobody has put */
     CU_ASSERT(larder_call(store, &by_hash, NULL) == LARDER_MISS);
     larder_answer_unref(listed);

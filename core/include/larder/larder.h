@@ -177,8 +177,8 @@ enum {
                                         reader may write into */
     LARDER_F_TELL = 1 << 7,          /* PUT, REMOVE: what is replaced is outdated though no tag of it was
                                         revalidated: no process answers with it from memory any more */
-    LARDER_F_LISTED = 1 << 8,        /* GET: key and build are those of a larder_listed; a hash in place of
-                                        the key is taken as it is, and the full key is in the answer */
+    LARDER_F_LISTED = 1 << 8,        /* GET, REMOVE: key and build are those of a larder_listed; a hash in
+                                        place of the key is taken as it is (GET: the answer has the key) */
     LARDER_F_TRACE = 1 << 9,         /* the answer has steps; they are not written to the log */
     LARDER_F_DELIVERS = 1 << 10      /* larder_answer_delivered() will be called, and ends a trace */
 };
