@@ -72,46 +72,61 @@ static void print_driver(const struct larder_instance_metrics *instance) {
 
 /* ---- what somebody should know of ------------------------------------------------------------------- */
 
+struct notes {
+    int64_t pid;
+    bool any; /* has been said, of whatever process */
+};
+
+/* Begins a line; the first stands apart from what is above. */
+static void note(struct notes *notes) {
+    printf("%s%" PRId64 ": ", notes->any ? "" : "\n", notes->pid);
+    notes->any = true;
+}
+
 /* The reason is a sentence: which breaker, since when, and why. */
-static void print_breaker(int64_t pid, const struct larder_instance_metrics *instance) {
-    const struct larder_breaker_metrics *breaker = &instance->breaker;
+static void note_breaker(struct notes *notes, const struct larder_breaker_metrics *breaker) {
     if (breaker->opened == 0)
         return;
-    printf("%" PRId64 ": ", pid);
+    note(notes);
     if (breaker->state != LARDER_BREAKER_OPEN && breaker->state != LARDER_BREAKER_HALF_OPEN)
         printf("it was so %" PRIu64 " times, and is no more: ", breaker->opened);
     escape_print(stdout, bytes_of_text(breaker->reason));
     printf("; %" PRIu64 " calls were refused\n", breaker->refused);
 }
 
+static void note_count(struct notes *notes, uint64_t count, const char *what) {
+    if (count == 0)
+        return;
+    note(notes);
+    printf("%" PRIu64 " %s\n", count, what);
+}
+
 /* Epochs are about milliseconds.  Each revalidation of another process makes what this one knows older. */
 enum { STALE_EPOCH_MS = 10 * 60 * 1000 };
 
-static void print_notes(const struct larder_metrics *m, int64_t newest_epoch) {
+static void note_all(struct notes *notes, const struct larder_metrics *m, int64_t newest_epoch) {
     const struct larder_stats *s = &m->stats;
     char age[FIGURE_TEXT];
+    notes->pid = m->pid;
     for (uint64_t i = 0; i < m->n_instances; i++) {
-        print_breaker(m->pid, &m->instances[i]);
-        if (m->instances[i].faults > 0)
-            printf("%" PRId64 ": %" PRIu64 " faults were injected on purpose (setting fault)\n", m->pid,
-                   m->instances[i].faults);
+        note_breaker(notes, &m->instances[i].breaker);
+        note_count(notes, m->instances[i].faults, "faults were injected on purpose (setting fault)");
     }
-    if (s->journal_pending > 0)
-        printf("%" PRId64 ": %" PRIu64 " revalidations have not reached the store yet and are tried again\n",
-               m->pid, s->journal_pending);
-    if (s->corrupt > 0)
-        printf("%" PRId64 ": %" PRIu64 " entries could not be verified\n", m->pid, s->corrupt);
-    if (s->deadlines > 0)
-        printf("%" PRId64 ": %" PRIu64 " requests were answered by their deadline\n", m->pid, s->deadlines);
-    if (newest_epoch - s->epoch > STALE_EPOCH_MS)
-        printf("%" PRId64 ": the epoch that it knows is %s older: it has rendered nothing since\n", m->pid,
-               age_text(newest_epoch - s->epoch, age));
+    note_count(notes, s->journal_pending, "revalidations have not reached the store yet and are tried again");
+    note_count(notes, s->corrupt, "entries could not be verified");
+    note_count(notes, s->deadlines, "requests were answered by their deadline");
+    if (newest_epoch - s->epoch <= STALE_EPOCH_MS)
+        return;
+    note(notes);
+    printf("the epoch that it knows is %s older: it has rendered nothing since\n",
+           age_text(newest_epoch - s->epoch, age));
 }
 
 /* ---- all of one namespace --------------------------------------------------------------------------- */
 
 static int print_namespace(struct cli *cli, const struct process *list, size_t n) {
     struct larder_metrics *sum = tally_sum(list, n);
+    struct notes notes = {0};
     if (sum == NULL)
         return cli_failed(cli, LARDER_NOMEM, "out of memory");
     fputs("namespace ", stdout);
@@ -121,9 +136,8 @@ static int print_namespace(struct cli *cli, const struct process *list, size_t n
     print_requests(sum);
     for (uint64_t i = 0; i < sum->n_instances; i++)
         print_driver(&sum->instances[i]);
-    putchar('\n');
     for (size_t i = 0; i < n; i++)
-        print_notes(list[i].metrics, sum->stats.epoch);
+        note_all(&notes, list[i].metrics, sum->stats.epoch);
     larder_metrics_free(sum);
     return CODE_DONE;
 }
@@ -134,6 +148,8 @@ static int print_people(struct cli *cli, const struct processes *processes) {
         const char *ns = processes->list[from].metrics->ns;
         for (to = from + 1; to < processes->n && strcmp(ns, processes->list[to].metrics->ns) == 0;)
             to++;
+        if (from > 0)
+            putchar('\n');
         code = print_namespace(cli, processes->list + from, to - from);
     }
     return code;

@@ -43,13 +43,21 @@ struct top {
 
 /* ---- from two readings to what happened between ---------------------------------------------------- */
 
+/* The reading of the same store.  A process may have several of one namespace: they differ in when they
+ * were opened, which each reading tells to some ms. */
 static const struct larder_metrics *find_before(const struct top *top, const struct larder_metrics *m) {
+    const struct larder_metrics *nearest = NULL;
+    int64_t passed_ms = top->now.at_ms - top->before.at_ms, least_ms = INT64_MAX;
     for (size_t i = 0; i < top->before.processes.n; i++) {
         const struct larder_metrics *old = top->before.processes.list[i].metrics;
-        if (old->pid == m->pid && old->up_ms <= m->up_ms && strcmp(old->ns, m->ns) == 0)
-            return old;
+        int64_t off_ms = llabs(m->up_ms - old->up_ms - passed_ms);
+        if (old->pid == m->pid && old->up_ms <= m->up_ms && strcmp(old->ns, m->ns) == 0 &&
+            off_ms < least_ms) {
+            nearest = old;
+            least_ms = off_ms;
+        }
     }
-    return NULL;
+    return nearest;
 }
 
 /* One that was not there before counts with all it did, unless it only was not heard. */

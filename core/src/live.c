@@ -153,6 +153,7 @@ static bool make_socket(struct live *live, const char *folder, int folder_fd) {
     if (path != NULL && listen_at(fd, folder_fd, hidden, name)) {
         live->watch = watch_new(live->store->reactor, fd, LARDER_READ, let_in, live);
         if (live->watch != NULL) {
+            watch_be_patient(live->watch);
             live->fd = fd;
             live->path = path;
             return true;

@@ -16,7 +16,9 @@ enum {
     EVENTS_PER_TURN = 64,
     /* A hook that posts each time it is called gets this many calls a turn; the rest waits for
      * the next turn, which looks at timers and descriptors first. */
-    HOOK_ROUNDS = 16
+    HOOK_ROUNDS = 16,
+    /* Of turns that do not sleep, each of these looks at patient descriptors too. */
+    PATIENT_TURNS = 64
 };
 
 struct larder_watch {
@@ -25,6 +27,7 @@ struct larder_watch {
     void *arg;
     int fd;
     uint32_t events;
+    bool patient;
     struct larder_watch *next_dead;
 };
 
@@ -44,6 +47,8 @@ struct reactor {
     size_t n_timers, heap_room;
 
     size_t n_watches; /* those that epoll knows */
+    size_t n_patient; /* of these: those that nobody is in a hurry for */
+    unsigned busy_turns;
     struct larder_watch *dead;
 
     struct turn_hook *hooks;
@@ -233,6 +238,16 @@ static unsigned timers_run(struct reactor *r) {
 
 /* ---- descriptors ---------------------------------------------------------------- */
 
+static void watch_is_known(const struct larder_watch *w) {
+    w->reactor->n_watches++;
+    w->reactor->n_patient += w->patient;
+}
+
+static void watch_is_forgotten(const struct larder_watch *w) {
+    w->reactor->n_watches--;
+    w->reactor->n_patient -= w->patient;
+}
+
 /* A watch that waits for nothing is taken out of epoll, which would report a hang-up for it
  * again and again. */
 static int32_t watch_tell_epoll(struct larder_watch *w, uint32_t events) {
@@ -251,9 +266,9 @@ static int32_t watch_tell_epoll(struct larder_watch *w, uint32_t events) {
     if (epoll_ctl(r->epoll_fd, op, w->fd, &event) != 0)
         return errno == ENOMEM || errno == ENOSPC ? LARDER_NOMEM : LARDER_INVALID;
     if (op == EPOLL_CTL_ADD)
-        r->n_watches++;
+        watch_is_known(w);
     else if (op == EPOLL_CTL_DEL)
-        r->n_watches--;
+        watch_is_forgotten(w);
     return LARDER_OK;
 }
 
@@ -272,6 +287,11 @@ struct larder_watch *watch_new(struct reactor *r, int fd, uint32_t events, larde
     return w;
 }
 
+void watch_be_patient(struct larder_watch *w) {
+    w->reactor->n_patient += !w->patient && w->events != 0;
+    w->patient = true;
+}
+
 int32_t watch_set(struct larder_watch *w, uint32_t events) {
     if (events & ~(uint32_t)(LARDER_READ | LARDER_WRITE))
         return LARDER_INVALID;
@@ -287,7 +307,7 @@ struct larder_watch *watch_free(struct larder_watch *w) {
     if (!w)
         return NULL;
     if (w->events != 0 && watch_tell_epoll(w, 0) != LARDER_OK)
-        w->reactor->n_watches--; /* closed too early by its owner: epoll has forgotten it */
+        watch_is_forgotten(w); /* closed too early by its owner: epoll has, too */
     w->events = 0;
     w->fn = NULL;
     /* This turn's list of events may still point here. */
@@ -440,6 +460,13 @@ static int wait_ms(struct reactor *r, uint64_t max_ns) {
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+/* Whether a turn that does not sleep asks epoll, which costs as much as many a callback. */
+static bool looks_anyway(struct reactor *r) {
+    if (r->n_watches > r->n_patient || r->stepped)
+        return r->n_watches > 0;
+    return r->n_watches > 0 && ++r->busy_turns % PATIENT_TURNS == 0;
+}
+
 static int descriptors_wait(struct reactor *r, int timeout_ms, struct epoll_event *ready) {
     if (timeout_ms != 0) {
         atomic_store(&r->sleeping, true);
@@ -447,7 +474,7 @@ static int descriptors_wait(struct reactor *r, int timeout_ms, struct epoll_even
             timeout_ms = 0;
     }
     int n = 0;
-    if (timeout_ms != 0 || r->n_watches > 0)
+    if (timeout_ms != 0 || looks_anyway(r))
         n = epoll_wait(r->epoll_fd, ready, EVENTS_PER_TURN, timeout_ms);
     atomic_store_explicit(&r->sleeping, false, memory_order_relaxed);
     return n; /* below 0: EINTR, in a test under a debugger; the next turn asks again */

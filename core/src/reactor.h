@@ -77,6 +77,9 @@ size_t reactor_timers(const struct reactor *r);
 struct larder_watch *watch_new(struct reactor *r, int fd, uint32_t events, larder_fd_fn *fn, void *arg);
 int32_t watch_set(struct larder_watch *w, uint32_t events);
 struct larder_watch *watch_free(struct larder_watch *w);
+/* From now on nobody is in a hurry for this one: while there is other work it is looked at only now and
+ * then, so that it costs that work nothing. */
+void watch_be_patient(struct larder_watch *w);
 
 struct lane_job { /* see lanes.h */
     struct lane_job *next;

@@ -2,7 +2,9 @@
 #include <cJSON.h>
 #include <ctype.h>
 
+#define FAILING_ALLOC_HERE
 #include "bytes.h"
+#include "failing_alloc.h"
 #include "histogram.h"
 #include "larder/larder.h"
 #include "unit.h"
@@ -187,6 +189,40 @@ static void another_format_is_refused(void) {
     larder_metrics_free(m);
 }
 
+static char *prometheus(const struct larder_metrics *m) {
+    return larder_metrics_text(m, LARDER_PROMETHEUS, NULL, 0);
+}
+
+static char *otlp(const struct larder_metrics *m) {
+    return larder_metrics_text(m, LARDER_OTLP_JSON, NULL, 0);
+}
+
+/* A part of a text is none. */
+static void where_memory_ends_there_is_no_text(void) {
+    struct larder_metrics *m = sample();
+    char *(*const writers[])(const struct larder_metrics *) = {prometheus, otlp, larder_metrics_json};
+    m->ns = "shop";
+    for (size_t i = 0; i < LARDER_N_BUCKETS; i++) /* longer than the room that a text begins with */
+        m->requests[0].buckets[i] = UINT64_C(1) << 62;
+    m->instances[0].ops[LARDER_OP_PUT] = m->instances[0].ops[LARDER_OP_GET];
+    for (size_t k = 0; k < N_ELEMENTS(writers); k++) {
+        unsigned long n = 1;
+        for (;; n++) {
+            alloc_countdown = n;
+            alloc_failures = 0;
+            char *text = writers[k](m);
+            alloc_countdown = 0;
+            CU_ASSERT_EQUAL(text == NULL, alloc_failures > 0);
+            free(text);
+            if (alloc_failures == 0)
+                break;
+        }
+        CU_ASSERT(n > 1);
+    }
+    larder_metrics_free(m);
+}
+
 UNIT_MAIN("metrics_text", UNIT(prometheus_reads_counters_gauges_and_histograms),
           UNIT(every_line_is_of_the_format), UNIT(several_processes_are_one_text),
-          UNIT(opentelemetry_reads_the_same), UNIT(another_format_is_refused))
+          UNIT(opentelemetry_reads_the_same), UNIT(another_format_is_refused),
+          UNIT(where_memory_ends_there_is_no_text))

@@ -123,9 +123,37 @@ static void what_cannot_be_watched_is_refused(void) {
     reactor_free(r);
 }
 
+/* On the machine's clock, as in a process: under a clock of its own a test sees everything at once. */
+static void a_patient_descriptor_costs_a_busy_reactor_nothing_and_is_not_forgotten(void) {
+    struct reactor *r = reactor_new(NULL);
+    struct tape tape = {0};
+    struct pipe_watch p;
+    pipe_open(&p, r, &tape, 'a');
+    watch_be_patient(p.watch);
+    CU_ASSERT_EQUAL(write(p.fds[1], "x", 1), 1);
+    unsigned n_turns = 1;
+    while (n_turns < 1000 && reactor_step(r, false, 0) == 0)
+        n_turns++;
+    CU_ASSERT_EQUAL(n_turns, 64);
+    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
+    CU_ASSERT_EQUAL(reactor_step(r, true, UINT64_MAX), 1); /* it would sleep: it looks */
+    /* Beside one that is not, and after a rest. */
+    struct pipe_watch q;
+    pipe_open(&q, r, &tape, 'b');
+    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 1);
+    pipe_close(&q);
+    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
+    CU_ASSERT_EQUAL(watch_set(p.watch, 0), LARDER_OK);
+    CU_ASSERT_EQUAL(watch_set(p.watch, LARDER_READ), LARDER_OK);
+    CU_ASSERT_EQUAL(reactor_step(r, false, 0), 0);
+    pipe_close(&p);
+    reactor_free(r);
+}
+
 UNIT_MAIN("watch", UNIT(a_readable_descriptor_is_told_of_until_it_is_read),
           UNIT(a_watch_freed_by_another_callback_of_the_same_turn_is_not_called),
           UNIT(a_watch_may_free_itself),
           UNIT(an_event_of_a_closed_descriptor_does_not_reach_the_one_that_reuses_its_number),
           UNIT(interest_can_be_changed_and_put_to_rest), UNIT(only_readiness_that_is_asked_for_is_told),
-          UNIT(what_cannot_be_watched_is_refused))
+          UNIT(what_cannot_be_watched_is_refused),
+          UNIT(a_patient_descriptor_costs_a_busy_reactor_nothing_and_is_not_forgotten))
