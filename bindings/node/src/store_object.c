@@ -170,36 +170,47 @@ static napi_value js_epoch(napi_env env, napi_callback_info info) {
 
 typedef const double *cell_fn(const struct larder_store *store);
 
-static napi_value read_cell(napi_env env, napi_callback_info info, cell_fn *cell_of) {
-    struct args args;
-    struct scratch scratch;
-    double value = 0;
-    if (begin(&args, env, info, &scratch)) {
-        const struct handle *handle = args.data;
-        __atomic_load(cell_of(handle->shared->store), &value, __ATOMIC_ACQUIRE);
-    }
-    napi_value ret;
-    return napi_create_double(env, value, &ret) == napi_ok ? ret : NULL;
+static double load(const double *cell) {
+    double value;
+    __atomic_load(cell, &value, __ATOMIC_ACQUIRE);
+    return value;
 }
 
-/* known(), changes(): for a Node.js that takes no external memory; elsewhere the cells are read. */
-static napi_value js_known(napi_env env, napi_callback_info info) {
-    return read_cell(env, info, larder_epoch_cell);
+static double epoch_to_note(const struct larder_store *store) {
+    return load(larder_epoch_cell(store));
 }
 
-static napi_value js_changes(napi_env env, napi_callback_info info) {
-    return read_cell(env, info, larder_changes_cell);
+static double changes(const struct larder_store *store) {
+    return load(larder_changes_cell(store));
 }
 
-/* latest() */
-static napi_value js_latest(napi_env env, napi_callback_info info) {
+static double latest_epoch(const struct larder_store *store) {
+    return (double)larder_epoch_known(store);
+}
+
+/* 0 once the store is closed. */
+static napi_value answer_number(napi_env env, napi_callback_info info,
+                                double (*of)(const struct larder_store *store)) {
     struct args args;
     struct scratch scratch;
     bool open = begin(&args, env, info, &scratch);
     const struct handle *handle = args.data;
-    double epoch = open ? (double)larder_epoch_known(handle->shared->store) : 0;
     napi_value ret;
-    return napi_create_double(env, epoch, &ret) == napi_ok ? ret : NULL;
+    return napi_create_double(env, open ? of(handle->shared->store) : 0, &ret) == napi_ok ? ret : NULL;
+}
+
+/* known(), changes(): for a Node.js that takes no external memory; elsewhere the cells are read. */
+static napi_value js_known(napi_env env, napi_callback_info info) {
+    return answer_number(env, info, epoch_to_note);
+}
+
+static napi_value js_changes(napi_env env, napi_callback_info info) {
+    return answer_number(env, info, changes);
+}
+
+/* latest() */
+static napi_value js_latest(napi_env env, napi_callback_info info) {
+    return answer_number(env, info, latest_epoch);
 }
 
 /* countKept(n) */
