@@ -30,7 +30,7 @@ static bool is_inside_character(uint8_t byte) {
 
 struct trace_name trace_name(struct larder_bytes bytes) {
     enum { FIRST = 40, LAST = 20 };
-    struct trace_name name;
+    struct trace_name name = {0};
     struct phrase out = phrase_begin(name.text, sizeof(name.text));
     size_t first = bytes.len, last = bytes.len;
     if (bytes.len > FIRST + LAST) {
