@@ -35,6 +35,7 @@ extern const struct larder_driver layer_compress;
 /* Measures what passes: the driver, its queue and injected faults. */
 struct meter {
     uint64_t inflight;
+    uint64_t late; /* came back when their deadline had passed */
     struct larder_op_metrics ops[LARDER_N_OPS];
 };
 struct layer_meter_settings {

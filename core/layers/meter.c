@@ -56,6 +56,8 @@ static void back(void *arg, struct op *op) {
     if (op->n_marks + op->n_keys > 0)
         COUNT_ADD(m->records, op->n_marks + op->n_keys);
     COUNT_SET(meter->inflight, meter->inflight - 1);
+    if (now_ns >= op->pub.deadline_ns)
+        COUNT_ADD(meter->late, 1);
     if (op->trace != NULL)
         tell(op, layer->below->driver->name, now_ns - began_ns);
     op_return(op);

@@ -386,4 +386,5 @@ void larder_stats(const struct larder_store *store, struct larder_stats *ret) {
     ret->inflight = store->inflight;
     pthread_mutex_unlock(lock);
     ret->epoch = epoch_known(&store->epoch);
+    ret->late = COUNT_GET(store->cache.meter.late) + COUNT_GET(store->tags.meter.late);
 }

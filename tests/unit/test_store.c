@@ -361,6 +361,7 @@ static void a_get_is_answered_at_its_deadline_and_late_completions_harm_nobody(v
     CU_ASSERT(seen.times == 1 && seen.answer->entry == NULL);
     larder_stats(store, &stats);
     CU_ASSERT(stats.deadlines == 1 && stats.get_errors == 1 && stats.inflight == 0);
+    CU_ASSERT_EQUAL(stats.late, 3); /* P2: they are dropped, and counted */
     forget(&seen);
     close_store();
 }

@@ -299,7 +299,7 @@ struct larder_stats {                /* since the store was opened */
     uint64_t mark_reads, marks_read, epoch_reads;   /* calls of the tag store, and marks asked for */
     uint64_t corrupt;                /* entries that could not be verified: answered as misses */
     uint64_t deadlines;              /* requests answered because their time was up */
-    uint64_t late;                   /* completions that came after that */
+    uint64_t late;                   /* calls of a driver that came back after their deadline */
     uint64_t bytes_read, bytes_written;
     uint64_t inflight;               /* requests not answered yet */
     int64_t epoch;
