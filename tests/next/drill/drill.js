@@ -105,7 +105,8 @@ async function rehearse({ dir, version, origin }, opts) {
     const recoveries = await runPlan(load, plan, cycles, opts.lead).finally(stopProgress);
     await load.stop();
     const { records, probes, revalidations, wrong } = load;
-    if (opts.records) fs.writeFileSync(opts.records, records.map((r) => `${JSON.stringify(r)}\n`).join(''));
+    const all = [...records, ...revalidations].sort((a, b) => a.at - b.at);
+    if (opts.records) fs.writeFileSync(opts.records, all.map((r) => `${JSON.stringify(r)}\n`).join(''));
     const seconds = Math.max(...records.map((r) => r.at));
     return {
       command: 'script/drill',

@@ -24,6 +24,9 @@ class Load {
     this.stopped = false;
     this.quiet = false;
     this.cold = 0;
+    /** Page -> how many requests for it are under way; and the page for which there may be none. */
+    this.busy = new Map();
+    this.held = undefined;
     /** What this server was asked to revalidate: key -> [{ n, at }]. */
     this.told = servers.map(() => new Map());
   }
@@ -76,19 +79,34 @@ class Load {
       const server = n % this.servers.length;
       let page = PAGES[Math.floor(Math.random() * PAGES.length)];
       if (n % COLD_EVERY === 0) page = { url: `/post/cold${this.cold++}`, reads: 3 };
-      this.records.push(await this.#request(page, server));
+      if (page.url !== this.held) {
+        this.busy.set(page.url, (this.busy.get(page.url) ?? 0) + 1);
+        this.records.push(await this.#request(page, server));
+        this.busy.set(page.url, this.busy.get(page.url) - 1);
+      }
       await sleep(THINK_MS);
     }
+  }
+
+  /*
+   * Next.js lets res.revalidate() join a rendering of the page that is under way, which may have read its data
+   * before.  So while it is asked for, nobody else asks for that page.
+   */
+  async #alone(page) {
+    this.held = page;
+    while (page && this.busy.get(page) > 0 && !this.stopped) await sleep(5);
   }
 
   async #revalidator() {
     for (let n = 0; !this.stopped; n++) {
       await sleep(REVALIDATE_EVERY_MS);
       if (this.quiet || this.stopped) continue;
-      const { url, keys } = REVALIDATIONS[n % REVALIDATIONS.length];
+      const { url, keys, alone } = REVALIDATIONS[n % REVALIDATIONS.length];
       const server = n % this.servers.length;
+      await this.#alone(alone);
       const values = keys.map((key) => this.origin.bump(key));
       const record = await this.#request({ url, reads: 0 }, server);
+      this.held = undefined;
       this.revalidations.push(record);
       if (record.status !== 200) continue;
       keys.forEach((key, i) => {

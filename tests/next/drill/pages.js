@@ -28,6 +28,7 @@ const PAGES = [
 const REVALIDATIONS = [...new Set(PAGES.map((page) => page.revalidate).filter(Boolean))].map((url) => ({
   url,
   keys: PAGES.filter((page) => page.revalidate === url).map((page) => page.key),
+  alone: PAGES.find((page) => url === onDemand(page.url))?.url, // see load.js
 }));
 
 module.exports = { PAGES, REVALIDATIONS };
