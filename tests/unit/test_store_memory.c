@@ -628,6 +628,7 @@ static void the_memory_that_is_counted_is_the_memory_that_is_taken(void) {
         CU_ASSERT(counted < taken + taken / 20);
         CU_ASSERT(counted > taken - taken / 20);
     }
+    close_store();
 }
 
 /* P1: it has failed before any op was over, and its tags are treated as marked from here on. */
