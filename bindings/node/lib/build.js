@@ -58,9 +58,10 @@ function record(distDir, first) {
     const begin = clock();
     const begun = (promise) => promise.catch(() => {});
     // Looking at marks creates what a new store lacks (the mark of the namespace), which raises
-    // its epoch; so that comes first.
+    // its epoch; so that comes first.  Where they cannot be read nothing is known, and a revalidation
+    // would fail as well, and be kept for later.
     begun(opened.check([], 0));
-    if (opened.drain(WAIT_MS)) {
+    if (opened.drain(WAIT_MS) && opened.latest() > 0) {
       begun(opened.revalidate([tag]));
       opened.drain(Math.max(0, WAIT_MS - (clock() - begin)));
       // Not known(): with mark-age that is behind, for the sake of marks that were read before.  All

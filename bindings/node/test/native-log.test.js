@@ -3,6 +3,9 @@
 const { test } = require('node:test');
 const { runsWell, run, native } = require('./support/native.js');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 
 native.load();
 const LOUD = { env: { LARDER_LOG: '' } };
@@ -94,3 +97,13 @@ test('a trace of a request ends with its delivery', () =>
     'queued; begun; entry: the store is asked; marks: asked for (the namespace, 1 of the request, 0 expected); ' +
     "entry: not there; marks: the namespace has none, so all that is stored is gone: it is made; " +
     "marks: read, 0 found besides the namespace's; answered: miss; delivered\n", LOUD));
+
+test('a build whose store is not there says that once, and nothing else', async (t) => {
+  const dist = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-log-'));
+  t.after(() => fs.rmSync(dist, { recursive: true }));
+  const env = { LARDER_LOG: '', LARDER_CACHE: 'fs:/proc/larder', NEXT_PHASE: 'phase-production-build' };
+  const program = () => require(process.env.TEST_BUILD).record(process.cwd(), true);
+  const { stderr, code } = await run(program, { env: { ...env, TEST_BUILD: require.resolve('../lib/build.js') }, cwd: dist });
+  assert.match(stderr, /^larder: the store does not answer; this build does without it[^\n]*\n$/);
+  assert.equal(code, 0);
+});
