@@ -88,7 +88,9 @@ static void list_remove(struct calls *list, struct aws_http_call *call) {
 
 static struct calls *list_of(struct aws_http_call *call) {
     struct aws_http *http = call->http;
-    return call->state == CALL_RUNS ? &http->running : call->state == CALL_WAITS ? &http->waiting : &http->failed;
+    return call->state == CALL_RUNS    ? &http->running
+           : call->state == CALL_WAITS ? &http->waiting
+                                       : &http->failed;
 }
 
 /* ---- what libcurl hands us ------------------------------------------------------------------------ */
@@ -153,7 +155,10 @@ static void leave(struct aws_http_call *call) {
     struct aws_http *http = call->http;
     list_remove(list_of(call), call);
     if (call->state == CALL_RUNS) {
+        /* Besides what was set it forgets how often it met a dead connection: at the sixth time in its life
+         * libcurl (7.88) would fail the request instead of making a new connection. */
         curl_multi_remove_handle(http->loop.multi, call->easy);
+        curl_easy_reset(call->easy);
         http->idle[http->n_idle++] = call->easy;
         http->n_running--;
         call->easy = NULL;
@@ -196,7 +201,8 @@ static void finish(struct aws_http_call *call, int32_t status, const char *why) 
         long code = 0;
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
         answer.code = (int32_t)code;
-        answer.headers = (struct larder_bytes){(const uint8_t *)call->answer_headers.ptr, call->answer_headers.len};
+        answer.headers = (struct larder_bytes){(const uint8_t *)call->answer_headers.ptr,
+                                               call->answer_headers.len};
         answer.body = (struct larder_slice){call->answer.ptr, call->answer_len, call->answer.owner};
     } else {
         aws_one_line(line, sizeof(line), aws_bytes(why));
@@ -261,25 +267,6 @@ static void on_moved(void *arg) {
 
 /* ---- the beginning ------------------------------------------------------------------------------------ */
 
-static CURL *easy_new(struct aws_http *http) {
-    CURL *easy = curl_easy_init();
-    if (!easy)
-        return NULL;
-    aws_loop_attach(&http->loop, easy);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_AT_ONCE);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* aws_name.c knows better */
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, aws_or_empty(http->no_proxy));
-    return easy;
-}
-
 static const char *proxy_of(const struct aws_http_call *call) {
     if (call->direct)
         return "";
@@ -287,26 +274,40 @@ static const char *proxy_of(const struct aws_http_call *call) {
 }
 
 static void set_up(struct aws_http_call *call, CURL *easy) {
+    struct aws_http *http = call->http;
     const bool is_get = strcmp(call->method, "GET") == 0, is_head = strcmp(call->method, "HEAD") == 0;
-    const bool has_body = call->body.len > 0 || strcmp(call->method, "PUT") == 0 || strcmp(call->method, "POST") == 0;
+    const bool has_body = call->body.len > 0 || strcmp(call->method, "PUT") == 0 ||
+                          strcmp(call->method, "POST") == 0;
+    aws_loop_attach(&http->loop, easy);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_AT_ONCE);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* aws_name.c knows better */
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, aws_or_empty(http->no_proxy));
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_URL, call->url.ptr);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, proxy_of(call)); /* never NULL: libcurl would ask the environment */
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_RESOLVE, call->resolve);
-    curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
+    if (is_head)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (has_body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len > 0 ? (const char *)call->body.ptr : "");
-    } else if (!is_head) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, is_get || is_head ? NULL : call->method);
+    if (!is_get && !is_head)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
     if (call->tls)
-        aws_ready_trust(call->http->ready, easy);
+        aws_ready_trust(http->ready, easy);
 }
 
 /* from: what stands behind "//".  False: there is no host, or it is too long. */
@@ -317,8 +318,8 @@ static bool read_place(struct place *place, const char *from, const char *defaul
         from = at + 1;
     const size_t name_len = from[0] == '[' ? strcspn(from, "]") + 1 : strcspn(from, ":/?#");
     const char *port = from + name_len < end && from[name_len] == ':' ? from + name_len + 1 : NULL;
-    const struct larder_bytes number = port ? (struct larder_bytes){(const uint8_t *)port, (size_t)(end - port)}
-                                            : aws_bytes(default_port);
+    const struct larder_bytes number =
+        port ? (struct larder_bytes){(const uint8_t *)port, (size_t)(end - port)} : aws_bytes(default_port);
     if (name_len == 0 || name_len > (size_t)(end - from) || name_len >= sizeof(place->name) ||
         number.len >= sizeof(place->port))
         return false;
@@ -328,7 +329,8 @@ static bool read_place(struct place *place, const char *from, const char *defaul
 }
 
 /* What is new about the name goes to libcurl with this request. */
-static enum aws_name_state look_up(struct aws_http_call *call, const struct place *place, const char **ret_reason) {
+static enum aws_name_state look_up(struct aws_http_call *call, const struct place *place,
+                                   const char **ret_reason) {
     const char *entry = NULL;
     const enum aws_name_state state = aws_names_look(call->http->names, place->name, place->port, &entry);
     if (state == AWS_NAME_FAILED)
@@ -346,7 +348,8 @@ static enum aws_name_state look_up(struct aws_http_call *call, const struct plac
 
 /* The name of the proxy; and that of the server, which may be an exception.  Where a lookup fails here,
  * libcurl is left to find out whether it matters. */
-static enum aws_name_state look_up_by_proxy(struct aws_http_call *call, const char *proxy, const char **ret_reason) {
+static enum aws_name_state look_up_by_proxy(struct aws_http_call *call, const char *proxy,
+                                            const char **ret_reason) {
     struct place place;
     const char *behind = strstr(proxy, "://");
     enum aws_name_state first = AWS_NAME_PLAIN, second = AWS_NAME_PLAIN;
@@ -378,11 +381,12 @@ static int32_t start(struct aws_http_call *call) {
             return LARDER_NOMEM;
         curl_multi_setopt(http->loop.multi, CURLMOPT_MAXCONNECTS, (long)http->max_running);
     }
-    CURL *easy = http->n_idle > 0 ? http->idle[--http->n_idle] : easy_new(http);
+    CURL *easy = http->n_idle > 0 ? http->idle[--http->n_idle] : curl_easy_init();
     if (!easy)
         return LARDER_NOMEM;
     set_up(call, easy);
     if (curl_multi_add_handle(http->loop.multi, easy) != CURLM_OK) {
+        curl_easy_reset(easy);
         http->idle[http->n_idle++] = easy;
         return LARDER_NOMEM;
     }
@@ -434,7 +438,8 @@ static struct aws_http_call *call_new(struct aws_http *http) {
     return call;
 }
 
-static bool add_header(struct aws_http_call *call, struct aws_text *line, const char *name, const char *value) {
+static bool add_header(struct aws_http_call *call, struct aws_text *line, const char *name,
+                       const char *value) {
     aws_text_clear(line);
     aws_text_adds(line, name);
     aws_text_adds(line, value[0] ? ": " : ":"); /* without a value: libcurl's own is left out */
@@ -452,8 +457,10 @@ static bool add_headers(struct aws_http_call *call, const struct aws_http_reques
         ok = add_header(call, &line, request->headers[i].name, request->headers[i].value);
         has_type |= strcasecmp(request->headers[i].name, "content-type") == 0;
     }
-    ok = ok && add_header(call, &line, "Accept", "") && (has_type || add_header(call, &line, "Content-Type", "")) &&
-         add_header(call, &line, "Expect", ""); /* else libcurl asks before it sends 1 MB, and waits a second */
+    ok = ok && add_header(call, &line, "Accept", "") &&
+         (has_type || add_header(call, &line, "Content-Type", "")) &&
+         add_header(call, &line, "Expect",
+                    ""); /* else libcurl asks before it sends 1 MB, and waits a second */
     aws_text_done(&line);
     return ok;
 }
@@ -465,8 +472,8 @@ static bool has_line_break(const struct aws_http_request *request) {
     return false;
 }
 
-int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *request, aws_http_done *done, void *arg,
-                      struct aws_http_call **ret_call) {
+int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *request, aws_http_done *done,
+                      void *arg, struct aws_http_call **ret_call) {
     const bool tls = strncasecmp(request->url, "https://", 8) == 0;
     struct place place;
     if ((!tls && strncasecmp(request->url, "http://", 7) != 0) || has_line_break(request) ||
@@ -516,8 +523,10 @@ void aws_http_cancel(struct aws_http_call *call) {
 struct aws_http *aws_http_new(const struct aws_http_options *options) {
     const struct aws_environment *env = options->environment;
     const char *all = aws_variable(env, AWS_VAR_ALL_PROXY);
-    const char *of_http = aws_variable(env, AWS_VAR_HTTP_PROXY), *of_https = aws_variable(env, AWS_VAR_HTTPS_PROXY);
-    const char *ca_file = aws_given(options->ca_file) ? options->ca_file : aws_variable(env, AWS_VAR_CA_BUNDLE);
+    const char *of_http = aws_variable(env, AWS_VAR_HTTP_PROXY),
+               *of_https = aws_variable(env, AWS_VAR_HTTPS_PROXY);
+    const char *ca_file = aws_given(options->ca_file) ? options->ca_file
+                                                      : aws_variable(env, AWS_VAR_CA_BUNDLE);
     struct aws_http *http = calloc(1, sizeof(*http));
     if (!http)
         return NULL;
@@ -529,7 +538,8 @@ struct aws_http *aws_http_new(const struct aws_http_options *options) {
     http->idle = calloc(http->max_running, sizeof(CURL *));
     http->ready = aws_ready_new(http->host, http->home, ca_file, pump, http);
     http->names = aws_names_new(http->host, http->home, pump, http);
-    if (!http->idle || !http->ready || !http->names || !aws_copy(&http->http_proxy, of_http ? of_http : all) ||
+    if (!http->idle || !http->ready || !http->names ||
+        !aws_copy(&http->http_proxy, of_http ? of_http : all) ||
         !aws_copy(&http->https_proxy, of_https ? of_https : all) ||
         !aws_copy(&http->no_proxy, aws_variable(env, AWS_VAR_NO_PROXY))) {
         aws_http_free(http);

@@ -53,8 +53,8 @@ typedef void aws_http_done(void *arg, const struct aws_http_answer *answer);
 /* done is called exactly once, later, unless the request is cancelled; it may send others.  A status
  * < 0: nothing was sent and done is not called (LARDER_NOMEM, or LARDER_INVALID for a line break in a
  * header or a URL that is none). */
-int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *request, aws_http_done *done, void *arg,
-                      struct aws_http_call **ret_call);
+int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *request, aws_http_done *done,
+                      void *arg, struct aws_http_call **ret_call);
 /* done is not called any more; the body is no longer borrowed. */
 void aws_http_cancel(struct aws_http_call *call);
 

@@ -7,9 +7,9 @@
 
 #include "larder/driver.h"
 
-struct aws_job { /* the first member of a struct with its data, from malloc() */
-    void *owner; /* set by the I/O thread alone; NULL: nobody wants it any more */
-    void (*work)(struct aws_job *job);              /* on a pool thread: touches nothing but the job */
+struct aws_job {                       /* the first member of a struct with its data, from malloc() */
+    void *owner;                       /* set by the I/O thread alone; NULL: nobody wants it any more */
+    void (*work)(struct aws_job *job); /* on a pool thread: touches nothing but the job */
     void (*done)(void *owner, struct aws_job *job); /* on the I/O thread, while there is an owner */
     void (*release)(struct aws_job *job);           /* on the I/O thread, at the very end: frees all of it */
 };

@@ -41,7 +41,8 @@ static void on_event(void *arg, int fd, uint32_t events) {
         want(s, 0);
         return;
     }
-    const int action = (events & LARDER_READ ? CURL_CSELECT_IN : 0) | (events & LARDER_WRITE ? CURL_CSELECT_OUT : 0);
+    const int action = (events & LARDER_READ ? CURL_CSELECT_IN : 0) |
+                       (events & LARDER_WRITE ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(loop->multi, fd, action, &running); /* s may be gone */
     loop->moved(loop->arg);
 }
@@ -71,7 +72,8 @@ static void socket_drop(struct aws_socket **slot) {
  * end of the whole multi handle. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
-    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                          address->protocol);
     if (fd >= 0 && !socket_add(arg, fd, true)) {
         close(fd);
         return CURL_SOCKET_BAD;
@@ -99,9 +101,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
         s = socket_add(loop, fd, false);
     if (!s)
         return 0;
-    s->wanted = what == CURL_POLL_REMOVE
-                    ? 0
-                    : (uint32_t)((what & CURL_POLL_IN ? LARDER_READ : 0) | (what & CURL_POLL_OUT ? LARDER_WRITE : 0));
+    s->wanted = what == CURL_POLL_REMOVE ? 0
+                                         : (uint32_t)((what & CURL_POLL_IN ? LARDER_READ : 0) |
+                                                      (what & CURL_POLL_OUT ? LARDER_WRITE : 0));
     want(s, s->wanted | LARDER_READ);
     return 0;
 }
@@ -109,8 +111,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
 static int on_time(CURLM *multi, long in_ms, void *arg) {
     struct aws_loop *loop = arg;
     (void)multi;
-    loop->host->timer_set(loop->timer, in_ms < 0 ? UINT64_MAX
-                                                 : loop->host->now_ns() + (uint64_t)in_ms * UINT64_C(1000000));
+    loop->host->timer_set(
+        loop->timer, in_ms < 0 ? UINT64_MAX : loop->host->now_ns() + (uint64_t)in_ms * UINT64_C(1000000));
     return 0;
 }
 

@@ -58,7 +58,8 @@ static void add_address(struct aws_text *out, const struct sockaddr *address, bo
 
 static void lookup_work(struct aws_job *job) {
     struct lookup *l = (struct lookup *)job;
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
     const int failed = getaddrinfo(l->name, NULL, &hints, &found);
     if (failed) {

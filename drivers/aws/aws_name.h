@@ -11,7 +11,7 @@
 #include "larder/driver.h"
 
 enum aws_name_state {
-    AWS_NAME_PLAIN,   /* an address, or "localhost": nothing to be looked up */
+    AWS_NAME_PLAIN, /* an address, or "localhost": nothing to be looked up */
     AWS_NAME_READY,
     AWS_NAME_PENDING, /* changed() will be called */
     AWS_NAME_FAILED

@@ -37,7 +37,8 @@ struct aws_ready {
 struct prepare {
     struct aws_job job;
     char *ca_file;
-    bool tls;
+    bool tls;  /* wanted */
+    bool curl; /* there */
     X509_STORE *store;
     char reason[LARDER_ERROR_SIZE];
 };
@@ -71,7 +72,9 @@ static void read_certificates(struct prepare *p) {
     if (!ok) {
         snprintf(p->reason, sizeof(p->reason),
                  "the certificates of authorities in %.150s cannot be read (set ca-file or AWS_CA_BUNDLE)",
-                 file ? file : folder ? folder : "(none)");
+                 file     ? file
+                 : folder ? folder
+                          : "(none)");
         return;
     }
     /* As libcurl sets them: an intermediate certificate may be what is trusted. */
@@ -82,7 +85,8 @@ static void prepare_work(struct aws_job *job) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct prepare *p = (struct prepare *)job;
     pthread_once(&once, global_init);
-    if (global_status != CURLE_OK)
+    p->curl = global_status == CURLE_OK;
+    if (!p->curl)
         snprintf(p->reason, sizeof(p->reason), "libcurl cannot start: %s", curl_easy_strerror(global_status));
     else if (p->tls)
         read_certificates(p);
@@ -95,11 +99,11 @@ static void prepare_done(void *owner, struct aws_job *job) {
     struct prepare *p = (struct prepare *)job;
     ready->job = NULL;
     ready->failed_ns = p->reason[0] != '\0' ? ready->host->now_ns() : 0;
+    ready->curl |= p->curl;
     if (ready->failed_ns) {
         memcpy(ready->reason, p->reason, sizeof(ready->reason));
-    } else {
-        ready->curl = true;
-        ready->tls |= p->tls;
+    } else if (p->tls) {
+        ready->tls = true;
         ready->store = p->store;
         p->store = NULL;
     }
