@@ -54,7 +54,8 @@ void bare_curl_begin(const char *url) {
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_time);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)MOST);
-    headers = curl_slist_append(curl_slist_append(NULL, "content-type: application/x-amz-json-1.0"), "Expect:");
+    headers = curl_slist_append(curl_slist_append(NULL, "content-type: application/x-amz-json-1.0"),
+                                "Expect:");
     for (size_t i = 0; i < MOST; i++) {
         CURL *easy = handles[i] = curl_easy_init();
         must(easy != NULL, "curl_easy_init");
@@ -97,7 +98,7 @@ void bare_curl_run(size_t requests, size_t at_once) {
             char *private = NULL;
             must(message->data.result == CURLE_OK, "a request of bare curl");
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-            const size_t i = (size_t)(uintptr_t)private;
+            const size_t i = (size_t)(uintptr_t) private;
             must(got[i] == BODY, "an answer of bare curl");
             curl_multi_remove_handle(multi, handles[i]);
             ended++;

@@ -11,9 +11,9 @@
 
 #include "aws_client.h"
 #include "aws_http.h"
-#include "test/rig.h"
 #include "contender.h"
 #include "reactor.h"
+#include "test/rig.h"
 
 enum { MOST_ROUNDS = 101, REQUESTS = 4000 };
 
@@ -129,8 +129,8 @@ static void measure(size_t rounds, size_t n) {
     for (size_t c = 0; c < N_CONTENDERS; c++) {
         qsort(cpu_us[c], rounds, sizeof(double), by_value);
         qsort(wall_us[c], rounds, sizeof(double), by_value);
-        printf("%-20s %3zu at once: %6.1f us CPU, %8.0f requests/s\n", contenders[c].name, n, cpu_us[c][rounds / 2],
-               1e6 / wall_us[c][rounds / 2]);
+        printf("%-20s %3zu at once: %6.1f us CPU, %8.0f requests/s\n", contenders[c].name, n,
+               cpu_us[c][rounds / 2], 1e6 / wall_us[c][rounds / 2]);
     }
 }
 

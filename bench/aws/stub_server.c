@@ -61,9 +61,10 @@ int stub_server_start(void) {
     must(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
              listen(listener, 128) == 0 && getsockname(listener, (struct sockaddr *)&address, &len) == 0,
          "listen");
-    answer_len = (size_t)snprintf(answer, sizeof(answer),
-                                  "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%0*d",
-                                  BODY, BODY, 0);
+    answer_len = (size_t)snprintf(
+        answer, sizeof(answer),
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%0*d", BODY,
+        BODY, 0);
     server = fork();
     must(server >= 0, "fork");
     if (server == 0) {

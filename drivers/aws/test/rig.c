@@ -160,7 +160,8 @@ void rig_begin(void) {
     pthread_t thread;
     rig_server("http"); /* its pipes are there before anything is counted ... */
     /* ... and so is the thread that ThreadSanitizer starts with the first of ours */
-    CU_ASSERT_TRUE_FATAL(pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    CU_ASSERT_TRUE_FATAL(pthread_create(&thread, NULL, nothing, NULL) == 0 &&
+                         pthread_join(thread, NULL) == 0);
     n_fds = count("/proc/self/fd");
     n_threads = count("/proc/self/task");
     n_bufs = buf_live();
