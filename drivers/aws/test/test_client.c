@@ -1,6 +1,7 @@
 /* Requests that are signed with credentials from everywhere, against servers that verify and hand out. */
 #include "../aws_client.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -450,10 +451,11 @@ static void many_requests_ask_for_keys_once(void) {
 }
 
 static void pass_minutes(int64_t minutes) {
+    const int64_t ms = minutes * MINUTE_MS;
     char json[64];
-    now_ms += minutes * MINUTE_MS;
-    rig_pass_ms((uint64_t)(minutes * MINUTE_MS));
-    snprintf(json, sizeof(json), "{\"pass\":%lld}", (long long)(minutes * MINUTE_MS));
+    now_ms += ms;
+    rig_pass_ms((uint64_t)ms);
+    snprintf(json, sizeof(json), "{\"pass\":%" PRId64 "}", ms);
     server_is(json);
 }
 

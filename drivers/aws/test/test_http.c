@@ -208,10 +208,9 @@ static void large_answers_come_whole_with_and_without_a_length(void) {
 }
 
 static void a_large_body_is_sent_at_once(void) {
+    static uint8_t bytes[20 * MB];
     struct got got;
     char hash[AWS_HASH_HEX];
-    uint8_t *bytes = malloc((size_t)20 * MB);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
     for (size_t i = 0; i < (size_t)20 * MB; i++)
         bytes[i] = (uint8_t)(i * 31 + (i >> 12));
     begin(NULL, 4, 60000);
@@ -222,7 +221,6 @@ static void a_large_body_is_sent_at_once(void) {
     CU_ASSERT_STRING_EQUAL(member(&got, "hash"), hash);
     got_done(&got);
     end();
-    free(bytes);
 }
 
 static void answers_without_a_body_and_early_ones(void) {
