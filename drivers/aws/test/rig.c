@@ -185,6 +185,12 @@ void rig_run(const int *n, int wanted) {
     CU_ASSERT_EQUAL(*n, wanted);
 }
 
+void rig_run_until_file(const char *path) {
+    for (int i = 0; i < 6000 && access(path, F_OK) != 0; i++)
+        reactor_step(rig_home.reactor, true, UINT64_C(10000000));
+    CU_ASSERT_EQUAL(access(path, F_OK), 0);
+}
+
 void rig_settle(void) {
     for (int i = 0; i < 1000 && reactor_step(rig_home.reactor, false, 0) > 0; i++)
         ;
