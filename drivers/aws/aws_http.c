@@ -393,24 +393,31 @@ static int32_t start(struct aws_http_call *call) {
     return LARDER_OK;
 }
 
-/* Lets run what can.  No done function is called from here: what fails does so on its timer, now. */
+/* Where it can, and where there is a connection for it.  No done function is called from here: what fails
+ * does so on its timer, now. */
+static void try_to_run(struct aws_http_call *call) {
+    struct aws_http *http = call->http;
+    const char *reason = "out of memory";
+    int32_t status = look_around(call, &reason);
+    if (status == LARDER_OK)
+        status = start(call);
+    if (status >= 0)
+        return;
+    list_remove(call);
+    list_add(&http->failed, call);
+    call->state = CALL_FAILED;
+    call->refused = status;
+    aws_one_line(call->reason, sizeof(call->reason), aws_bytes(reason));
+    http->host->timer_set(call->timer, http->host->now_ns());
+}
+
+/* Something has come that requests wait for. */
 static void pump(void *arg) {
     struct aws_http *http = arg;
     struct aws_http_call *call, *next;
     for (call = http->waiting.first; call && http->n_running < http->max_running; call = next) {
-        const char *reason = "out of memory";
-        int32_t status = look_around(call, &reason);
         next = call->next;
-        if (status == LARDER_OK)
-            status = start(call);
-        if (status >= 0)
-            continue;
-        list_remove(call);
-        list_add(&http->failed, call);
-        call->state = CALL_FAILED;
-        call->refused = status;
-        aws_one_line(call->reason, sizeof(call->reason), aws_bytes(reason));
-        http->host->timer_set(call->timer, http->host->now_ns());
+        try_to_run(call);
     }
 }
 
@@ -500,7 +507,8 @@ int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *requ
     call->state = CALL_WAITS;
     list_add(&http->waiting, call);
     http->host->timer_set(call->timer, call->is_late ? request->deadline_ns : longest_ns);
-    pump(http);
+    if (http->n_running < http->max_running) /* the others wait for something else */
+        try_to_run(call);
     if (ret_call)
         *ret_call = call;
     return LARDER_OK;
