@@ -13,16 +13,12 @@ static void on_batch(void *arg, const struct ddb_reply *reply) {
         return;
     }
     if (!ddb_reply_batch(reply->body, &batch)) {
-        ddb_slot_unreadable(slot, reply->body);
+        ddb_slot_end(slot, ddb_task_unreadable(slot->fan->task, reply->body));
         return;
     }
     int32_t status = fan->items ? fan->items(slot, batch.items) : LARDER_OK;
-    if (status != LARDER_OK) {
-        ddb_slot_refuse(slot, status, fan->task->detail);
-        return;
-    }
-    if (!ddb_array_has_any(batch.left)) {
-        ddb_slot_done(slot);
+    if (status != LARDER_OK || !ddb_array_has_any(batch.left)) {
+        ddb_slot_end(slot, status);
         return;
     }
     slot->left.len = 0;

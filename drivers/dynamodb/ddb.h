@@ -57,8 +57,13 @@ struct ddb {
 
 /* ---- call.c ---------------------------------------------------------------------------------------- */
 
-/* A status of this driver's own, never given to the core: the condition of a write did not hold. */
-enum { DDB_CONDITION = 100 };
+/* Statuses of this driver's own, never given to the core. */
+enum {
+    DDB_CONDITION = 100,  /* the condition of a write did not hold */
+    DDB_NO_TABLE,         /* ResourceNotFoundException */
+    DDB_IN_USE,           /* ResourceInUseException: it exists, or is being changed */
+    DDB_UNKNOWN_OPERATION /* a server that is like DynamoDB and lacks this */
+};
 
 struct ddb_reply { /* lives for the call of ddb_reply_fn */
     int32_t status;
@@ -68,6 +73,10 @@ struct ddb_reply { /* lives for the call of ddb_reply_fn */
     const char *detail;
 };
 typedef void ddb_reply_fn(void *arg, const struct ddb_reply *reply);
+
+/* Makes d->client from the settings: LARDER_OK, or a status with the reason in error. */
+int32_t ddb_call_init(struct ddb *d, char *error);
+void ddb_call_done(struct ddb *d);
 
 /* Calls `operation` ("GetItem"), within op's deadline, and once.  The body is taken over, whatever the
  * answer.  LARDER_OK: fn(arg) will be called, after this has returned; else it will not. */
@@ -91,7 +100,7 @@ void *ddb_task_new(struct ddb *d, struct larder_op *op, size_t size);
 /* Completes the op with task->res and this status, and frees the task. */
 void ddb_task_end(struct ddb_task *task, int32_t status);
 void ddb_answer(struct ddb *d, struct larder_op *op, int32_t status, const char *detail);
-/* Keeps a failure in task->res; both return its status. */
+/* Keeps a failure in task->res, the first of several; both return its status as the core is to hear it. */
 int32_t ddb_task_failed(struct ddb_task *task, const struct ddb_reply *reply);
 int32_t ddb_task_refused(struct ddb_task *task, int32_t status, const char *detail);
 /* What a reply is that cannot be read: LARDER_RETRY where it is no JSON (something between here and
@@ -155,7 +164,8 @@ void ddb_fan_run(struct ddb_fan *fan, struct ddb_task *task, size_t n, ddb_slot_
 void ddb_slot_done(struct ddb_slot *slot);
 void ddb_slot_fail(struct ddb_slot *slot, const struct ddb_reply *reply);
 void ddb_slot_refuse(struct ddb_slot *slot, int32_t status, const char *detail);
-void ddb_slot_unreadable(struct ddb_slot *slot, struct larder_bytes body);
+/* The failure is in the task already, which has answered this status; LARDER_OK: as ddb_slot_done(). */
+void ddb_slot_end(struct ddb_slot *slot, int32_t status);
 /* Calls, for the slot as arg; where that fails, the job has failed. */
 void ddb_slot_call(struct ddb_slot *slot, const char *operation, struct ddb_text *body, ddb_reply_fn *fn);
 /* again(slot) after a random while that grows with each attempt; where the deadline comes before, the

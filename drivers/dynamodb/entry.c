@@ -80,7 +80,7 @@ static void on_chunk(void *arg, const struct ddb_reply *reply) {
     if (reply->status != LARDER_OK) {
         ddb_slot_fail(slot, reply);
     } else if (!ddb_reply_item(reply->body, "Item", &item, &there)) {
-        ddb_slot_unreadable(slot, reply->body);
+        ddb_slot_end(slot, ddb_task_unreadable(slot->fan->task, reply->body));
     } else if (!there && slot->step == LAGGING) {
         slot->step = CONSISTENT;
         ddb_chunk_read(slot, &get->chunks, true, on_chunk);
@@ -91,10 +91,7 @@ static void on_chunk(void *arg, const struct ddb_reply *reply) {
                             get->bytes + slot->i * DDB_CHUNK_BYTES);
         else
             get->lost = true;
-        if (status != LARDER_OK)
-            ddb_slot_refuse(slot, status, get->task.detail);
-        else
-            ddb_slot_done(slot);
+        ddb_slot_end(slot, status);
     }
 }
 

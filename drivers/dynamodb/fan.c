@@ -60,9 +60,9 @@ void ddb_slot_refuse(struct ddb_slot *slot, int32_t status, const char *detail) 
     ddb_slot_fail(slot, &(struct ddb_reply){.status = status, .detail = detail});
 }
 
-void ddb_slot_unreadable(struct ddb_slot *slot, struct larder_bytes body) {
-    if (slot->fan->status == LARDER_OK)
-        slot->fan->status = ddb_task_unreadable(slot->fan->task, body);
+void ddb_slot_end(struct ddb_slot *slot, int32_t status) {
+    if (status != LARDER_OK && slot->fan->status == LARDER_OK)
+        slot->fan->status = status;
     ddb_slot_done(slot);
 }
 

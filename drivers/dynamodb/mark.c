@@ -244,7 +244,7 @@ static void on_mark_seen(void *arg, const struct ddb_reply *reply) {
         return;
     }
     if (!ddb_reply_item(reply->body, "Item", &item, &slot->was_there)) {
-        ddb_slot_unreadable(slot, reply->body);
+        ddb_slot_end(slot, ddb_task_unreadable(slot->fan->task, reply->body));
         return;
     }
     const struct larder_mark *mark = arriving(slot);

@@ -57,11 +57,17 @@ void ddb_task_end(struct ddb_task *task, int32_t status) {
 }
 
 int32_t ddb_task_failed(struct ddb_task *task, const struct ddb_reply *reply) {
-    task->res.status = reply->status;
+    if (task->res.status < 0)
+        return task->res.status;
+    task->res.status = reply->status < 0 ? reply->status : LARDER_INVALID;
     task->res.retry_after_ms = reply->retry_after_ms;
     task->res.native_code = reply->native_code;
-    snprintf(task->detail, sizeof(task->detail), "%s", reply->detail ? reply->detail : "");
-    return reply->status;
+    if (reply->status == DDB_NO_TABLE)
+        snprintf(task->detail, sizeof(task->detail), "there is no table %s: larder provision creates it",
+                 task->d->names.table);
+    else
+        snprintf(task->detail, sizeof(task->detail), "%s", reply->detail ? reply->detail : "");
+    return task->res.status;
 }
 
 int32_t ddb_task_refused(struct ddb_task *task, int32_t status, const char *detail) {
