@@ -23,7 +23,7 @@ static void on_batch(void *arg, const struct ddb_reply *reply) {
     }
     slot->left.len = 0;
     ddb_text_add(&slot->left, batch.left);
-    ddb_slot_wait(slot, send_batch);
+    ddb_slot_wait(slot, send_batch, "DynamoDB did no more than a part of it until the deadline");
 }
 
 /* Consistency is asked for each time anew: what the reply says about it is not believed. */

@@ -169,8 +169,8 @@ void ddb_slot_end(struct ddb_slot *slot, int32_t status);
 /* Calls, for the slot as arg; where that fails, the job has failed. */
 void ddb_slot_call(struct ddb_slot *slot, const char *operation, struct ddb_text *body, ddb_reply_fn *fn);
 /* again(slot) after a random while that grows with each attempt; where the deadline comes before, the
- * job fails as LARDER_THROTTLED. */
-void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again);
+ * job fails as LARDER_THROTTLED, and this is why. */
+void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again, const char *why);
 
 /* ---- batch.c ---------------------------------------------------------------------------------------- */
 

@@ -79,7 +79,7 @@ static void on_timer(void *arg) {
 }
 
 /* Full jitter: all that were refused together do not come back together. */
-void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again) {
+void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again, const char *why) {
     struct ddb_task *task = slot->fan->task;
     const struct larder_host *host = task->d->host;
     uint64_t longest_ms = FIRST_WAIT_MS;
@@ -90,7 +90,7 @@ void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again) {
     if (due_ns >= task->op->deadline_ns) {
         ddb_slot_fail(slot, &(struct ddb_reply){.status = LARDER_THROTTLED,
                                                 .retry_after_ms = (uint32_t)longest_ms,
-                                                .detail = "DynamoDB did a part alone, until the deadline"});
+                                                .detail = why});
         return;
     }
     if (!slot->timer)

@@ -174,7 +174,7 @@ static void on_updated(void *arg, const struct ddb_reply *reply) {
     } else if (slot->step == ARRIVE) {
         look_at_mark(slot);
     } else if (slot->attempts < MOST_ATTEMPTS) { /* another process was faster */
-        ddb_slot_wait(slot, look_at_mark);
+        ddb_slot_wait(slot, look_at_mark, "other processes changed the mark until the deadline");
     } else {
         ddb_slot_refuse(slot, LARDER_RETRY, "the mark changes under every attempt");
     }
