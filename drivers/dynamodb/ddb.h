@@ -17,6 +17,7 @@
 #ifndef DYNAMODB_DDB_H
 #define DYNAMODB_DDB_H
 
+#include "aws_settings.h"
 #include "item.h"
 #include "larder/merge.h"
 #include "reply.h"
@@ -33,15 +34,11 @@ enum {
 struct ddb_config { /* table: params[] in dynamodb.c */
     const char *url;
     const char *table;
-    const char *region;
-    const char *endpoint;
     const char *prefix;
-    const char *access_key, *secret_key, *session_token, *profile;
+    const char *default_region;
     int64_t shards;
-    int64_t connections;
-    int64_t connect_timeout_ms;
-    int64_t timeout_ms;
     int64_t mark_max_age_ms;
+    struct aws_settings aws;
 };
 
 struct ddb {
@@ -50,6 +47,7 @@ struct ddb {
     const struct ddb_config *config;
     char table[256]; /* the setting, or from the url */
     struct ddb_names names;
+    struct aws_settings aws; /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
     uint64_t random_state; /* for waits and names of chunks */
