@@ -11,15 +11,25 @@ const fixed = { AKIDEXAMPLE: { secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
 
 /** Anew: what is issued is forgotten.  now: the time of day here, in ms; life: of a set, in seconds;
  *  fail: {imds|token|container|sts: status or code}, times: how often; v1: IMDSv1 is served as well;
- *  delay: of each answer in ms; expire: all sets issued so far are refused. */
+ *  delay: of each answer in ms.  Or one thing alone: expire: all sets issued so far are refused; pass: so many
+ *  ms later; failing: as fail. */
 function set(given) {
+  if (given.failing) {
+    settings.fail = given.failing;
+    return;
+  }
+  if (given.pass) {
+    settings.now += given.pass;
+    return;
+  }
   if (given.expire) {
     for (const one of Object.values(issued)) one.expired = true;
     return;
   }
   issued = {};
   counts = {};
-  settings = { now: 1767323045000, life: 3600, fail: {}, times: Infinity, v1: false, delay: 0, auth: undefined, ...given };
+  settings = { now: 1767323045000, life: 3600, fail: {}, times: Infinity, v1: false, delay: 0, auth: undefined,
+    ...given };
 }
 set({});
 
