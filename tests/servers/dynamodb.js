@@ -3,7 +3,7 @@
  * A DynamoDB for tests, as long as a command runs: dynalite, in memory, in this process.
  *
  *   node dynamodb.js [--verify] [--faults PERMILLE] [--seed N] -- COMMAND [ARG...]
- *       `@` in an argument stands for the server's URL.  Ends as COMMAND does.
+ *       `{url}` in an argument stands for the server's URL.  Ends as COMMAND does.
  *       --verify   requests must be signed by the keys in `keys`
  *       --faults   of so many requests in a thousand something goes wrong (`faults`)
  *   node dynamodb.js --tell cut|restart
@@ -232,7 +232,7 @@ async function main(words) {
   const given = options(words);
   const told = { requests: 0, badSignatures: 0 };
   const server = await start({ ...given, told });
-  const [program, ...args] = given.command.map((word) => word.replaceAll('@', server.url));
+  const [program, ...args] = given.command.map((word) => word.replaceAll('{url}', server.url));
   const env = { ...process.env, [CONTROL]: await control(server) };
   const child = spawn(program, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
