@@ -59,7 +59,7 @@ static int32_t say(struct ddb_task *task, const char *line) {
 }
 
 static void fail_with(struct ddb_slot *slot, int32_t status, const char *what) {
-    char text[200];
+    char text[512];
     snprintf(text, sizeof(text), "table %s: %s", slot->fan->task->d->names.table, what);
     ddb_slot_refuse(slot, status, text);
 }
