@@ -128,8 +128,8 @@ static const struct larder_cache_ops cache_ops = {
     .release = ddb_release,
 };
 
-/* No bump: it would be TransactWriteItems, which costs twice as much, holds 100 items at most and is
- * refused when two of them meet; the core's two rounds are two updates of the counter more. */
+/* No bump: it would be TransactWriteItems, and a plain read may see one item of a transaction before the
+ * other; the core's two rounds need no more than what plain reads promise. */
 static const struct larder_tag_ops tag_ops = {
     .size = sizeof(tag_ops),
     .read = ddb_read,

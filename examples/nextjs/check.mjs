@@ -29,6 +29,13 @@ const CHANGE_MS = 15_000;
 /** Next.js stores an entry after it has answered: as long as that may take on a busy machine. */
 const QUIET_MS = 400;
 
+/**
+ * Next.js answers before the revalidation that it was asked for is done.  A store that cannot do it in one
+ * step takes two, and what is rendered between them is rendered once more (docs/semantics.md): so nobody
+ * looks before both are over.
+ */
+const SETTLE_MS = values.store?.startsWith('dynamodb:') ? 1000 : 0;
+
 const [portA, portB, originPort] = await freePorts(3, Number(values.port ?? 0));
 const servers = new Servers({ ports: [portA, portB], originPort, logs: values.dir,
   store: values.store ?? `fs:${join(values.dir, 'store')}` });
@@ -66,6 +73,7 @@ async function press(server, { to, body }) {
   });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${server}${to} answered ${response.status}`);
+  await pause(SETTLE_MS);
 }
 
 /**
