@@ -153,7 +153,7 @@ bool rig_pass_time(void) {
 
 int32_t ddb_call_init(struct ddb *d, char *error) {
     (void)d;
-    (void)error;
+    error[0] = '\0';
     return LARDER_OK;
 }
 

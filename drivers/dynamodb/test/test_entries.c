@@ -19,17 +19,15 @@ static void give_back(void) {
 }
 
 static void reply_with_bytes(size_t len, char fill) {
+    static uint8_t bytes[CHUNK];
     struct ddb_text t = {0};
-    char *text = malloc(len + 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    memset(text, fill, len);
+    memset(bytes, fill, len);
     ddb_text_json(&t, "{'Item':{'v':{'B':'");
-    ddb_text_base64(&t, (struct larder_bytes){(const uint8_t *)text, len});
+    ddb_text_base64(&t, (struct larder_bytes){bytes, len});
     ddb_text_json(&t, "'}}}");
     ddb_text_add(&t, (struct larder_bytes){(const uint8_t *)"", 1});
     rig_reply((const char *)t.ptr);
     ddb_text_done(&t);
-    free(text);
 }
 
 static void begin_get(void) {
