@@ -164,11 +164,23 @@ stage_js() {
 
 node_tests() {
     prebuild
-    cmake --build "$LARDER_BUILD_DIR/release" --target larder_node_tests -j "$LARDER_JOBS"
+    cmake --build "$LARDER_BUILD_DIR/release" --target larder_node_tests aws_probe -j "$LARDER_JOBS"
     node_of "$1"
     "$REPLY" --version
+    tls_in_node "$REPLY"
     run_node_tests "$REPLY" 'test/*.test.js'
 }
+
+# TLS of a driver uses the OpenSSL that is inside node: of each release another one.
+tls_in_node() {
+    local folder probe=$LARDER_BUILD_DIR/release/aws/probe.so
+    folder=$(mktemp -d)
+    drivers/aws/test/symbols "$(readlink -f "$1")" "$probe"
+    "$1" drivers/aws/test/in_node.js "$probe" "$folder"
+    rm -r "$folder"
+    printf '2 passed, 0 failed\n'
+}
+
 stage_node20() { node_tests 20; }
 stage_node22() { node_tests 22; }
 stage_node24() { node_tests 24; }

@@ -35,7 +35,8 @@ set({});
 
 const count = (what) => { counts[what] = (counts[what] || 0) + 1; };
 const stats = () => counts;
-const secretOf = (id) => (id === '' ? { clock: settings.now } : issued[id] || fixed[id]);
+const secretOf = (id) => issued[id] || fixed[id];
+const now = () => settings.now;
 
 function issue() {
   const made = { id: `ASIA${crypto.randomBytes(8).toString('hex').toUpperCase()}`,
@@ -113,7 +114,7 @@ function serve(request, response, body) {
   else if (request.url === '/sts/') {
     const form = new URLSearchParams(body.toString());
     if (form.get('Action') === 'AssumeRole') {
-      const checked = require('./verify').verify(request, body, secretOf);
+      const checked = require('./verify').verify(request, body, secretOf, now());
       if (checked.status !== 200) answer(checked.status, `<ErrorResponse>${checked.body}</ErrorResponse>`);
       else sts(request, form, answer);
     } else sts(request, form, answer);
@@ -121,4 +122,4 @@ function serve(request, response, body) {
   return true;
 }
 
-module.exports = { serve, set, stats, secretOf };
+module.exports = { serve, set, stats, secretOf, now };

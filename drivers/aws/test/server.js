@@ -1,7 +1,8 @@
 'use strict';
 // What the tests talk to: a web server with bad manners, one that verifies signatures, the places
-// where credentials come from, and a proxy.  node server.js FOLDER: prints where each listens, then
-// "ready", and ends when its standard input does.  Certificates are made in FOLDER.
+// where credentials come from, and a proxy.  Certificates are made in FOLDER.
+//   node server.js FOLDER               prints where each listens, then "ready"; ends when its input does
+//   node server.js FOLDER COMMAND...    runs the command, `@` in it being the web server, and ends as it does
 
 const http = require('node:http');
 const https = require('node:https');
@@ -9,11 +10,12 @@ const net = require('node:net');
 const fs = require('node:fs');
 const path = require('node:path');
 const crypto = require('node:crypto');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const { verify } = require('./verify');
 const credentials = require('./credentials');
 
-const folder = process.argv[2];
+const [folder, ...command] = process.argv.slice(2);
+const objects = new Map();
 const stats = { connections: 0, requests: 0, proxied: 0 };
 
 function pattern(n) {
@@ -76,8 +78,26 @@ const manners = {
     credentials.set(JSON.parse(body));
     response.end();
   },
+  // Objects, as S3 keeps them, for those who sign.
+  store(request, response, n, body) {
+    const { method, url: key, headers } = request;
+    const answer = verify(request, body, credentials.secretOf, Date.now());
+    const known = objects.get(key);
+    const fail = (status, code) => {
+      response.statusCode = status;
+      response.end(method === 'HEAD' ? undefined : `<Error><Code>${code}</Code></Error>`);
+    };
+    if (answer.status !== 200) return fail(answer.status, answer.body);
+    if (method === 'PUT' && known && headers['if-none-match']) return fail(412, 'PreconditionFailed');
+    if (method === 'GET' && !known) return fail(404, 'NoSuchKey');
+    if (method === 'PUT') objects.set(key, { body, headers });
+    if (method === 'DELETE') objects.delete(key);
+    if (method === 'GET')
+      for (const name of ['x-amz-meta-modified', 'x-amz-meta-epoch']) response.setHeader(name, known.headers[name]);
+    return response.end(method === 'GET' ? known.body : undefined);
+  },
   verify(request, response, n, body) {
-    const answer = verify(request, body, credentials.secretOf);
+    const answer = verify(request, body, credentials.secretOf, credentials.now());
     response.statusCode = answer.status;
     if (answer.date) response.setHeader('date', answer.date);
     response.end(answer.body);
@@ -130,14 +150,24 @@ function makeCertificates() {
 
 const servers = { http: http.createServer(onRequest), https: https.createServer(makeCertificates(), onRequest),
   proxy: makeProxy() };
+function onReady() {
+  if (command.length === 0) {
+    for (const [name, server] of Object.entries(servers))
+      process.stdout.write(`${name} 127.0.0.1:${server.address().port}\n`);
+    process.stdout.write('ready\n');
+    process.stdin.on('end', () => process.exit(0)).resume();
+    return;
+  }
+  const [program, ...args] = command.map((word) => word.replace('@', `127.0.0.1:${servers.http.address().port}`));
+  spawn(program, args, { stdio: 'inherit' }).on('exit', (code) => process.exit(code ?? 2));
+}
+
 let left = Object.keys(servers).length;
 for (const [name, server] of Object.entries(servers)) {
   server.keepAliveTimeout = 0;
   server.on('connection', () => { stats.connections += name === 'proxy' ? 0 : 1; });
   server.on('clientError', (error, socket) => socket.destroy());
   server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`${name} 127.0.0.1:${server.address().port}\n`);
-    if (--left === 0) process.stdout.write('ready\n');
+    if (--left === 0) onReady();
   });
 }
-process.stdin.on('end', () => process.exit(0)).resume();

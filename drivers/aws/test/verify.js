@@ -45,9 +45,8 @@ function canonicalQuery(query) {
 
 const time = (stamp) => Date.parse(stamp.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 
-/** secretOf(id): {secret, token, expired}, or undefined; and by '': {clock} in ms, of this server. */
-function verify(request, body, secretOf) {
-  const { clock } = secretOf('');
+/** secretOf(id): {secret, token, expired}, or undefined.  clock: the time of day here, in ms. */
+function verify(request, body, secretOf, clock) {
   const fail = (status, code, message) => ({ status, date: new Date(clock).toUTCString(),
     body: `<Error><Code>${code}</Code><Message>${message || code}</Message></Error>` });
   const { headers } = request;
