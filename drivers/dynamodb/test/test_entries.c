@@ -137,6 +137,12 @@ static void a_chunk_of_another_length_is_corrupt(void) {
     reply_with_bytes(4, 'b');
     CU_ASSERT_EQUAL(o.res.status, LARDER_CORRUPT);
     rig_end();
+    begin_get();
+    rig_reply(HEAD(GENERATION));
+    reply_with_bytes(CHUNK, 'a');
+    reply_with_bytes(2, 'b');
+    CU_ASSERT_EQUAL(o.res.status, LARDER_CORRUPT);
+    rig_end();
 }
 
 static void what_is_in_the_head_is_not_believed(void) {
@@ -254,6 +260,20 @@ static void a_large_put_that_would_be_refused_sends_nothing(void) {
     rig_end();
 }
 
+static void what_is_over_counts_as_absent(void) {
+    begin_put(3, LARDER_IF_ABSENT);
+    CU_ASSERT(rig_asks("'attribute_not_exists(pk) OR (attribute_not_exists(g) AND x <= :now)'"));
+    CU_ASSERT(rig_asks("':now':{'N':'1000000'}"));
+    rig_refuse(DDB_CONDITION);
+    rig_reply("{'Item':{'e':{'N':'6'},'x':{'N':'1000000'},'g':{'S':'" OTHER
+              "'},'n':{'N':'1'},'l':{'N':'3'}}}");
+    CU_ASSERT_STRING_EQUAL(rig_operation(), "PutItem");
+    rig_reply("{}");
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    rig_end();
+}
+
 static void a_chunk_that_cannot_be_written_fails_the_put_and_the_others_go(void) {
     begin_put(CHUNK + 3, 0);
     rig_reply("{}");
@@ -290,6 +310,33 @@ static void a_remove_takes_the_chunks_along(void) {
     CU_ASSERT_EQUAL(rig_n_requests(), 2);
     rig_reply("{}");
     rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    rig_end();
+}
+
+/* ---- claims ---------------------------------------------------------------------------------------------- */
+
+static void a_claim_is_for_who_holds_it_already_or_finds_it_over(void) {
+    rig_start();
+    rig_op(&o, "k");
+    o.op.value = (struct larder_slice){(const uint8_t *)"me", 2, NULL};
+    o.op.ttl_ms = 500;
+    ddb_claim(&rig.d, &o.op);
+    CU_ASSERT(rig_asks("'Item':{'pk':{'S':'p#c#k'},'sk':{'S':'#'},'o':{'B':'bWU='},'x':{'N':'1000500'}"));
+    CU_ASSERT(rig_asks("'attribute_not_exists(pk) OR x <= :now OR o = :o'"));
+    rig_refuse(DDB_CONDITION);
+    CU_ASSERT_EQUAL(o.res.status, LARDER_MISS);
+    rig_end();
+}
+
+static void a_claim_is_given_back_by_its_owner_alone(void) {
+    rig_start();
+    rig_op(&o, "k");
+    o.op.value = (struct larder_slice){(const uint8_t *)"me", 2, NULL};
+    ddb_release(&rig.d, &o.op);
+    CU_ASSERT_STRING_EQUAL(rig_operation(), "DeleteItem");
+    CU_ASSERT(rig_asks("'ConditionExpression':'o = :o','ExpressionAttributeValues':{':o':{'B':'bWU='}}"));
+    rig_refuse(DDB_CONDITION);
     CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
     rig_end();
 }
@@ -338,7 +385,9 @@ UNIT_MAIN("dynamodb: entries", UNIT(a_get_reads_the_head_consistently), UNIT(an_
           UNIT(what_replaces_chunks_deletes_them_afterwards),
           UNIT(a_put_that_is_refused_deletes_the_chunks_it_wrote),
           UNIT(a_head_of_which_nobody_knows_keeps_its_chunks),
-          UNIT(a_large_put_that_would_be_refused_sends_nothing),
+          UNIT(a_large_put_that_would_be_refused_sends_nothing), UNIT(what_is_over_counts_as_absent),
+          UNIT(a_claim_is_for_who_holds_it_already_or_finds_it_over),
+          UNIT(a_claim_is_given_back_by_its_owner_alone),
           UNIT(a_chunk_that_cannot_be_written_fails_the_put_and_the_others_go),
           UNIT(a_head_of_no_known_form_can_be_replaced), UNIT(a_remove_takes_the_chunks_along),
           UNIT(a_call_that_cannot_be_made_fails_the_op), UNIT(names_that_dynamodb_does_not_take_are_refused))

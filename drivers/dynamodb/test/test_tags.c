@@ -112,6 +112,28 @@ static void a_newer_mark_is_one_update_and_no_read(void) {
     rig_end();
 }
 
+static void a_newer_pair_is_one_update_unless_it_would_be_gone_later(void) {
+    begin_write(rig_mark("t0", LARDER_UNSET, 9, 2000000), 0);
+    CU_ASSERT(rig_asks("'(attribute_not_exists(xa) OR (attribute_exists(se) AND xa >= :xa)) AND "
+                       "(attribute_not_exists(se) OR se <= :se)'"));
+    CU_ASSERT_PTR_NULL(strstr(rig_body(), ":now"));
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    rig_end();
+}
+
+/* Stored as it came where there is none, and settled where there is one: so it must be known which. */
+static void a_pair_that_is_due_when_it_arrives_is_merged_with_what_is_read(void) {
+    begin_write(rig_mark("t0", LARDER_UNSET, 9, 100), 0);
+    CU_ASSERT_STRING_EQUAL(rig_operation(), "GetItem");
+    rig_reply("{}");
+    CU_ASSERT(rig_asks("'attribute_not_exists(pk)'"));
+    CU_ASSERT(rig_asks("':se':{'N':'9'},':xa':{'N':'100'}"));
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    rig_end();
+}
+
 static void a_mark_that_changes_nothing_is_read_and_not_written(void) {
     begin_write(rig_mark("t0", 7, LARDER_UNSET, LARDER_UNSET), 0);
     rig_refuse(DDB_CONDITION);
@@ -197,6 +219,7 @@ static void marks_are_written_so_many_at_once_and_the_first_failure_ends_it(void
     rig_reply("{}");
     CU_ASSERT_EQUAL(rig_n_requests(), DDB_WINDOW);
     rig_refuse(LARDER_DENIED);
+    CU_ASSERT_EQUAL(rig_n_requests(), DDB_WINDOW - 1);
     rig_refuse(LARDER_RETRY);
     while (rig_n_requests() > 0)
         rig_reply("{}");
@@ -472,6 +495,8 @@ UNIT_MAIN("dynamodb: tags", UNIT(marks_are_read_together_and_consistently_a_hund
           UNIT(what_dynamodb_leaves_of_a_batch_is_asked_for_again),
           UNIT(a_batch_that_is_never_done_ends_at_the_deadline_as_throttled),
           UNIT(a_mark_that_nobody_asked_for_is_no_answer), UNIT(a_newer_mark_is_one_update_and_no_read),
+          UNIT(a_newer_pair_is_one_update_unless_it_would_be_gone_later),
+          UNIT(a_pair_that_is_due_when_it_arrives_is_merged_with_what_is_read),
           UNIT(a_mark_that_changes_nothing_is_read_and_not_written),
           UNIT(a_pair_that_is_due_is_settled_when_another_arrives),
           UNIT(what_a_merged_mark_has_no_more_is_removed), UNIT(who_is_overtaken_merges_again),
