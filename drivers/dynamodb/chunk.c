@@ -57,7 +57,7 @@ void ddb_chunk_write(struct ddb_slot *slot, const struct ddb_chunks *c, ddb_repl
     struct chunk_name name;
     name_chunk(c, slot->i, &name);
     ddb_text_reserve(&body, ddb_base64_len(len) + 512);
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_json(&body, ",'Item':{");
     ddb_text_key(&body, &d->names, &name.name);
     if (expiry_ms != LARDER_UNSET) {
@@ -76,7 +76,7 @@ static void call_on_chunk(struct ddb_slot *slot, const struct ddb_chunks *c, con
     struct ddb_text body = {0};
     struct chunk_name name;
     name_chunk(c, slot->i, &name);
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_key_of(&body, d, &name.name);
     ddb_text_json(&body, rest);
     ddb_slot_call(slot, operation, &body, fn);

@@ -20,7 +20,7 @@ static struct ddb_name head_name(const struct larder_op *op) {
 static int32_t look_at_head(struct ddb_task *task, ddb_reply_fn *fn) {
     struct ddb_text body = {0};
     struct ddb_name name = head_name(task->op);
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ProjectionExpression':'sk,e,x,g,n,l','ConsistentRead':true}");
     return ddb_call(task->d, task->op, "GetItem", &body, fn, task);
@@ -171,7 +171,7 @@ static void read_head(struct get *get) {
     struct ddb_text body = {0};
     struct ddb_name name = head_name(task->op);
     get->looks++;
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ConsistentRead':true}");
     int32_t status = ddb_call(task->d, task->op, "GetItem", &body, on_head, get);
@@ -321,7 +321,7 @@ static void write_head(struct change *change) {
     struct ddb_name name = head_name(task->op);
     if (!change->removing && !change->chunked)
         ddb_text_reserve(&body, ddb_base64_len(task->op->value.len) + 4096);
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     if (change->removing)
         ddb_text_key_of(&body, task->d, &name);
     else
