@@ -138,9 +138,10 @@ struct ddb_slot { /* one job that is under way */
 typedef void ddb_slot_fn(struct ddb_slot *slot);
 
 /*
- * n jobs, DDB_WINDOW of them at once; `items` is set before, where it is used.  start(slot) begins job slot->i; each job ends with one
- * ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.  When none is under way any
- * more, over(fan) is called; it may free the fan, and so may be what ddb_fan_run() ends with.
+ * n jobs, DDB_WINDOW of them at once; `items` is set before, where it is used.  start(slot) begins job
+ * slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.
+ * When none is under way any more, over(fan) is called; it may free the fan, and so may be what
+ * ddb_fan_run() ends with.
  */
 struct ddb_fan {
     struct ddb_task *task;
