@@ -4,16 +4,20 @@
  * and never changed.  Each has its own partition, so that a large value is no hot one.
  */
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "ddb.h"
 
 void ddb_chunks_new(struct ddb *d, size_t length, struct ddb_chunks *ret) {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < DDB_GENERATION; i += 16) {
-        uint64_t random = ddb_random(d);
-        for (size_t k = 0; k < 16; k++, random >>= 4)
-            ret->generation[i + k] = digits[random & 15];
+    uint64_t random[DDB_GENERATION / 16];
+    /* Of the kernel's: no two processes, also after a fork(), may ever come to the same. */
+    if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
+        for (size_t i = 0; i < sizeof(random) / sizeof(random[0]); i++)
+            random[i] = ddb_random(d);
     }
+    for (size_t i = 0; i < DDB_GENERATION; i++)
+        ret->generation[i] = digits[random[i / 16] >> (i % 16 * 4) & 15];
     ret->length = length;
     ret->n = (length + DDB_CHUNK_BYTES - 1) / DDB_CHUNK_BYTES;
 }

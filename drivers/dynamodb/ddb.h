@@ -51,7 +51,7 @@ struct ddb {
     struct aws_settings aws; /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
-    uint64_t random_state; /* for waits and names of chunks */
+    uint64_t random_state; /* for waits */
 };
 
 /* ---- call.c ---------------------------------------------------------------------------------------- */

@@ -46,6 +46,11 @@ static void end_get(struct get *get, int32_t status) {
     ddb_task_end(&get->task, status);
 }
 
+static void drop_value(struct get *get) {
+    get->task.d->host->buf_unref(get->value.owner);
+    get->value = (struct larder_slice){0};
+}
+
 static void read_head(struct get *get);
 
 /* Straight from the reply into the buffer that the core will own. */
@@ -63,6 +68,7 @@ static void on_chunks(struct ddb_fan *fan) {
     } else if (!get->lost) {
         end_get(get, LARDER_OK);
     } else if (get->looks < MOST_LOOKS) {
+        drop_value(get);
         read_head(get);
     } else {
         end_get(get, ddb_task_refused(fan->task, LARDER_RETRY, "the entry was replaced again and again"));
@@ -114,8 +120,6 @@ static void read_chunks(struct get *get, const struct ddb_item *head) {
         end_get(get, ddb_task_refused(&get->task, LARDER_CORRUPT, "a part of the value is not in the table"));
         return;
     }
-    host->buf_unref(get->value.owner);
-    get->value = (struct larder_slice){0};
     get->bytes = host->buf_new(chunks.length, &get->value);
     if (!get->bytes) {
         get->value = (struct larder_slice){0};
