@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DEFAULT_STORE, Servers, freePort, freePorts } from './servers.mjs';
 
-const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, help: { type: 'boolean' } } });
+const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, store: { type: 'string' },
+  help: { type: 'boolean' } } });
 if (values.help) {
-  console.log('usage: node serve.mjs [--port N] [--dir DIR]\n\n' +
-    '--port N   of the first server (3000 or the next free one); the second takes the next free one\n' +
-    '--dir DIR  with the store that the build saw, in DIR/store; gets the logs.\n' +
-    '           Default: the store is .next/cache/larder, and the logs are temporary');
+  console.log('usage: node serve.mjs [--port N] [--dir DIR] [--store URL]\n\n' +
+    '--port N     of the first server (3000 or the next free one); the second takes the next free one\n' +
+    '--dir DIR    with the store that the build saw, in DIR/store; gets the logs.\n' +
+    '             Default: the store is .next/cache/larder, and the logs are temporary\n' +
+    '--store URL  another store, which the build saw as LARDER_CACHE');
   process.exit(0);
 }
 
@@ -23,7 +25,7 @@ if (wanted !== null && (await freePort(wanted)) === null) {
 const ports = await freePorts(2, wanted ?? 3000);
 const [originPort] = await freePorts(1);
 const logs = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-example-'));
-const store = values.dir ? join(values.dir, 'store') : DEFAULT_STORE;
+const store = values.store ?? (values.dir ? `fs:${join(values.dir, 'store')}` : DEFAULT_STORE);
 const servers = new Servers({ ports, originPort, store, logs });
 
 let ending = false;

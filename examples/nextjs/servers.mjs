@@ -39,8 +39,8 @@ export async function freePorts(count, first = 0) {
   return found;
 }
 
-/** Where the build looks if nobody names a store. */
-export const DEFAULT_STORE = join(HERE, '.next/cache/larder');
+/** The store that the build uses if nobody names one. */
+export const DEFAULT_STORE = `fs:${join(HERE, '.next/cache/larder')}`;
 
 /**
  * Servers named A, B ... that share one store and know each other's addresses.  `logs` is a folder
@@ -48,7 +48,7 @@ export const DEFAULT_STORE = join(HERE, '.next/cache/larder');
  * can say whether a page of the build is older than a revalidation, and it is rendered once more.
  */
 export class Servers {
-  constructor({ ports, originPort, store, logs }) {
+  constructor({ ports, originPort, store, logs }) { // store: a URL of docs/configuration.md
     this.logs = logs;
     this.store = store;
     this.running = new Map();
@@ -57,7 +57,7 @@ export class Servers {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LARDER_'))),
       NODE_ENV: 'production',
       NEXT_TELEMETRY_DISABLED: '1',
-      LARDER_CACHE: `fs:${this.store}`,
+      LARDER_CACHE: this.store,
       EXAMPLE_PEERS: [...this.bases].map(([name, base]) => `${name}=${base}`).join(' '),
       ORIGIN_PORT: String(originPort),
     };

@@ -4,8 +4,8 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format scripts dev clang release asan tsan valgrind fuzz model install js node20 node22 node24 node-asan
-    node-tsan soak pack next-14 next-15 next-16 demo lint)
+stages=(format scripts dev clang release asan tsan dynamodb valgrind fuzz model install js node20 node22 node24
+    node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
 declare -A about=(
@@ -16,6 +16,7 @@ declare -A about=(
     [release]="the same on what users get: gcc -O2, fortified; of the drivers' suite each driver once"
     [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan"
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
+    [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
     [valgrind]="a chosen set of them under memcheck"
     [fuzz]="libFuzzer on each fuzz target for a short while, from its corpus"
     [model]="the model of epochs and marks: every interleaving"
@@ -91,6 +92,13 @@ stage_tsan() {
     build tsan
     TSAN_OPTIONS=$tsan_options run_ctest tsan \
         -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small)|fs_)'
+}
+
+stage_dynamodb() {
+    build dev
+    tests/servers/dynamodb-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/dynamodb-tests asan
 }
 
 # What handles bytes from outside, and owns memory in a way that is easy to get wrong.
