@@ -3,6 +3,7 @@
  * part says here what it does:
  *
  *     text.h, json.h     requests as they are written, replies as they are read; pure
+ *     base64.h           the values in both; pure
  *     item.h, reply.h    names and attributes of items, the shapes of replies; pure
  *     call.c             one call of DynamoDB over drivers/aws, and what its errors mean
  *     task.c             one op on its way: refusals, failures, its completion
