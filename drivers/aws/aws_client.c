@@ -87,8 +87,6 @@ static void clock_set(struct aws_client *client, int64_t op_ms) {
 /* Out of whatever it is in. */
 static void leave(struct aws_call *call) {
     struct aws_client *client = call->client;
-    if (call->state == CALL_FREE)
-        return;
     aws_credentials_leave(client->credentials, &call->waiter);
     if (call->http_call)
         aws_http_cancel(call->http_call);
@@ -409,8 +407,10 @@ int32_t aws_client_new(const struct aws_client_options *options, struct aws_clie
 void aws_client_free(struct aws_client *client) {
     if (!client)
         return;
-    while (client->first)
-        aws_client_cancel(client->first);
+    for (struct aws_call *call = client->first, *next; call; call = next) {
+        next = call->next;
+        aws_client_cancel(call);
+    }
     while (client->free) {
         struct aws_call *call = client->free;
         client->free = call->next;

@@ -45,8 +45,8 @@ int32_t aws_files_read(const struct larder_host *host, struct larder_home *home,
                        size_t n, void (*done)(void *owner, struct aws_job *job), void *owner,
                        struct aws_job **ret_job) {
     struct aws_files *files = calloc(1, sizeof(*files));
-    bool ok = files != NULL;
-    if (!ok)
+    bool ok = true;
+    if (!files)
         return LARDER_NOMEM;
     files->job = (struct aws_job){owner, work, done, release};
     files->n = n;

@@ -30,10 +30,15 @@ enum {
     IDLE_S = 50     /* a connection that was unused for longer is not used again */
 };
 
+struct calls {
+    struct aws_http_call *first, *last;
+};
+
 enum call_state { CALL_FREE, CALL_WAITS, CALL_RUNS, CALL_FAILED };
 
 struct aws_http_call {
     struct aws_http_call *prev, *next; /* among those that wait or run; next alone: free */
+    struct calls *list;                /* that it is in */
     struct aws_http *http;
     enum call_state state;
     CURL *easy; /* while it runs */
@@ -58,10 +63,6 @@ struct aws_http_call {
     char reason[CURL_ERROR_SIZE];
 };
 
-struct calls {
-    struct aws_http_call *first, *last;
-};
-
 struct aws_http {
     const struct larder_host *host;
     struct larder_home *home;
@@ -77,22 +78,16 @@ struct aws_http {
 };
 
 static void list_add(struct calls *list, struct aws_http_call *call) {
+    call->list = list;
     call->prev = list->last;
     call->next = NULL;
     *(list->last ? &list->last->next : &list->first) = call;
     list->last = call;
 }
 
-static void list_remove(struct calls *list, struct aws_http_call *call) {
-    *(call->prev ? &call->prev->next : &list->first) = call->next;
-    *(call->next ? &call->next->prev : &list->last) = call->prev;
-}
-
-static struct calls *list_of(struct aws_http_call *call) {
-    struct aws_http *http = call->http;
-    return call->state == CALL_RUNS    ? &http->running
-           : call->state == CALL_WAITS ? &http->waiting
-                                       : &http->failed;
+static void list_remove(struct aws_http_call *call) {
+    *(call->prev ? &call->prev->next : &call->list->first) = call->next;
+    *(call->next ? &call->next->prev : &call->list->last) = call->prev;
 }
 
 /* ---- what libcurl hands us ------------------------------------------------------------------------ */
@@ -155,7 +150,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg) {
 /* Takes it out of wherever it is.  It is not free yet: its answer may still be looked at. */
 static void leave(struct aws_http_call *call) {
     struct aws_http *http = call->http;
-    list_remove(list_of(call), call);
+    list_remove(call);
     if (call->state == CALL_RUNS) {
         /* Besides what was set it forgets how often it met a dead connection: at the sixth time in its life
          * libcurl (7.88) would fail the request instead of making a new connection. */
@@ -392,7 +387,7 @@ static int32_t start(struct aws_http_call *call) {
         http->idle[http->n_idle++] = easy;
         return LARDER_NOMEM;
     }
-    list_remove(&http->waiting, call);
+    list_remove(call);
     list_add(&http->running, call);
     call->easy = easy;
     call->state = CALL_RUNS;
@@ -400,24 +395,31 @@ static int32_t start(struct aws_http_call *call) {
     return LARDER_OK;
 }
 
-/* Lets run what can.  No done function is called from here: what fails does so on its timer, now. */
+/* Where it can, and where there is a connection for it.  No done function is called from here: what fails
+ * does so on its timer, now. */
+static void try_to_run(struct aws_http_call *call) {
+    struct aws_http *http = call->http;
+    const char *reason = "out of memory";
+    int32_t status = look_around(call, &reason);
+    if (status == LARDER_OK)
+        status = start(call);
+    if (status >= 0)
+        return;
+    list_remove(call);
+    list_add(&http->failed, call);
+    call->state = CALL_FAILED;
+    call->refused = status;
+    aws_one_line(call->reason, sizeof(call->reason), aws_bytes(reason));
+    http->host->timer_set(call->timer, http->host->now_ns());
+}
+
+/* Something has come that requests wait for. */
 static void pump(void *arg) {
     struct aws_http *http = arg;
     struct aws_http_call *call, *next;
     for (call = http->waiting.first; call && http->n_running < http->max_running; call = next) {
-        const char *reason = "out of memory";
-        int32_t status = look_around(call, &reason);
         next = call->next;
-        if (status == LARDER_OK)
-            status = start(call);
-        if (status >= 0)
-            continue;
-        list_remove(&http->waiting, call);
-        list_add(&http->failed, call);
-        call->state = CALL_FAILED;
-        call->refused = status;
-        aws_one_line(call->reason, sizeof(call->reason), aws_bytes(reason));
-        http->host->timer_set(call->timer, http->host->now_ns());
+        try_to_run(call);
     }
 }
 
@@ -510,7 +512,8 @@ int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *requ
     call->state = CALL_WAITS;
     list_add(&http->waiting, call);
     http->host->timer_set(call->timer, call->is_late ? request->deadline_ns : longest_ns);
-    pump(http);
+    if (http->n_running < http->max_running) /* the others wait for something else */
+        try_to_run(call);
     if (ret_call)
         *ret_call = call;
     return LARDER_OK;
@@ -558,8 +561,8 @@ void aws_http_free(struct aws_http *http) {
         return;
     struct calls *const lists[] = {&http->running, &http->waiting, &http->failed};
     for (size_t i = 0; i < 3; i++)
-        while (lists[i]->first) {
-            struct aws_http_call *call = lists[i]->first;
+        for (struct aws_http_call *call = lists[i]->first, *next; call; call = next) {
+            next = call->next;
             leave(call);
             give_back(call);
         }
@@ -568,7 +571,7 @@ void aws_http_free(struct aws_http *http) {
         http->free = call->next;
         call_free(call);
     }
-    while (http->n_idle > 0)
+    while (http->idle && http->n_idle > 0)
         curl_easy_cleanup(http->idle[--http->n_idle]);
     aws_loop_done(&http->loop);
     aws_names_free(http->names);

@@ -286,7 +286,7 @@ int32_t aws_plan_make(struct aws_plan *plan, const struct aws_settings *settings
     if (!m.profile)
         m.profile = "default";
     *plan = (struct aws_plan){0};
-    wrong(&m, LARDER_NOMEM, "out of memory");
+    snprintf(error, LARDER_ERROR_SIZE, "out of memory");
     int32_t status = find_base(&m);
     if (status == LARDER_OK)
         status = find_place(&m);

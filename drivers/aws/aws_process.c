@@ -21,8 +21,6 @@
 
 enum { MOST_MS = 60000, LOOK_MS = 50, MOST_OUTPUT = 64 << 10 };
 
-extern char **environ;
-
 struct process {
     struct aws_job job;
     char *command;

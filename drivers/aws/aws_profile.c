@@ -58,11 +58,12 @@ static struct larder_bytes read_section(struct larder_bytes line, bool is_config
 
 static bool add(struct aws_profiles *profiles, const char *profile, struct larder_bytes name,
                 struct larder_bytes value) {
-    struct aws_property **end = &profiles->first;
-    while (*end)
-        end = &(*end)->next;
-    struct aws_property *p = *end = calloc(1, sizeof(*p));
-    return p && aws_copy(&p->profile, profile) && aws_copy_bytes(&p->name, name) &&
+    struct aws_property *p = calloc(1, sizeof(*p));
+    if (!p)
+        return false;
+    *(profiles->last ? &profiles->last->next : &profiles->first) = p;
+    profiles->last = p;
+    return aws_copy(&p->profile, profile) && aws_copy_bytes(&p->name, name) &&
            aws_copy_bytes(&p->value, value);
 }
 
@@ -101,6 +102,7 @@ void aws_profiles_done(struct aws_profiles *profiles) {
         aws_wipe(&p->value);
         free(p);
     }
+    profiles->last = NULL;
 }
 
 static const char *find(const struct aws_profiles *profiles, const char *profile, const char *name) {

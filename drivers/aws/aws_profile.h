@@ -8,7 +8,7 @@
 #include "aws_text.h"
 
 struct aws_profiles { /* all zero: none */
-    struct aws_property *first;
+    struct aws_property *first, *last;
 };
 
 /* The text of ~/.aws/config, where sections are "[profile name]", or of ~/.aws/credentials, where they

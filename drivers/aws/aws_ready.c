@@ -52,7 +52,7 @@ static void global_init(void) {
     global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* "" for a libcurl whose TLS is not OpenSSL: it reads the file itself. */
+/* A libcurl whose TLS is another's reads the file itself. */
 static bool uses_openssl(const curl_version_info_data *info) {
     return info->ssl_version && strncmp(info->ssl_version, "OpenSSL/", 8) == 0;
 }

@@ -29,7 +29,7 @@ void ddb_ping(void *instance, struct larder_op *op) {
         return;
     const struct ddb_name nobody = {.kind = DDB_COUNTER};
     struct ddb_text body = {0};
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_key_of(&body, d, &nobody);
     ddb_text_json(&body, "}");
     ddb_task_call(task, "GetItem", &body, on_ping);
@@ -97,7 +97,7 @@ static void on_ttl_described(void *arg, const struct ddb_reply *reply) {
 
 static void describe_ttl(struct ddb_slot *slot) {
     struct ddb_text body = {0};
-    ddb_text_begin(&body, slot->fan->task->d);
+    ddb_text_begin(&body, &slot->fan->task->d->names);
     ddb_text_json(&body, "}");
     ddb_slot_call(slot, "DescribeTimeToLive", &body, on_ttl_described);
 }
@@ -142,7 +142,7 @@ static void on_described(void *arg, const struct ddb_reply *reply) {
 
 static void describe(struct ddb_slot *slot) {
     struct ddb_text body = {0};
-    ddb_text_begin(&body, slot->fan->task->d);
+    ddb_text_begin(&body, &slot->fan->task->d->names);
     ddb_text_json(&body, "}");
     ddb_slot_call(slot, "DescribeTable", &body, on_described);
 }

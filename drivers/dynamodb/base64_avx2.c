@@ -1,7 +1,7 @@
 /*
  * 24 bytes, 32 characters at a time, after W. Mula and D. Lemire, "Faster Base64 Encoding and Decoding
- * using AVX2 Instructions" (2018).  Compiled with AVX2 (CMakeLists.txt); called only where the processor
- * has it.
+ * using AVX2 Instructions" (2018).  Called only where the processor has AVX2, which these functions alone are
+ * compiled for.
  */
 #include "base64.h"
 
@@ -9,15 +9,17 @@
 
 #include <immintrin.h>
 
+#define AVX2 __attribute__((target("avx2")))
+
 enum { BYTES = 24, CHARACTERS = 32, HALF = 12 };
 
 /* Both halves of a register get the same 16 bytes. */
-static __m256i twice(__m128i half) {
+AVX2 static __m256i twice(__m128i half) {
     return _mm256_broadcastsi128_si256(half);
 }
 
 /* Four times six bits in each 32 bits, in the place of three bytes. */
-static __m256i spread(__m256i bytes) {
+AVX2 static __m256i spread(__m256i bytes) {
     const __m256i triples = _mm256_shuffle_epi8(
         bytes, twice(_mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10)));
     const __m256i first_and_third = _mm256_mulhi_epu16(
@@ -28,7 +30,7 @@ static __m256i spread(__m256i bytes) {
 }
 
 /* What is added to six bits is told by their range: 13 for 0 to 25, 0 for 26 to 51, 1 to 12 beyond. */
-static __m256i to_characters(__m256i six_bits) {
+AVX2 static __m256i to_characters(__m256i six_bits) {
     const __m256i added = twice(_mm_setr_epi8('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
                                               '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62,
                                               '/' - 63, 'A', 0, 0));
@@ -38,7 +40,7 @@ static __m256i to_characters(__m256i six_bits) {
     return _mm256_add_epi8(six_bits, _mm256_shuffle_epi8(added, range));
 }
 
-size_t ddb_base64_encode_avx2(const uint8_t *from, size_t len, uint8_t *to) {
+AVX2 size_t ddb_base64_encode_avx2(const uint8_t *from, size_t len, uint8_t *to) {
     enum { LOADED = HALF + 16 };
     size_t done = 0;
     for (; len - done >= LOADED; done += BYTES, to += CHARACTERS) {
@@ -53,7 +55,7 @@ size_t ddb_base64_encode_avx2(const uint8_t *from, size_t len, uint8_t *to) {
 
 /* Six bits for each character; false: one is not of the alphabet.  The two halves of a character each
  * select a set of mistakes; it is none where the sets have nothing in common. */
-static bool to_six_bits(__m256i characters, __m256i *ret) {
+AVX2 static bool to_six_bits(__m256i characters, __m256i *ret) {
     const __m256i slash = _mm256_set1_epi8('/');
     const __m256i by_low = twice(_mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
                                                0x13, 0x1A, 0x1B, 0x1B, 0x1B, 0x1A));
@@ -72,7 +74,7 @@ static bool to_six_bits(__m256i characters, __m256i *ret) {
 }
 
 /* The inverse of spread(): 24 bytes at the beginning. */
-static __m256i gather(__m256i six_bits) {
+AVX2 static __m256i gather(__m256i six_bits) {
     const __m256i twelve = _mm256_maddubs_epi16(six_bits, _mm256_set1_epi32(0x01400140));
     const __m256i triples = _mm256_madd_epi16(twelve, _mm256_set1_epi32(0x00011000));
     const __m256i packed = _mm256_shuffle_epi8(
@@ -80,7 +82,7 @@ static __m256i gather(__m256i six_bits) {
     return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
 }
 
-size_t ddb_base64_decode_avx2(const uint8_t *from, uint8_t *to, size_t len) {
+AVX2 size_t ddb_base64_decode_avx2(const uint8_t *from, uint8_t *to, size_t len) {
     enum { STORED = 32 };
     size_t done = 0;
     __m256i six_bits;

@@ -4,17 +4,21 @@
  * and never changed.  Each has its own partition, so that a large value is no hot one.
  */
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "base64.h"
 #include "ddb.h"
 
 void ddb_chunks_new(struct ddb *d, size_t length, struct ddb_chunks *ret) {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < DDB_GENERATION; i += 16) {
-        uint64_t random = ddb_random(d);
-        for (size_t k = 0; k < 16; k++, random >>= 4)
-            ret->generation[i + k] = digits[random & 15];
+    uint64_t random[DDB_GENERATION / 16];
+    /* Of the kernel's: no two processes, also after a fork(), may ever come to the same. */
+    if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
+        for (size_t i = 0; i < sizeof(random) / sizeof(random[0]); i++)
+            random[i] = ddb_random(d);
     }
+    for (size_t i = 0; i < DDB_GENERATION; i++)
+        ret->generation[i] = digits[random[i / 16] >> (i % 16 * 4) & 15];
     ret->length = length;
     ret->n = (length + DDB_CHUNK_BYTES - 1) / DDB_CHUNK_BYTES;
 }
@@ -58,7 +62,7 @@ void ddb_chunk_write(struct ddb_slot *slot, const struct ddb_chunks *c, ddb_repl
     struct chunk_name name;
     name_chunk(c, slot->i, &name);
     ddb_text_reserve(&body, ddb_base64_len(len) + 512);
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_json(&body, ",'Item':{");
     ddb_text_key(&body, &d->names, &name.name);
     if (expiry_ms != LARDER_UNSET) {
@@ -77,7 +81,7 @@ static void call_on_chunk(struct ddb_slot *slot, const struct ddb_chunks *c, con
     struct ddb_text body = {0};
     struct chunk_name name;
     name_chunk(c, slot->i, &name);
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_key_of(&body, d, &name.name);
     ddb_text_json(&body, rest);
     ddb_slot_call(slot, operation, &body, fn);

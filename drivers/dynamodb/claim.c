@@ -29,7 +29,7 @@ void ddb_claim(void *instance, struct larder_op *op) {
     const struct ddb_name name = {.kind = DDB_CLAIM, .key = op->key};
     int64_t expiry_ms = ddb_expiry_ms(op->now_ms, op->ttl_ms);
     struct ddb_text body = {0};
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_json(&body, ",'Item':{");
     ddb_text_key(&body, &d->names, &name);
     ddb_text_json(&body, ",");
@@ -62,7 +62,7 @@ void ddb_release(void *instance, struct larder_op *op) {
         return;
     const struct ddb_name name = {.kind = DDB_CLAIM, .key = op->key};
     struct ddb_text body = {0};
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_key_of(&body, d, &name);
     ddb_text_json(&body, ",'ConditionExpression':'o = :o','ExpressionAttributeValues':{");
     text_owner(&body, ":o", op);

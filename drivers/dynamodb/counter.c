@@ -78,7 +78,7 @@ static void raise_counter(struct advance *advance) {
     const struct larder_op *op = task->op;
     const struct ddb_name name = counter_name(op);
     struct ddb_text body = {0};
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ReturnValues':'UPDATED_NEW','UpdateExpression':");
     ddb_text_json(&body, expressions[advance->step]);
@@ -114,7 +114,7 @@ static void on_created(void *arg, const struct ddb_reply *reply) {
 static void create_counter(struct ddb_task *task) {
     const struct ddb_name name = counter_name(task->op);
     struct ddb_text body = {0};
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ReturnValues':'UPDATED_NEW','UpdateExpression':'SET c = if_not_exists(c, :now)',"
                          "'ExpressionAttributeValues':{");
@@ -134,7 +134,7 @@ static void on_looked(void *arg, const struct ddb_reply *reply) {
 static void look_at_counter(struct ddb_task *task) {
     const struct ddb_name name = counter_name(task->op);
     struct ddb_text body = {0};
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ProjectionExpression':'c','ConsistentRead':true}");
     ddb_task_call(task, "GetItem", &body, on_looked);

@@ -5,6 +5,7 @@
  *     text.h, json.h     requests as they are written, replies as they are read; pure
  *     base64.h           the values in both; pure
  *     item.h, reply.h    names and attributes of items, the shapes of replies; pure
+ *     schema.h           what the table shall be, and is; pure
  *     call.c             one call of DynamoDB over drivers/aws, and what its errors mean
  *     task.c             one op on its way: refusals, failures, its completion
  *     fan.c, batch.c     many calls for one op: so many at once, waits between attempts
@@ -51,7 +52,7 @@ struct ddb {
     struct aws_settings aws; /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
-    uint64_t random_state; /* for waits and names of chunks */
+    uint64_t random_state; /* for waits */
 };
 
 /* ---- call.c ---------------------------------------------------------------------------------------- */
@@ -115,9 +116,7 @@ int64_t ddb_expiry_ms(int64_t now_ms, int64_t ttl_ms);
 /* The first whole second that is not before it. */
 int64_t ddb_seconds(int64_t ms);
 
-/* Beginnings of requests: {'TableName':'T' */
-void ddb_text_begin(struct ddb_text *t, const struct ddb *d);
-/* ... ,'Key':{..} */
+/* ,'Key':{..}: what a request on one item goes on with */
 void ddb_text_key_of(struct ddb_text *t, const struct ddb *d, const struct ddb_name *name);
 
 /* ---- fan.c ------------------------------------------------------------------------------------------ */
@@ -140,9 +139,10 @@ struct ddb_slot { /* one job that is under way */
 typedef void ddb_slot_fn(struct ddb_slot *slot);
 
 /*
- * n jobs, DDB_WINDOW of them at once.  start(slot) begins job slot->i; each job ends with one
- * ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.  When none is under way any
- * more, over(fan) is called; it may free the fan, and so may be what ddb_fan_run() ends with.
+ * n jobs, DDB_WINDOW of them at once; `items` is set before, where it is used.  start(slot) begins job
+ * slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.
+ * When none is under way any more, over(fan) is called; it may free the fan, and so may be what
+ * ddb_fan_run() ends with.
  */
 struct ddb_fan {
     struct ddb_task *task;

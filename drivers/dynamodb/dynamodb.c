@@ -98,8 +98,7 @@ static int32_t ddb_open(const struct larder_host *host, struct larder_home *home
     d->host = host;
     d->home = home;
     d->config = config;
-    /* Names of chunks must never meet those of another process. */
-    if (getrandom(&d->random_state, sizeof(d->random_state), 0) != sizeof(d->random_state))
+    if (getrandom(&d->random_state, sizeof(d->random_state), GRND_NONBLOCK) != sizeof(d->random_state))
         d->random_state = host->now_ns() ^ (uintptr_t)d;
     int32_t status = take_settings(d, error);
     if (status == LARDER_OK)

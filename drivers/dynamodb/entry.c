@@ -21,7 +21,7 @@ static struct ddb_name head_name(const struct larder_op *op) {
 static int32_t look_at_head(struct ddb_task *task, ddb_reply_fn *fn) {
     struct ddb_text body = {0};
     struct ddb_name name = head_name(task->op);
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ProjectionExpression':'sk,e,x,g,n,l','ConsistentRead':true}");
     return ddb_call(task->d, task->op, "GetItem", &body, fn, task);
@@ -47,6 +47,11 @@ static void end_get(struct get *get, int32_t status) {
     ddb_task_end(&get->task, status);
 }
 
+static void drop_value(struct get *get) {
+    get->task.d->host->buf_unref(get->value.owner);
+    get->value = (struct larder_slice){0};
+}
+
 static void read_head(struct get *get);
 
 /* Straight from the reply into the buffer that the core will own. */
@@ -64,6 +69,7 @@ static void on_chunks(struct ddb_fan *fan) {
     } else if (!get->lost) {
         end_get(get, LARDER_OK);
     } else if (get->looks < MOST_LOOKS) {
+        drop_value(get);
         read_head(get);
     } else {
         end_get(get, ddb_task_refused(fan->task, LARDER_RETRY, "the entry was replaced again and again"));
@@ -115,8 +121,6 @@ static void read_chunks(struct get *get, const struct ddb_item *head) {
         end_get(get, ddb_task_refused(&get->task, LARDER_CORRUPT, "a part of the value is not in the table"));
         return;
     }
-    host->buf_unref(get->value.owner);
-    get->value = (struct larder_slice){0};
     get->bytes = host->buf_new(chunks.length, &get->value);
     if (!get->bytes) {
         get->value = (struct larder_slice){0};
@@ -172,7 +176,7 @@ static void read_head(struct get *get) {
     struct ddb_text body = {0};
     struct ddb_name name = head_name(task->op);
     get->looks++;
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
     ddb_text_json(&body, ",'ConsistentRead':true}");
     int32_t status = ddb_call(task->d, task->op, "GetItem", &body, on_head, get);
@@ -322,7 +326,7 @@ static void write_head(struct change *change) {
     struct ddb_name name = head_name(task->op);
     if (!change->removing && !change->chunked)
         ddb_text_reserve(&body, ddb_base64_len(task->op->value.len) + 4096);
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     if (change->removing)
         ddb_text_key_of(&body, task->d, &name);
     else

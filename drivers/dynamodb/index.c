@@ -146,7 +146,7 @@ static void read_links(struct links *links) {
     const struct ddb *d = links->task.d;
     const struct ddb_name name = link_name(links->task.op, (struct larder_bytes){0});
     struct ddb_text body = {0};
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_json(&body, ",'KeyConditionExpression':'pk = :pk','ProjectionExpression':'sk,expiresAt',"
                          "'ConsistentRead':true,'ExpressionAttributeValues':{':pk':{'S':'");
     ddb_text_partition(&body, &d->names, &name);

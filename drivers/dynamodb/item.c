@@ -4,7 +4,11 @@
 
 /* ---- names --------------------------------------------------------------------------------------- */
 
-static const char hex_digits[] = "0123456789abcdef";
+void ddb_text_begin(struct ddb_text *t, const struct ddb_names *names) {
+    ddb_text_json(t, "{'TableName':'");
+    ddb_text_json(t, names->table);
+    ddb_text_json(t, "'");
+}
 
 static void begin_name(struct ddb_text *t, const struct ddb_names *names, enum ddb_kind kind) {
     const uint8_t letter[3] = {'#', (uint8_t)kind, '#'};
@@ -26,6 +30,19 @@ void ddb_text_key(struct ddb_text *t, const struct ddb_names *names, const struc
     ddb_text_json(t, "'}");
 }
 
+void ddb_shard_digits(uint32_t shard, uint8_t out[2]) {
+    out[0] = (uint8_t) "0123456789abcdef"[shard >> 4 & 15];
+    out[1] = (uint8_t) "0123456789abcdef"[shard & 15];
+}
+
+bool ddb_shard_parse(const struct ddb_names *names, const uint8_t digits[2], uint32_t *ret_shard) {
+    int high = ddb_hex_digit(digits[0]), low = ddb_hex_digit(digits[1]);
+    if (high < 0 || low < 0 || (uint32_t)(high * 16 + low) >= names->shards)
+        return false;
+    *ret_shard = (uint32_t)(high * 16 + low);
+    return true;
+}
+
 /* FNV-1a, and for good: what is stored under a shard must be found there. */
 uint32_t ddb_shard_of(const struct ddb_names *names, struct larder_bytes key) {
     uint32_t hash = 2166136261u;
@@ -36,7 +53,8 @@ uint32_t ddb_shard_of(const struct ddb_names *names, struct larder_bytes key) {
 
 void ddb_text_shard(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name,
                     uint32_t shard) {
-    const uint8_t digits[2] = {(uint8_t)hex_digits[shard >> 4 & 15], (uint8_t)hex_digits[shard & 15]};
+    uint8_t digits[2];
+    ddb_shard_digits(shard, digits);
     begin_name(t, names, name->kind);
     ddb_text_add(t, (struct larder_bytes){digits, sizeof(digits)});
     if (name->kind == DDB_LINK) {

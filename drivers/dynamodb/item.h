@@ -35,6 +35,8 @@ struct ddb_name {
     struct larder_bytes tag; /* of a link */
 };
 
+/* What most requests begin with: {'TableName':'T' */
+void ddb_text_begin(struct ddb_text *t, const struct ddb_names *names);
 /* The primary key: 'pk':{'S':'larder#e#KEY'},'sk':{'S':'#'} ... */
 void ddb_text_key(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name);
 /* ... its value of pk alone */
@@ -46,6 +48,9 @@ void ddb_text_index_key(struct ddb_text *t, const struct ddb_names *names, const
 /* The value of gk alone: what a shard of the entries, of the marks or of a tag is asked by. */
 void ddb_text_shard(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name,
                     uint32_t shard);
+/* A shard as it is written, two hex digits; and back. */
+void ddb_shard_digits(uint32_t shard, uint8_t out[2]);
+bool ddb_shard_parse(const struct ddb_names *names, const uint8_t digits[2], uint32_t *ret_shard);
 uint32_t ddb_shard_of(const struct ddb_names *names, struct larder_bytes key);
 /* 'x':{'N':'5'} */
 void ddb_text_n(struct ddb_text *t, const char *name, int64_t number);

@@ -120,7 +120,7 @@ bool ddb_json_is(struct larder_bytes raw, const char *text) {
 
 /* ---- strings ------------------------------------------------------------------------------------ */
 
-static int hex_digit(uint8_t c) {
+int ddb_hex_digit(uint8_t c) {
     if (c >= '0' && c <= '9')
         return c - '0';
     c |= 0x20;
@@ -133,7 +133,7 @@ static bool unit_at(struct larder_bytes raw, size_t at, uint32_t *ret) {
     if (raw.len < 4 || at > raw.len - 4)
         return false;
     for (size_t i = 0; i < 4; i++) {
-        int digit = hex_digit(raw.ptr[at + i]);
+        int digit = ddb_hex_digit(raw.ptr[at + i]);
         if (digit < 0)
             return false;
         unit = unit << 4 | (uint32_t)digit;

@@ -45,6 +45,8 @@ bool ddb_json_skip(struct ddb_json *j, struct larder_bytes *ret_raw);
 /* Whether nothing but white space is left, and all before was right. */
 bool ddb_json_ended(struct ddb_json *j);
 
+/* 0 to 15; -1: it is none. */
+int ddb_hex_digit(uint8_t c);
 /* Whether a raw string is this text of plain characters. */
 bool ddb_json_is(struct larder_bytes raw, const char *text);
 /* The characters of a raw string as UTF-8 into out; false: longer than size, a bad escape, or half a

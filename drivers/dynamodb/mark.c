@@ -118,7 +118,7 @@ static void text_update(struct ddb_text *t, const struct ddb_slot *slot, const s
                         bool remove_others) {
     const struct ddb *d = slot->fan->task->d;
     const struct ddb_name name = mark_name(mark->tag);
-    ddb_text_begin(t, d);
+    ddb_text_begin(t, &d->names);
     ddb_text_key_of(t, d, &name);
     ddb_text_json(t, ",'UpdateExpression':'SET gk = :gk, gs = :gs, expiresAt = :t");
     for (size_t i = 0; i < N_MEMBERS; i++) {
@@ -263,7 +263,7 @@ static void look_at_mark(struct ddb_slot *slot) {
     const struct ddb_name name = mark_name(arriving(slot)->tag);
     struct ddb_text body = {0};
     slot->step = LOOK;
-    ddb_text_begin(&body, d);
+    ddb_text_begin(&body, &d->names);
     ddb_text_key_of(&body, d, &name);
     ddb_text_json(&body, ",'ConsistentRead':true}");
     ddb_slot_call(slot, "GetItem", &body, on_mark_seen);

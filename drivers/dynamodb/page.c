@@ -46,7 +46,6 @@ static struct ddb_name name_in(const struct walk *walk, struct larder_bytes key)
 }
 
 static int32_t make_cursor(struct walk *walk) {
-    static const char digits[] = "0123456789abcdef";
     struct larder_slice *cursor = &walk->task.res.cursor;
     size_t len = walk->has_last ? 3 + walk->last_len : 2;
     uint8_t *to = walk->task.d->host->buf_new(len, cursor);
@@ -54,8 +53,7 @@ static int32_t make_cursor(struct walk *walk) {
         *cursor = (struct larder_slice){0};
         return LARDER_NOMEM;
     }
-    to[0] = (uint8_t)digits[walk->shard >> 4 & 15];
-    to[1] = (uint8_t)digits[walk->shard & 15];
+    ddb_shard_digits(walk->shard, to);
     if (walk->has_last) {
         to[2] = '#';
         memcpy(to + 3, walk->last, walk->last_len);
@@ -63,20 +61,11 @@ static int32_t make_cursor(struct walk *walk) {
     return LARDER_OK;
 }
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* False: this driver, set up like this, never made it. */
 static bool take_cursor(struct walk *walk, struct larder_bytes cursor) {
     if (cursor.len == 0)
         return true;
-    if (cursor.len < 2 || hex_digit(cursor.ptr[0]) < 0 || hex_digit(cursor.ptr[1]) < 0)
-        return false;
-    walk->shard = (uint32_t)(hex_digit(cursor.ptr[0]) * 16 + hex_digit(cursor.ptr[1]));
-    if (walk->shard >= walk->task.d->names.shards)
+    if (cursor.len < 2 || !ddb_shard_parse(&walk->task.d->names, cursor.ptr, &walk->shard))
         return false;
     if (cursor.len == 2)
         return true;
@@ -213,7 +202,7 @@ static void query(struct walk *walk) {
     const struct ddb_name in_shard = name_in(walk, (struct larder_bytes){0});
     uint64_t most = walk->kind == DDB_MARK && walk->left > DDB_BATCH_GET ? DDB_BATCH_GET : walk->left;
     struct ddb_text body = {0};
-    ddb_text_begin(&body, task->d);
+    ddb_text_begin(&body, &task->d->names);
     ddb_text_json(&body, ",'IndexName':'larder','KeyConditionExpression':'gk = :gk AND begins_with(gs, :gs)',"
                          "'ProjectionExpression':'gs,x','ExpressionAttributeValues':{':gk':{'S':'");
     ddb_text_shard(&body, names, &in_shard, walk->shard);

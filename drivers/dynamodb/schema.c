@@ -5,14 +5,8 @@
 
 /* ---- what the table shall be ---- */
 
-static void begin(struct ddb_text *t, const struct ddb_names *names) {
-    ddb_text_json(t, "{'TableName':'");
-    ddb_text_json(t, names->table);
-    ddb_text_json(t, "'");
-}
-
 void ddb_text_table(struct ddb_text *t, const struct ddb_names *names) {
-    begin(t, names);
+    ddb_text_begin(t, names);
     ddb_text_json(t, ",'BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':["
                      "{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'sk','AttributeType':'S'},"
                      "{'AttributeName':'gk','AttributeType':'S'},{'AttributeName':'gs','AttributeType':'S'}],"
@@ -25,7 +19,7 @@ void ddb_text_table(struct ddb_text *t, const struct ddb_names *names) {
 }
 
 void ddb_text_ttl(struct ddb_text *t, const struct ddb_names *names) {
-    begin(t, names);
+    ddb_text_begin(t, names);
     ddb_text_json(t, ",'TimeToLiveSpecification':{'AttributeName':'expiresAt','Enabled':true}}");
 }
 

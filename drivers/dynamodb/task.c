@@ -107,12 +107,6 @@ int64_t ddb_seconds(int64_t ms) {
     return ms / 1000 + (ms % 1000 > 0);
 }
 
-void ddb_text_begin(struct ddb_text *t, const struct ddb *d) {
-    ddb_text_json(t, "{'TableName':'");
-    ddb_text_json(t, d->names.table);
-    ddb_text_json(t, "'");
-}
-
 void ddb_text_key_of(struct ddb_text *t, const struct ddb *d, const struct ddb_name *name) {
     ddb_text_json(t, ",'Key':{");
     ddb_text_key(t, &d->names, name);

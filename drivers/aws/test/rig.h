@@ -26,6 +26,8 @@ void rig_end(void);
 void rig_run(const int *n, int wanted);
 /* Turns until nothing happens. */
 void rig_settle(void);
+/* Turns until there is such a file. */
+void rig_run_until_file(const char *path);
 /* The host's monotonic clock, and its timers, are so much later. */
 void rig_pass_ms(uint64_t ms);
 /* For this test: the value of a variable; NULL: unset. */

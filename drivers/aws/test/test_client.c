@@ -1,9 +1,11 @@
 /* Requests that are signed with credentials from everywhere, against servers that verify and hand out. */
 #include "../aws_client.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../aws_http.h"
 #include "../aws_json.h"
@@ -398,14 +400,19 @@ static void a_process_that_fails_is_named(void) {
 
 /* The pool must be free again when an instance is closed. */
 static void a_process_that_hangs_ends_with_the_instance(void) {
+    char config[256], started[128];
     struct got got;
     begin();
-    use_profile("[profile p]\ncredential_process = sleep 1000\n");
+    snprintf(started, sizeof(started), "%s/started", rig_folder());
+    snprintf(config, sizeof(config), "[profile p]\ncredential_process = touch %s; sleep 1000\n", started);
+    use_profile(config);
     open_client("s3");
     ask(&got, simple);
-    rig_settle();
+    rig_run_until_file(started);
+    const time_t before_s = time(NULL);
     end(); /* joins the pool's threads */
     CU_ASSERT_EQUAL(got.n, 0);
+    CU_ASSERT_TRUE(time(NULL) - before_s < 50); /* and not at the limit that a process has anyway */
 }
 
 static void without_region_and_endpoint_there_is_no_service(void) {
@@ -450,17 +457,18 @@ static void many_requests_ask_for_keys_once(void) {
 }
 
 static void pass_minutes(int64_t minutes) {
+    const int64_t ms = minutes * MINUTE_MS;
     char json[64];
-    now_ms += minutes * MINUTE_MS;
-    rig_pass_ms((uint64_t)(minutes * MINUTE_MS));
-    snprintf(json, sizeof(json), "{\"pass\":%lld}", (long long)(minutes * MINUTE_MS));
+    now_ms += ms;
+    rig_pass_ms((uint64_t)ms);
+    snprintf(json, sizeof(json), "{\"pass\":%" PRId64 "}", ms);
     server_is(json);
 }
 
 /* What goes on in the background is done. */
 static void wait_for_asked(long times) {
     long asked = 0;
-    for (int i = 0; i < 1000 && asked < times; i++)
+    for (int i = 0; i < 100000 && asked < times; i++)
         asked = stat_of("container");
     CU_ASSERT_EQUAL(asked, times);
 }

@@ -1,6 +1,8 @@
 /* Requests and what can become of them, against the server of server.js. */
 #include "../aws_http.h"
 
+#include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,21 +210,21 @@ static void large_answers_come_whole_with_and_without_a_length(void) {
 }
 
 static void a_large_body_is_sent_at_once(void) {
+    static uint8_t bytes[20 * MB];
     struct got got;
     char hash[AWS_HASH_HEX];
-    uint8_t *bytes = malloc((size_t)20 * MB);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
     for (size_t i = 0; i < (size_t)20 * MB; i++)
         bytes[i] = (uint8_t)(i * 31 + (i >> 12));
     begin(NULL, 4, 60000);
     ask(&got, "PUT", "/echo", (struct larder_bytes){bytes, (size_t)20 * MB});
     rig_run(&got.n, 1);
     CU_ASSERT_STRING_EQUAL(member(&got, "length"), "20971520");
+    CU_ASSERT_PTR_NULL(
+        strstr(member(&got, "headers"), "\"expect\"")); /* that would cost a second where it is ignored */
     aws_hash_hex(hash, (struct larder_bytes){bytes, (size_t)20 * MB});
     CU_ASSERT_STRING_EQUAL(member(&got, "hash"), hash);
     got_done(&got);
     end();
-    free(bytes);
 }
 
 static void answers_without_a_body_and_early_ones(void) {
@@ -340,6 +342,77 @@ static void a_name_without_an_address_is_named(void) {
     get(&got, "http://name.invalid:99/");
     CU_ASSERT_EQUAL(got.status, LARDER_RETRY);
     CU_ASSERT_PTR_NOT_NULL(strstr(got.detail, "name.invalid: "));
+    end();
+}
+
+/* ---- names: "test.example" is known here alone, so libcurl gets there by what aws_name.c tells it ------------ */
+
+static atomic_int n_lookups;
+static atomic_bool names_fail;
+static const char *_Atomic test_address = "127.0.0.1";
+
+int __real_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret) {
+    if (strcmp(name, "test.example") != 0)
+        return __real_getaddrinfo(name, port, hints, ret);
+    n_lookups++;
+    return names_fail ? EAI_AGAIN : __real_getaddrinfo(test_address, port, hints, ret);
+}
+
+static void get_by_name(int32_t status) {
+    char url[96];
+    struct got got;
+    snprintf(url, sizeof(url), "http://test.example%s/leave",
+             strchr(rig_server("http"), ':')); /* no connection stays */
+    get(&got, url);
+    CU_ASSERT_EQUAL(got.status, status);
+    got_done(&got);
+    rig_settle();
+}
+
+/* Requests go on, and time passes, until the name is looked up again. */
+static void get_until_looked_up(void) {
+    const int before = n_lookups;
+    for (int i = 0; i < 10000 && n_lookups == before; i++) {
+        rig_pass_ms(1000);
+        get_by_name(LARDER_OK);
+    }
+    CU_ASSERT_TRUE(n_lookups > before);
+}
+
+static void a_name_is_looked_up_once_and_kept_fresh(void) {
+    begin(NULL, 2, 60000);
+    n_lookups = 0;
+    names_fail = true;
+    get_by_name(LARDER_RETRY);
+    get_by_name(LARDER_RETRY); /* within a second: the same answer */
+    CU_ASSERT_EQUAL(n_lookups, 1);
+    names_fail = false;
+    rig_pass_ms(1100);
+    get_by_name(LARDER_OK);
+    get_by_name(LARDER_OK);
+    CU_ASSERT_EQUAL(n_lookups, 2);
+    get_until_looked_up();
+    names_fail = true;
+    get_until_looked_up();
+    get_until_looked_up(); /* what worked is kept */
+    end();
+    names_fail = false;
+}
+
+/* 127.0.0.2 is this machine as well, but the server does not listen there. */
+static void addresses_at_which_nobody_listens_are_looked_up_again(void) {
+    begin(NULL, 2, 60000);
+    n_lookups = 0;
+    test_address = "127.0.0.2";
+    get_by_name(LARDER_RETRY);
+    test_address = "127.0.0.1";
+    get_by_name(LARDER_OK);
+    CU_ASSERT_EQUAL(n_lookups, 2);
     end();
 }
 
@@ -474,6 +547,8 @@ int main(void) {
                                              UNIT(closing_with_requests_under_way_leaves_nothing),
                                              UNIT(closing_before_anything_was_sent_leaves_nothing),
                                              UNIT(a_name_without_an_address_is_named),
+                                             UNIT(a_name_is_looked_up_once_and_kept_fresh),
+                                             UNIT(addresses_at_which_nobody_listens_are_looked_up_again),
                                              UNIT(malformed_requests_are_refused),
                                              UNIT(a_proxy_is_used_where_the_environment_says_so),
                                              UNIT(tls_trusts_the_given_authority_and_the_right_name_alone),

@@ -106,6 +106,19 @@ static void an_entry_that_is_replaced_while_it_is_read_is_read_anew(void) {
     rig_end();
 }
 
+static void an_entry_that_becomes_small_while_it_is_read_is_read_anew(void) {
+    begin_get();
+    rig_reply(HEAD(GENERATION));
+    reply_with_bytes(CHUNK, 'a');
+    rig_reply("{}");
+    rig_reply("{}");
+    rig_reply("{'Item':{'v':{'B':'Zm8='},'m':{'N':'3'},'e':{'N':'5'}}}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    CU_ASSERT_EQUAL(o.res.value.len, 2);
+    give_back();
+    rig_end();
+}
+
 static void an_entry_whose_chunk_is_gone_is_corrupt(void) {
     begin_get();
     rig_reply(HEAD(GENERATION));
@@ -379,6 +392,7 @@ UNIT_MAIN("dynamodb: entries", UNIT(a_get_reads_the_head_consistently), UNIT(an_
           UNIT(chunks_are_read_by_reads_that_may_lag),
           UNIT(a_chunk_that_is_not_found_is_looked_for_again_consistently),
           UNIT(an_entry_that_is_replaced_while_it_is_read_is_read_anew),
+          UNIT(an_entry_that_becomes_small_while_it_is_read_is_read_anew),
           UNIT(an_entry_whose_chunk_is_gone_is_corrupt), UNIT(an_entry_that_changes_for_ever_is_given_up),
           UNIT(a_chunk_of_another_length_is_corrupt), UNIT(what_is_in_the_head_is_not_believed),
           UNIT(a_small_put_is_one_request), UNIT(chunks_are_written_before_the_head_that_names_them),
