@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dynamodb/base64.h"
 #include "dynamodb/reply.h"
 
 enum { MOST_ROUNDS = 101, MOST_VALUE = 384 << 10, BYTES_A_ROUND = 16 << 20 };

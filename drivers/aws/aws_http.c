@@ -26,7 +26,8 @@ enum {
     FIRST_ROOM = 16 << 10, /* of an answer whose length is not told */
     READ_AT_ONCE = 64 << 10,
     MOST_HEADER_BYTES = 64 << 10,
-    IDLE_S = 50 /* a connection that was unused for longer is not used again */
+    SUPPRESSED = 3, /* of libcurl's own headers */
+    IDLE_S = 50     /* a connection that was unused for longer is not used again */
 };
 
 struct calls {
@@ -47,7 +48,8 @@ struct aws_http_call {
 
     char method[8];
     struct aws_text url;
-    struct curl_slist *headers, *resolve;
+    struct aws_text lines; /* the headers, one behind the other */
+    struct curl_slist headers[AWS_MOST_HEADERS + SUPPRESSED], *resolve;
     struct larder_bytes body;
     struct place place;
     size_t max_body;
@@ -166,6 +168,7 @@ static void call_free(struct aws_http_call *call) {
     if (call->timer)
         call->http->host->timer_free(call->timer);
     aws_text_done(&call->url);
+    aws_text_done(&call->lines);
     aws_text_done(&call->answer_headers);
     free(call);
 }
@@ -175,11 +178,10 @@ static void give_back(struct aws_http_call *call) {
     http->host->buf_unref(call->answer.owner);
     call->answer = (struct larder_slice){0};
     call->answer_len = 0;
-    for (struct curl_slist *h = call->headers; h; h = h->next)
-        explicit_bzero(h->data, strlen(h->data)); /* tokens */
-    curl_slist_free_all(call->headers);
+    if (call->lines.ptr)
+        explicit_bzero(call->lines.ptr, call->lines.len); /* tokens */
     curl_slist_free_all(call->resolve);
-    call->headers = call->resolve = NULL;
+    call->resolve = NULL;
     if (http->n_free >= http->max_running) {
         call_free(call);
         return;
@@ -440,31 +442,33 @@ static struct aws_http_call *call_new(struct aws_http *http) {
     return call;
 }
 
-static bool add_header(struct aws_http_call *call, struct aws_text *line, const char *name,
-                       const char *value) {
-    aws_text_clear(line);
-    aws_text_adds(line, name);
-    aws_text_adds(line, value[0] ? ": " : ":"); /* without a value: libcurl's own is left out */
-    aws_text_adds(line, value);
-    struct curl_slist *list = line->failed ? NULL : curl_slist_append(call->headers, line->ptr);
-    if (list)
-        call->headers = list;
-    return list != NULL;
+static void add_line(struct aws_text *lines, const char *name, const char *value) {
+    aws_text_adds(lines, name);
+    aws_text_adds(lines, value[0] ? ": " : ":"); /* without a value: libcurl's own is left out */
+    aws_text_add(lines, value, strlen(value) + 1);
 }
 
-static bool add_headers(struct aws_http_call *call, const struct aws_http_request *request) {
-    struct aws_text line = {0};
-    bool has_type = false, ok = true;
-    for (size_t i = 0; ok && i < request->n_headers; i++) {
-        ok = add_header(call, &line, request->headers[i].name, request->headers[i].value);
+/* The list is made here and not by curl_slist_append(), which copies line by line into new memory. */
+static bool set_headers(struct aws_http_call *call, const struct aws_http_request *request) {
+    bool has_type = false;
+    size_t n = request->n_headers + SUPPRESSED;
+    aws_text_clear(&call->lines);
+    for (size_t i = 0; i < request->n_headers; i++) {
+        add_line(&call->lines, request->headers[i].name, request->headers[i].value);
         has_type |= strcasecmp(request->headers[i].name, "content-type") == 0;
     }
-    ok = ok && add_header(call, &line, "Accept", "") &&
-         (has_type || add_header(call, &line, "Content-Type", "")) &&
-         add_header(call, &line, "Expect",
-                    ""); /* else libcurl asks before it sends 1 MB, and waits a second */
-    aws_text_done(&line);
-    return ok;
+    add_line(&call->lines, "Accept", "");
+    add_line(&call->lines, "Expect", ""); /* else libcurl asks before it sends 1 MB, and waits a second */
+    if (has_type)
+        n--;
+    else
+        add_line(&call->lines, "Content-Type", "");
+    if (call->lines.failed)
+        return false;
+    char *at = call->lines.ptr; /* it does not move any more */
+    for (size_t i = 0; i < n; at += strlen(at) + 1, i++)
+        call->headers[i] = (struct curl_slist){at, i + 1 < n ? &call->headers[i + 1] : NULL};
+    return true;
 }
 
 static bool has_line_break(const struct aws_http_request *request) {
@@ -479,6 +483,7 @@ int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *requ
     const bool tls = strncasecmp(request->url, "https://", 8) == 0;
     struct place place;
     if ((!tls && strncasecmp(request->url, "http://", 7) != 0) || has_line_break(request) ||
+        request->n_headers > AWS_MOST_HEADERS ||
         strlen(request->method) >= sizeof(((struct aws_http_call *)0)->method) ||
         !read_place(&place, request->url + (tls ? 8 : 7), tls ? "443" : "80"))
         return LARDER_INVALID;
@@ -488,7 +493,7 @@ int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *requ
     aws_text_clear(&call->url);
     aws_text_clear(&call->answer_headers);
     aws_text_adds(&call->url, request->url);
-    if (call->url.failed || !add_headers(call, request)) {
+    if (call->url.failed || !set_headers(call, request)) {
         give_back(call);
         return LARDER_NOMEM;
     }

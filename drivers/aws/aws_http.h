@@ -33,11 +33,11 @@ struct aws_http_request {
     const char *method;               /* GET, HEAD, PUT, POST, DELETE */
     const char *url;                  /* http or https, already encoded; sent as it is */
     const struct aws_header *headers; /* content-length is libcurl's to add; host as it is given here */
-    size_t n_headers;
-    struct larder_bytes body; /* borrowed until done; everything else is copied */
-    uint64_t deadline_ns;     /* UINT64_MAX: none */
-    size_t max_body;          /* of the answer, in bytes */
-    bool direct;              /* never by a proxy: an address of this machine or network */
+    size_t n_headers;                 /* at most AWS_MOST_HEADERS */
+    struct larder_bytes body;         /* borrowed until done; everything else is copied */
+    uint64_t deadline_ns;             /* UINT64_MAX: none */
+    size_t max_body;                  /* of the answer, in bytes */
+    bool direct;                      /* never by a proxy: an address of this machine or network */
 };
 
 struct aws_http_answer { /* lent to the done function */
@@ -52,7 +52,7 @@ typedef void aws_http_done(void *arg, const struct aws_http_answer *answer);
 
 /* done is called exactly once, later, unless the request is cancelled; it may send others.  A status
  * < 0: nothing was sent and done is not called (LARDER_NOMEM, or LARDER_INVALID for a line break in a
- * header or a URL that is none). */
+ * header, too many headers, or a URL that is none). */
 int32_t aws_http_send(struct aws_http *http, const struct aws_http_request *request, aws_http_done *done,
                       void *arg, struct aws_http_call **ret_call);
 /* done is not called any more; the body is no longer borrowed. */

@@ -117,11 +117,13 @@ static void add_trimmed(SHA256_CTX *sha, const char *value) {
 }
 
 static void add_lower(SHA256_CTX *sha, struct aws_text *signed_names, const char *name) {
-    for (; *name; name++) {
-        const char c = (char)tolower((unsigned char)*name);
-        SHA256_Update(sha, &c, 1);
-        aws_text_add(signed_names, &c, 1);
-    }
+    const size_t begin = signed_names->len;
+    aws_text_adds(signed_names, name);
+    if (signed_names->failed)
+        return;
+    for (char *c = signed_names->ptr + begin; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    SHA256_Update(sha, signed_names->ptr + begin, signed_names->len - begin);
 }
 
 /* The canonical request, hashed as it is made; the names of its headers, joined by `;`. */

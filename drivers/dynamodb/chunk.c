@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "base64.h"
 #include "ddb.h"
 
 void ddb_chunks_new(struct ddb *d, size_t length, struct ddb_chunks *ret) {

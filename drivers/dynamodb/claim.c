@@ -1,4 +1,5 @@
 /* Claims: advice, who renders what.  One item that is over by itself. */
+#include "base64.h"
 #include "ddb.h"
 
 static void on_taken(void *arg, const struct ddb_reply *reply) {

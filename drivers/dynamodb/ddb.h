@@ -3,6 +3,7 @@
  * part says here what it does:
  *
  *     text.h, json.h     requests as they are written, replies as they are read; pure
+ *     base64.h           the values in both; pure
  *     item.h, reply.h    names and attributes of items, the shapes of replies; pure
  *     schema.h           what the table shall be, and is; pure
  *     call.c             one call of DynamoDB over drivers/aws, and what its errors mean

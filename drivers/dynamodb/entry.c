@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base64.h"
 #include "ddb.h"
 
 enum {

@@ -55,10 +55,4 @@ bool ddb_json_unescape(struct larder_bytes raw, uint8_t *out, size_t size, size_
 /* A raw string that is an integer, as DynamoDB writes numbers. */
 bool ddb_json_integer(struct larder_bytes raw, int64_t *ret);
 
-/* How many bytes a raw base64 string stands for; false: it cannot be one. */
-bool ddb_base64_size(struct larder_bytes raw, size_t *ret);
-/* Decodes into out, which has room for that many.  Padding is required, and nothing but the
- * alphabet allowed. */
-bool ddb_base64_decode(struct larder_bytes raw, uint8_t *out);
-
 #endif

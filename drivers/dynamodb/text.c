@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
+
 enum { SMALLEST = 512 };
 
 void ddb_text_done(struct ddb_text *t) {
@@ -86,26 +88,10 @@ void ddb_text_number(struct ddb_text *t, int64_t number) {
 }
 
 void ddb_text_base64(struct ddb_text *t, struct larder_bytes bytes) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    ddb_text_reserve(t, ddb_base64_len(bytes.len));
-    if (t->failed)
+    const size_t len = ddb_base64_len(bytes.len);
+    ddb_text_reserve(t, len);
+    if (t->failed || len == 0)
         return;
-    const uint8_t *from = bytes.ptr;
-    uint8_t *to = t->ptr + t->len;
-    size_t left = bytes.len;
-    for (; left >= 3; left -= 3, from += 3, to += 4) {
-        uint32_t bits = (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
-        to[0] = (uint8_t)alphabet[bits >> 18];
-        to[1] = (uint8_t)alphabet[bits >> 12 & 63];
-        to[2] = (uint8_t)alphabet[bits >> 6 & 63];
-        to[3] = (uint8_t)alphabet[bits & 63];
-    }
-    if (left > 0) {
-        uint32_t bits = (uint32_t)from[0] << 16 | (left > 1 ? (uint32_t)from[1] << 8 : 0);
-        to[0] = (uint8_t)alphabet[bits >> 18];
-        to[1] = (uint8_t)alphabet[bits >> 12 & 63];
-        to[2] = left > 1 ? (uint8_t)alphabet[bits >> 6 & 63] : '=';
-        to[3] = '=';
-    }
-    t->len += ddb_base64_len(bytes.len);
+    ddb_base64_encode(bytes, t->ptr + t->len);
+    t->len += len;
 }

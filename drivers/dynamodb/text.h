@@ -27,11 +27,6 @@ void ddb_text_escaped(struct ddb_text *t, struct larder_bytes utf8);
 void ddb_text_number(struct ddb_text *t, int64_t number);
 void ddb_text_base64(struct ddb_text *t, struct larder_bytes bytes);
 
-/* How long bytes are in base64. */
-static inline size_t ddb_base64_len(size_t len) {
-    return len / 3 * 4 + (len % 3 > 0 ? 4 : 0);
-}
-
 static inline struct larder_bytes ddb_bytes_of(const char *text) {
     return (struct larder_bytes){(const uint8_t *)text, __builtin_strlen(text)};
 }

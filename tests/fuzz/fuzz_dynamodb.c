@@ -1,6 +1,7 @@
 /* A reply of DynamoDB, as each of its operations; its strings, numbers and values. */
 #include <string.h>
 
+#include "dynamodb/base64.h"
 #include "dynamodb/reply.h"
 #include "dynamodb/schema.h"
 #include "fuzz.h"

@@ -419,6 +419,7 @@ static void addresses_at_which_nobody_listens_are_looked_up_again(void) {
 static void malformed_requests_are_refused(void) {
     static const char *const urls[] = {"ftp://x/", "127.0.0.1", "http://", "http:///x"};
     const struct aws_header broken[] = {{"a", "b\r\nc: d"}};
+    struct aws_header many[AWS_MOST_HEADERS + 1];
     struct got got = {0};
     begin(NULL, 1, 60000);
     struct aws_http_request request = {.method = "GET", .deadline_ns = UINT64_MAX, .max_body = 1};
@@ -429,6 +430,11 @@ static void malformed_requests_are_refused(void) {
     request.url = "http://x/";
     request.headers = broken;
     request.n_headers = 1;
+    CU_ASSERT_EQUAL(aws_http_send(http, &request, on_done, &got, NULL), LARDER_INVALID);
+    for (size_t i = 0; i < AWS_MOST_HEADERS + 1; i++)
+        many[i] = (struct aws_header){"a", "b"};
+    request.headers = many;
+    request.n_headers = AWS_MOST_HEADERS + 1;
     CU_ASSERT_EQUAL(aws_http_send(http, &request, on_done, &got, NULL), LARDER_INVALID);
     end();
     CU_ASSERT_EQUAL(got.n, 0);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base64.h"
 #include "../reply.h"
 #include "unit.h"
 
@@ -109,6 +110,34 @@ static void every_byte_survives_base64_at_every_place(void) {
         CU_ASSERT_EQUAL(back[len], 0xEE); /* nothing behind it */
         ddb_text_done(&t);
     }
+}
+
+/* Long enough for every way in which it is decoded, in memory that ends with it. */
+static void a_wrong_character_is_found_at_every_place(void) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { CHARACTERS = 2 * (sizeof(alphabet) - 1), BYTES = CHARACTERS / 4 * 3 };
+    uint8_t *text = malloc(CHARACTERS), *out = malloc(BYTES);
+    CU_ASSERT_FATAL(text && out);
+    const struct larder_bytes raw = {text, CHARACTERS};
+    for (size_t at = 0; at < CHARACTERS; at++) {
+        size_t accepted = 0;
+        for (unsigned c = 0; c < 256; c++) {
+            for (size_t i = 0; i < CHARACTERS; i++)
+                text[i] = (uint8_t)alphabet[i % (CHARACTERS / 2)];
+            text[at] = (uint8_t)c;
+            size_t size;
+            if (!ddb_base64_size(raw, &size) || size != BYTES || !ddb_base64_decode(raw, out))
+                continue;
+            struct ddb_text again = {0};
+            ddb_text_base64(&again, (struct larder_bytes){out, BYTES});
+            CU_ASSERT(ddb_bytes_same((struct larder_bytes){again.ptr, again.len}, raw));
+            ddb_text_done(&again);
+            accepted++;
+        }
+        CU_ASSERT_EQUAL(accepted, CHARACTERS / 2);
+    }
+    free(text);
+    free(out);
 }
 
 static void what_is_not_base64_is_refused(void) {
@@ -306,10 +335,11 @@ UNIT_MAIN("dynamodb: forms", UNIT(what_json_does_not_take_in_a_string_is_escaped
           UNIT(apostrophes_of_a_template_are_quotes_and_those_of_data_are_not),
           UNIT(every_number_is_written_and_read_exactly), UNIT(what_is_no_64_bit_integer_is_refused),
           UNIT(base64_of_rfc_4648), UNIT(every_byte_survives_base64_at_every_place),
-          UNIT(what_is_not_base64_is_refused), UNIT(escapes_are_undone),
-          UNIT(escapes_that_are_none_are_refused), UNIT(a_text_longer_than_its_room_is_refused),
-          UNIT(what_is_no_json_is_bad_and_ends), UNIT(what_is_nested_too_deeply_is_bad),
-          UNIT(an_item_is_read_with_all_that_it_says), UNIT(no_item_is_an_answer),
-          UNIT(an_attribute_of_another_type_is_refused), UNIT(a_page_has_items_and_a_place_where_it_ended),
-          UNIT(a_batch_says_what_is_left), UNIT(names_of_items_are_as_the_readme_has_them),
-          UNIT(a_key_stays_in_its_shard), UNIT(utf8_is_told_from_what_is_none))
+          UNIT(what_is_not_base64_is_refused), UNIT(a_wrong_character_is_found_at_every_place),
+          UNIT(escapes_are_undone), UNIT(escapes_that_are_none_are_refused),
+          UNIT(a_text_longer_than_its_room_is_refused), UNIT(what_is_no_json_is_bad_and_ends),
+          UNIT(what_is_nested_too_deeply_is_bad), UNIT(an_item_is_read_with_all_that_it_says),
+          UNIT(no_item_is_an_answer), UNIT(an_attribute_of_another_type_is_refused),
+          UNIT(a_page_has_items_and_a_place_where_it_ended), UNIT(a_batch_says_what_is_left),
+          UNIT(names_of_items_are_as_the_readme_has_them), UNIT(a_key_stays_in_its_shard),
+          UNIT(utf8_is_told_from_what_is_none))
