@@ -244,7 +244,7 @@ void rig_start(void) {
                        .now_ns = 1,
                        .d = {.host = &host, .seen_epoch = LARDER_UNSET}};
     rig.d.config = &rig.config;
-    rig.d.names = (struct ddb_names){.table = "t", .prefix = "p", .shards = 2};
+    rig.d.names = (struct ddb_names){.table = "t", .prefix = "p", .shards = 2, .pk = "pk", .sk = "sk"};
 }
 
 void rig_end(void) {
