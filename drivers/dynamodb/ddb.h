@@ -46,7 +46,8 @@ struct ddb_config { /* table: params[] in dynamodb.c */
     struct aws_settings aws;
 };
 
-/* How far the counter of a namespace is known to be, on account of what OpenNext wrote (twin.c). */
+/* How far the counter of a namespace is known to be, on account of what OpenNext wrote (twin.c).  One namespace is
+ * remembered, the last, if it is no longer than any of the core's: an instance of a store sees no other. */
 struct ddb_floor {
     uint8_t ns[256];
     size_t ns_len;

@@ -81,9 +81,10 @@ static int32_t take_schema(struct ddb *d, char *error) {
     if (strcmp(config->schema, "larder") == 0)
         return LARDER_OK;
     if (strcmp(config->schema, "opennext-original") == 0) {
-        snprintf(error, LARDER_ERROR_SIZE,
-                 "schema opennext-original: items of OpenNext's tag cache dynamodb are not supported, those of "
-                 "dynamodb-nextMode are: schema opennext");
+        snprintf(
+            error, LARDER_ERROR_SIZE,
+            "schema opennext-original: items of OpenNext's tag cache dynamodb are not supported, those of "
+            "dynamodb-nextMode are: schema opennext");
         return LARDER_UNSUPPORTED;
     }
     if (strcmp(config->schema, "opennext") != 0 && strcmp(config->schema, "opennext-nextmode") != 0) {

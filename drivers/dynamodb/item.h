@@ -39,7 +39,7 @@ struct ddb_twin {
     int64_t written; /* the revalidatedAt that Larder wrote */
     int64_t foreign_expired, foreign_stale, foreign_expire_at;
 };
-#define DDB_NO_TWIN                                                                                    \
+#define DDB_NO_TWIN                                                                                        \
     ((struct ddb_twin){LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, \
                        LARDER_UNSET})
 

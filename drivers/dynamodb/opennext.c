@@ -11,7 +11,7 @@ enum { MOST_TEXT = OPENNEXT_MAX_BUILD_ID + 6 + DDB_MAX_NAME }; /* BUILD/_tag/TAG
 struct path {
     uint8_t bytes[MOST_TEXT + 1];
     size_t len;
-    size_t root;    /* what ".." cannot take away: "/" in front, and each ".." that is kept */
+    size_t root; /* what ".." cannot take away: "/" in front, and each ".." that is kept */
     bool absolute;
 };
 
@@ -103,7 +103,8 @@ bool opennext_key(const struct ddb_names *names, struct larder_bytes tag, uint8_
     if (looks_hashed(own))
         return false;
     join(names->build_id, own, &path);
-    if (path.len > OPENNEXT_MAX_KEY || path.len < prefix || memcmp(path.bytes, names->build_prefix, prefix) != 0)
+    if (path.len > OPENNEXT_MAX_KEY || path.len < prefix ||
+        memcmp(path.bytes, names->build_prefix, prefix) != 0)
         return false;
     memcpy(out, path.bytes, path.len);
     *ret = (struct larder_bytes){out, path.len};

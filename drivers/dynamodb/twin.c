@@ -125,7 +125,8 @@ static int32_t take_items(struct ddb_slot *slot, struct larder_bytes items) {
     struct ddb_item item;
     for (bool first = ddb_json_enter(&j, '['); ddb_json_element(&j, &first);) {
         if (!ddb_item_read(&j, &item) || !(item.gs.len > 0 ? take_own(slot, &item) : take_twin(slot, &item)))
-            return ddb_task_refused(slot->fan->task, LARDER_CORRUPT, "the table holds a mark of no known form");
+            return ddb_task_refused(slot->fan->task, LARDER_CORRUPT,
+                                    "the table holds a mark of no known form");
     }
     return LARDER_OK;
 }
@@ -160,7 +161,7 @@ static void on_raised(void *arg, const struct ddb_reply *reply) {
         end_reading(reading, ddb_task_failed(&reading->task, reply));
         return;
     }
-    struct larder_bytes ns = opennext_namespace(reading->task.op->marks[reading->next].tag);
+    struct larder_bytes ns = opennext_namespace(reading->task.op->marks[reading->next++].tag);
     d->floor.ns_len = ns.len <= sizeof(d->floor.ns) ? ns.len : 0;
     memcpy(d->floor.ns, ns.ptr, d->floor.ns_len);
     d->floor.epoch = reading->floor;
@@ -208,11 +209,13 @@ static void raise_counters(struct reading *reading) {
         if (!reading->found[reading->next].has_foreign)
             continue;
         reading->floor = greatest_in(reading, ns);
-        if (ddb_bytes_same(ns, (struct larder_bytes){floor->ns, floor->ns_len}) && reading->floor <= floor->epoch)
+        if (ddb_bytes_same(ns, (struct larder_bytes){floor->ns, floor->ns_len}) &&
+            reading->floor <= floor->epoch)
             continue;
         if (opennext_is_absurd(reading->floor, op->now_ms)) {
-            end_reading(reading, ddb_task_refused(&reading->task, LARDER_CORRUPT,
-                                                  "a tag was revalidated more than a day from now, by OpenNext"));
+            end_reading(reading,
+                        ddb_task_refused(&reading->task, LARDER_CORRUPT,
+                                         "a tag was revalidated more than a day from now, by OpenNext"));
             return;
         }
         raise_counter(reading, ns);
@@ -353,8 +356,10 @@ static void arrive(struct ddb_slot *slot, const struct ddb_twin *item) {
         ddb_text_json(&body, ", expire = :expire");
     ddb_text_json(&body, "','ConditionExpression':'attribute_not_exists(revalidatedAt) OR "
                          "(lw = revalidatedAt AND revalidatedAt <= :revalidatedAt AND ");
-    ddb_text_json(&body, item->stale == LARDER_UNSET ? "attribute_not_exists(stale) AND " : "stale <= :stale AND ");
-    ddb_text_json(&body, item->expire == LARDER_UNSET ? "attribute_not_exists(expire))" : "expire >= :expire)");
+    ddb_text_json(&body,
+                  item->stale == LARDER_UNSET ? "attribute_not_exists(stale) AND " : "stale <= :stale AND ");
+    ddb_text_json(&body,
+                  item->expire == LARDER_UNSET ? "attribute_not_exists(expire))" : "expire >= :expire)");
     ddb_text_json(&body, "','ExpressionAttributeValues':{");
     text_values(&body, item, N_TELLING, ":", true);
     ddb_text_json(&body, "}}");

@@ -41,7 +41,8 @@ static bool key_is(const char *build_id, const char *tag, const char *expected) 
     bool has = opennext_key(&names, ddb_bytes_of(tag), room, &key);
     bool good = expected ? has && ddb_bytes_same(key, ddb_bytes_of(expected)) : !has;
     if (!good)
-        printf("    %s, %s: %.*s\n", build_id, tag, has ? (int)key.len : 4, has ? (const char *)room : "none");
+        printf("    %s, %s: %.*s\n", build_id, tag, has ? (int)key.len : 4,
+               has ? (const char *)room : "none");
     return good;
 }
 
@@ -66,7 +67,7 @@ static void a_key_is_joined_as_node_joins_paths(void) {
 }
 
 static void a_tag_that_leaves_its_build_or_is_none_has_no_key(void) {
-    static char longest[DDB_MAX_NAME + 2] = "ns/";
+    static char longest[DDB_MAX_NAME] = "ns/";
     CU_ASSERT(key_is("b", "ns/..", NULL));
     CU_ASSERT(key_is("b", "ns/../x", NULL));
     CU_ASSERT(key_is("b", "ns/../../other/_tag/t", NULL));
@@ -76,10 +77,11 @@ static void a_tag_that_leaves_its_build_or_is_none_has_no_key(void) {
     CU_ASSERT(key_is("b", "t", NULL));
     CU_ASSERT(key_is("b", "", NULL));
     CU_ASSERT(key_is("b", "ns/~0123456789abcdef0123456789abcdef", NULL));
-    CU_ASSERT(key_is("b", "ns/~0123456789abcdef0123456789abcdeF", "b/_tag/~0123456789abcdef0123456789abcdeF"));
-    memset(longest + 3, 'x', DDB_MAX_NAME - 3);
-    CU_ASSERT(key_is("build", longest, NULL)); /* 1031 bytes: OpenNext could not write it either */
-    CU_ASSERT(!key_is("b", longest, NULL));    /* 1027 */
+    CU_ASSERT(
+        key_is("b", "ns/~0123456789abcdef0123456789abcdeF", "b/_tag/~0123456789abcdef0123456789abcdeF"));
+    memset(longest + 3, 'x', OPENNEXT_MAX_KEY - 7);
+    CU_ASSERT(!key_is("b", longest, NULL)); /* with b/_tag/ just as long as a key may be */
+    CU_ASSERT(key_is("bb", longest, NULL)); /* OpenNext could not write it either */
 }
 
 /* ---- what items say --------------------------------------------------------------------------------------- */
@@ -203,8 +205,9 @@ static void a_mark_is_read_with_its_twin(void) {
     CU_ASSERT_STRING_EQUAL(rig_operation(), "BatchGetItem");
     CU_ASSERT(rig_asks("{'RequestItems':{'t':{'ConsistentRead':true,'Keys':[" OWN("ns/t0") "," TWIN(
         "b/_tag/t0") "," OWN("ns/t1") "," TWIN("b/_tag/t1") "]}}}"));
-    rig_reply("{'Responses':{'t':[{'gs':{'S':'#ns/t0'},'path':{'S':'#'},'se':{'N':'6'},'xa':{'N':'9'}},"
-              "{'tag':{'S':'b/_tag/t0'},'path':{'S':'b/_tag/t0'},'revalidatedAt':{'N':'8'},'lw':{'N':'8'}}]}}");
+    rig_reply(
+        "{'Responses':{'t':[{'gs':{'S':'#ns/t0'},'path':{'S':'#'},'se':{'N':'6'},'xa':{'N':'9'}},"
+        "{'tag':{'S':'b/_tag/t0'},'path':{'S':'b/_tag/t0'},'revalidatedAt':{'N':'8'},'lw':{'N':'8'}}]}}");
     CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
     CU_ASSERT_EQUAL_FATAL(o.n_records, 1);
     CU_ASSERT_STRING_EQUAL(o.records[0], "ns/t0");
@@ -258,9 +261,10 @@ static void the_counter_is_raised_to_what_opennext_wrote_before_anybody_hears_of
     rig_reply(news);
     CU_ASSERT_EQUAL(o.completed, 0);
     CU_ASSERT_STRING_EQUAL(rig_operation(), "UpdateItem");
-    CU_ASSERT(rig_asks("'Key':{'tag':{'S':'p#n#ns/epoch'},'path':{'S':'#'}},'UpdateExpression':'SET c = :new',"
-                       "'ConditionExpression':'attribute_not_exists(c) OR c < :floor',"
-                       "'ExpressionAttributeValues':{':new':{'N':'1000500'},':floor':{'N':'1000500'}}"));
+    CU_ASSERT(
+        rig_asks("'Key':{'tag':{'S':'p#n#ns/epoch'},'path':{'S':'#'}},'UpdateExpression':'SET c = :new',"
+                 "'ConditionExpression':'attribute_not_exists(c) OR c < :floor',"
+                 "'ExpressionAttributeValues':{':new':{'N':'1000500'},':floor':{'N':'1000500'}}"));
     rig_refuse(DDB_CONDITION); /* it is as far */
     CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
     CU_ASSERT(mark_is(&o.marks[0], 1000500, none, none));
@@ -278,7 +282,8 @@ static void a_counter_that_cannot_be_raised_fails_the_read(void) {
     begin(1);
     ddb_read(&rig.d, &o.op);
     rig_reply("{'Responses':{'t':[{'path':{'S':'b/_tag/t0'},'revalidatedAt':{'N':'8'}}]}}");
-    CU_ASSERT(rig_asks("':new':{'N':'1000000'},':floor':{'N':'8'}")); /* one that is lost begins with the time */
+    CU_ASSERT(
+        rig_asks("':new':{'N':'1000000'},':floor':{'N':'8'}")); /* one that is lost begins with the time */
     rig_refuse(LARDER_RETRY);
     CU_ASSERT_EQUAL(o.res.status, LARDER_RETRY);
     CU_ASSERT_EQUAL(o.n_records, 0);
@@ -301,6 +306,25 @@ static void each_namespace_has_its_counter(void) {
     CU_ASSERT(rig_asks("p#n#ns/epoch")); /* one is remembered: the last */
     rig_reply("{}");
     CU_ASSERT_EQUAL(o.n_records, 3);
+    rig_end();
+}
+
+static void a_namespace_too_long_to_remember_is_raised_each_time(void) {
+    static char longest[310];
+    begin(1);
+    memset(longest, 'n', 300);
+    memcpy(longest + 300, "/t0", 4);
+    marks[0].tag = ddb_bytes_of(longest);
+    for (int i = 0; i < 2; i++) {
+        rig_op(&o, "");
+        o.op.marks = marks;
+        o.op.n_marks = 1;
+        ddb_read(&rig.d, &o.op);
+        rig_reply("{'Responses':{'t':[{'path':{'S':'b/_tag/t0'},'revalidatedAt':{'N':'5'}}]}}");
+        rig_reply("{}");
+        CU_ASSERT_EQUAL(o.completed, 1);
+        CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    }
     rig_end();
 }
 
@@ -365,7 +389,8 @@ static void a_stale_mark_is_shown_as_opennext_shows_one(void) {
     rig_reply("{}");
     CU_ASSERT(rig_asks("'SET revalidatedAt = :revalidatedAt, lw = :lw, stale = :stale, expire = :expire'"));
     CU_ASSERT(rig_asks("stale <= :stale AND expire >= :expire)"));
-    CU_ASSERT(rig_asks("{':revalidatedAt':{'N':'9'},':stale':{'N':'9'},':expire':{'N':'2000000'},':lw':{'N':'9'}}"));
+    CU_ASSERT(rig_asks(
+        "{':revalidatedAt':{'N':'9'},':stale':{'N':'9'},':expire':{'N':'2000000'},':lw':{'N':'9'}}"));
     rig_reply("{}");
     CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
     rig_end();
@@ -391,8 +416,9 @@ static void what_opennext_wrote_is_read_and_kept(void) {
                        "REMOVE stale, expire, fx'"));
     CU_ASSERT(rig_asks("'ConditionExpression':'revalidatedAt = :oldrevalidatedAt AND stale = :oldstale AND "
                        "expire = :oldexpire AND attribute_not_exists(lw)'"));
-    CU_ASSERT(rig_asks("{':revalidatedAt':{'N':'900'},':lw':{'N':'900'},':fs':{'N':'500'},':fa':{'N':'2000000'},"
-                       "':oldrevalidatedAt':{'N':'500'},':oldstale':{'N':'500'},':oldexpire':{'N':'2000000'}}"));
+    CU_ASSERT(
+        rig_asks("{':revalidatedAt':{'N':'900'},':lw':{'N':'900'},':fs':{'N':'500'},':fa':{'N':'2000000'},"
+                 "':oldrevalidatedAt':{'N':'500'},':oldstale':{'N':'500'},':oldexpire':{'N':'2000000'}}"));
     rig_refuse(DDB_CONDITION); /* OpenNext again */
     CU_ASSERT(rig_pass_time());
     rig_reply("{'Item':{'path':{'S':'b/_tag/t0'},'revalidatedAt':{'N':'901'}}}");
@@ -440,14 +466,17 @@ static void a_twin_that_fails_fails_the_write(void) {
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
 
-#define KEYS "'KeySchema':[{'AttributeName':'tag','KeyType':'HASH'},{'AttributeName':'path','KeyType':'RANGE'}]"
-#define TYPES(more)                                                                           \
+#define KEYS \
+    "'KeySchema':[{'AttributeName':'tag','KeyType':'HASH'},{'AttributeName':'path','KeyType':'RANGE'}]"
+#define TYPES(more)                                                                                \
     "'AttributeDefinitions':[{'AttributeName':'tag','AttributeType':'S'},{'AttributeName':'path'," \
     "'AttributeType':'S'},{'AttributeName':'revalidatedAt','AttributeType':'N'}" more "]"
-#define OURS "{'IndexName':'larder','IndexStatus':'ACTIVE','KeySchema':[{'AttributeName':'gk','KeyType':'HASH'}," \
-             "{'AttributeName':'gs','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}"
-#define TABLE(types, indexes) \
-    "{'Table':{'TableStatus':'ACTIVE'," KEYS "," types ",'GlobalSecondaryIndexes':[{'IndexName':'revalidate'}" indexes "]}}"
+#define OURS                                                                                             \
+    "{'IndexName':'larder','IndexStatus':'ACTIVE','KeySchema':[{'AttributeName':'gk','KeyType':'HASH'}," \
+    "{'AttributeName':'gs','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}"
+#define TABLE(types, indexes)                          \
+    "{'Table':{'TableStatus':'ACTIVE'," KEYS "," types \
+    ",'GlobalSecondaryIndexes':[{'IndexName':'revalidate'}" indexes "]}}"
 
 static void a_table_of_opennexts_is_given_the_index(void) {
     begin(0);
@@ -457,8 +486,9 @@ static void a_table_of_opennexts_is_given_the_index(void) {
     CU_ASSERT(rig_asks("'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'larder'"));
     rig_reply("{}");
     CU_ASSERT(rig_pass_time());
-    rig_reply(TABLE(TYPES(",{'AttributeName':'gk','AttributeType':'S'},{'AttributeName':'gs','AttributeType':'S'}"),
-                    "," OURS));
+    rig_reply(
+        TABLE(TYPES(",{'AttributeName':'gk','AttributeType':'S'},{'AttributeName':'gs','AttributeType':'S'}"),
+              "," OURS));
     rig_reply("{'TimeToLiveDescription':{'AttributeName':'expiresAt','TimeToLiveStatus':'ENABLED'}}");
     CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(o.records[0], "was given the index larder"));
@@ -482,8 +512,9 @@ static void a_table_that_is_not_there_is_made_for_both(void) {
     ddb_provision(&rig.d, &o.op);
     rig_refuse(DDB_NO_TABLE);
     CU_ASSERT(rig_asks(KEYS));
-    CU_ASSERT(rig_asks("{'IndexName':'revalidate','KeySchema':[{'AttributeName':'path','KeyType':'HASH'},"
-                       "{'AttributeName':'revalidatedAt','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}"));
+    CU_ASSERT(rig_asks(
+        "{'IndexName':'revalidate','KeySchema':[{'AttributeName':'path','KeyType':'HASH'},"
+        "{'AttributeName':'revalidatedAt','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}"));
     CU_ASSERT(rig_asks("{'AttributeName':'revalidatedAt','AttributeType':'N'}"));
     CU_ASSERT(rig_asks("'IndexName':'larder'"));
     rig_refuse(LARDER_DENIED);
@@ -500,11 +531,13 @@ UNIT_MAIN("dynamodb: opennext", UNIT(a_key_is_joined_as_node_joins_paths),
           UNIT(tags_with_one_twin_ask_for_it_once_and_both_hear_of_it), UNIT(the_worse_of_both_counts),
           UNIT(the_counter_is_raised_to_what_opennext_wrote_before_anybody_hears_of_it),
           UNIT(a_counter_that_cannot_be_raised_fails_the_read), UNIT(each_namespace_has_its_counter),
+          UNIT(a_namespace_too_long_to_remember_is_raised_each_time),
           UNIT(a_revalidation_of_the_day_after_tomorrow_is_not_believed),
           UNIT(an_item_that_nobody_asked_for_is_no_answer),
-          UNIT(a_mark_and_its_twin_are_written_side_by_side), UNIT(a_stale_mark_is_shown_as_opennext_shows_one),
-          UNIT(the_marks_of_namespaces_have_no_twin), UNIT(what_opennext_wrote_is_read_and_kept),
-          UNIT(an_item_that_is_always_overtaken_is_given_up),
+          UNIT(a_mark_and_its_twin_are_written_side_by_side),
+          UNIT(a_stale_mark_is_shown_as_opennext_shows_one), UNIT(the_marks_of_namespaces_have_no_twin),
+          UNIT(what_opennext_wrote_is_read_and_kept), UNIT(an_item_that_is_always_overtaken_is_given_up),
           UNIT(with_if_absent_the_twin_is_written_only_where_the_mark_was),
           UNIT(a_twin_that_fails_fails_the_write), UNIT(a_table_of_opennexts_is_given_the_index),
-          UNIT(an_index_that_does_not_come_is_asked_for_once), UNIT(a_table_that_is_not_there_is_made_for_both))
+          UNIT(an_index_that_does_not_come_is_asked_for_once),
+          UNIT(a_table_that_is_not_there_is_made_for_both))
