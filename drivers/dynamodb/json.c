@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { DEEPEST = 32 }; /* an item of maps and lists has at most 32 levels */
@@ -251,43 +252,44 @@ bool ddb_base64_size(struct larder_bytes raw, size_t *ret) {
     return true;
 }
 
-/* The six bits of a character, with KNOWN; 0 where it is not of the alphabet. */
-enum { KNOWN = 64, SIX_BITS = 63 };
+/* The six bits of a character; NONE where it is not of the alphabet. */
+enum { NONE = 128 };
 static const uint8_t six_bits[256] = {
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,  0,  0,  0,  0,  0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,  0,  0,  0,  0,  0,   0,   126,
-    0,   0,   0,   127, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 0,  0,  0,  0,  0,  0,   0,   64,
-    65,  66,  67,  68,  69,  70,  71,  72,  73,  74,  75,  76,  77,  78,  79, 80, 81, 82, 83, 84,  85,  86,
-    87,  88,  89,  0,   0,   0,   0,   0,   0,   90,  91,  92,  93,  94,  95, 96, 97, 98, 99, 100, 101, 102,
-    103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 0,   0,  0,  0,  0};
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 62,  128, 128, 128, 63,  52,  53,  54,  55,  56,  57,  58,  59,  60,  61,  128, 128,
+    128, 128, 128, 128, 128, 0,   1,   2,   3,   4,   5,   6,   7,   8,   9,   10,  11,  12,  13,  14,
+    15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25,  128, 128, 128, 128, 128, 128, 26,  27,  28,
+    29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  47,  48,
+    49,  50,  51,  128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+    128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128};
 
-static bool decode_four(const uint8_t four[4], uint32_t *ret_bits) {
-    const uint8_t a = six_bits[four[0]], b = six_bits[four[1]], c = six_bits[four[2]], d = six_bits[four[3]];
-    *ret_bits = (uint32_t)(a & SIX_BITS) << 18 | (uint32_t)(b & SIX_BITS) << 12 |
-                (uint32_t)(c & SIX_BITS) << 6 | (d & SIX_BITS);
-    return a & b & c & d & KNOWN;
+/* What four characters stand for, in the upper 24 bits; *seen collects whether any was none. */
+static uint32_t decode_four(const uint8_t four[4], uint32_t *seen) {
+    const uint32_t a = six_bits[four[0]], b = six_bits[four[1]], c = six_bits[four[2]], d = six_bits[four[3]];
+    *seen |= a | b | c | d;
+    return a << 26 | b << 20 | c << 14 | d << 8;
 }
 
 bool ddb_base64_decode(struct larder_bytes raw, uint8_t *out) {
-    uint32_t bits;
+    uint32_t seen = 0, bits;
     size_t at = 0, size;
     if (!ddb_base64_size(raw, &size))
         return false;
-    for (; size >= 3; at += 4, size -= 3) {
-        if (!decode_four(raw.ptr + at, &bits))
-            return false;
-        *out++ = (uint8_t)(bits >> 16);
-        *out++ = (uint8_t)(bits >> 8);
-        *out++ = (uint8_t)bits;
+    for (; size >= 4; at += 4, size -= 3, out += 3) { /* four bytes are written, the last one again */
+        bits = htobe32(decode_four(raw.ptr + at, &seen));
+        memcpy(out, &bits, sizeof(bits));
     }
-    if (at == raw.len)
-        return true;
-    /* The last four with padding: its bits are those of an A. */
-    const uint8_t last[4] = {raw.ptr[at], raw.ptr[at + 1], size == 2 ? raw.ptr[at + 2] : 'A', 'A'};
-    if (!decode_four(last, &bits))
-        return false;
-    *out++ = (uint8_t)(bits >> 16);
-    if (size == 2)
-        *out = (uint8_t)(bits >> 8);
-    return true;
+    if (at < raw.len) { /* the last four, with padding or without: its bits are those of an A */
+        const uint8_t last[4] = {raw.ptr[at], raw.ptr[at + 1], size > 1 ? raw.ptr[at + 2] : 'A',
+                                 size > 2 ? raw.ptr[at + 3] : 'A'};
+        bits = htobe32(decode_four(last, &seen));
+        memcpy(out, &bits, size);
+    }
+    return !(seen & NONE);
 }

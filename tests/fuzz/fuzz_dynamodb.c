@@ -24,7 +24,7 @@ static void check_item(const struct ddb_item *item, struct larder_bytes body) {
         CHECK(name.len <= sizeof(room));
     if (!ddb_base64_size(item->value, &size))
         return;
-    uint8_t *bytes = malloc(size + 1);
+    uint8_t *bytes = malloc(size > 0 ? size : 1); /* exactly, so that what is written behind it is seen */
     CHECK(bytes != NULL);
     if (ddb_base64_decode(item->value, bytes)) { /* what is decoded is written the same, but for spare bits */
         struct ddb_text again = {0};

@@ -2,10 +2,10 @@
 /*
  * A DynamoDB for tests, as long as a command runs: dynalite, in memory, in this process.
  *
- *   node dynamodb.js [--verify] [--faults PERMILLE] [--seed N] -- COMMAND [ARG...]
+ *   node dynamodb.js [--verify] [--faults PERMILLE [--for SECONDS]] [--seed N] -- COMMAND [ARG...]
  *       `{url}` in an argument stands for the server's URL.  Ends as COMMAND does.
  *       --verify   requests must be signed by the keys in `keys`
- *       --faults   of so many requests in a thousand something goes wrong (`faults`)
+ *       --faults   of so many requests in a thousand something goes wrong (`faults`); --for: so long
  *   node dynamodb.js --tell cut|restart
  *       from within COMMAND: the server is gone, with all its connections; or back, with all its data
  *
@@ -53,6 +53,7 @@ const faults = {
   tooMany: refuse(429, 'ThrottlingException', { 'retry-after': '0' }),
   internal: refuse(500, 'InternalServerError'),
   unavailable: refuse(503, 'ServiceUnavailable'),
+  expired: refuse(400, 'ExpiredTokenException'),
   reset,
   async lostReply(it) {
     await it.ask(it.body);
@@ -134,8 +135,9 @@ function ask(port, { method, headers }, body) {
 }
 
 /** Between the command and dynalite; counts what it does in `told`. */
-function front({ port, permille, random, verify, told }) {
+function front({ port, permille, seconds, random, verify, told }) {
   const names = Object.keys(faults);
+  const until = performance.now() + seconds * 1000;
   return http.createServer(async (request, response) => {
     try {
       const body = await read(request);
@@ -149,7 +151,8 @@ function front({ port, permille, random, verify, told }) {
         return;
       }
       const it = { request, response, operation, body, ask: (changed) => ask(port, request, changed) };
-      if (random(1000) < permille) {
+      // What makes the table is not what is tried.
+      if (random(1000) < permille && performance.now() < until && !/Table|TimeToLive/.test(operation)) {
         const name = names[random(names.length)];
         told[name] = (told[name] || 0) + 1;
         await faults[name](it);
@@ -165,14 +168,14 @@ function front({ port, permille, random, verify, told }) {
 }
 
 /** {url, cut, restart}: `cut` leaves the data. */
-async function start({ permille = 0, seed = 1, verified = false, told }) {
+async function start({ permille, seconds, seed, verified, told }) {
   const dynalite = require(path.join(process.env.SCRIPT_BUILD_DIR || path.join(ROOT, 'build'),
     'tools/dynalite/node_modules/dynalite'));
   const store = dynalite({ createTableMs: 20, updateTableMs: 0, deleteTableMs: 0 });
   let shown = store;
   if (permille > 0 || verified) {
     const verify = verified && require('../../drivers/aws/test/verify').verify;
-    shown = front({ port: await listen(store), permille, random: randomness(seed), verify, told });
+    shown = front({ port: await listen(store), permille, seconds, random: randomness(seed), verify, told });
   }
   const port = await listen(shown);
   const cut = () => new Promise((resolve) => {
@@ -210,16 +213,17 @@ async function tell(what) {
 // ---- the command line --------------------------------------------------------------------------------------
 
 function options(words) {
-  const given = { permille: 0, seed: 1, verified: false, command: [] };
+  const given = { permille: 0, seconds: Infinity, seed: 1, verified: false, command: [] };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === '--') given.command = words.slice(i + 1);
     if (words[i] === '--') break;
     if (words[i] === '--verify') given.verified = true;
     else if (words[i] === '--faults') given.permille = Number(words[++i]);
+    else if (words[i] === '--for') given.seconds = Number(words[++i]);
     else if (words[i] === '--seed') given.seed = Number(words[++i]);
     else throw new Error(`what is ${words[i]}?`);
   }
-  if (given.command.length === 0) throw new Error('usage: node dynamodb.js [--verify] [--faults PERMILLE] [--seed N] -- COMMAND [ARG...]');
+  if (given.command.length === 0) throw new Error('there is no command; see the head of this file');
   return given;
 }
 

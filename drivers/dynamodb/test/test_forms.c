@@ -93,7 +93,7 @@ static void base64_of_rfc_4648(void) {
 
 /* Lengths around the groups of three, each byte at each place of a group. */
 static void every_byte_survives_base64_at_every_place(void) {
-    uint8_t data[300], back[300];
+    uint8_t data[300], back[301];
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 7 + i / 256);
     for (size_t len = 0; len < sizeof(data); len++) {
@@ -103,8 +103,10 @@ static void every_byte_survives_base64_at_every_place(void) {
         CU_ASSERT_EQUAL(t.len, ddb_base64_len(len));
         CU_ASSERT(ddb_base64_size((struct larder_bytes){t.ptr, t.len}, &size));
         CU_ASSERT_EQUAL_FATAL(size, len);
+        memset(back, 0xEE, sizeof(back));
         CU_ASSERT(ddb_base64_decode((struct larder_bytes){t.ptr, t.len}, back));
         CU_ASSERT_EQUAL(memcmp(back, data + sizeof(data) - len, len), 0);
+        CU_ASSERT_EQUAL(back[len], 0xEE); /* nothing behind it */
         ddb_text_done(&t);
     }
 }
