@@ -81,15 +81,17 @@ async function isRevalidated(tag, lastModified) {
 
 // ---- Larder ---------------------------------------------------------------------------------------------
 
-function run(...words) {
+function runAt(store, env, words) {
   return new Promise((resolve, reject) => {
-    const child = execFile(larder, ['--cache', url, ...words], (error, stdout, stderr) => {
+    const child = execFile(larder, ['--cache', store, ...words], { env: { ...process.env, ...env } }, (error, stdout, stderr) => {
       if (error && error.code !== 1) reject(new Error(`larder ${words.join(' ')}: ${stderr}`));
       else resolve(stdout);
     });
     child.stdin.end('x');
   });
 }
+
+const run = (...words) => runAt(url, {}, words);
 
 function put(key, tags, epoch) {
   const words = tags.flatMap((tag) => ['--tag', tag]);
@@ -110,6 +112,19 @@ const tests = {
     // The mark of the namespace, which would else be made now, and what is older be gone.
     const Item = { tag: { S: 'larder#m#default/' }, path: { S: '#' }, gk: { S: 'larder#m#00' }, gs: { S: '#default/' }, xe: { N: '1' } };
     await ask('PutItem', { TableName: table, Item });
+  },
+
+  async 'the build id is that of the OpenNext process, and must be known'() {
+    const bare = url.replace(`build-id=${BUILD}`, '');
+    await runAt(bare, { OPEN_NEXT_BUILD_ID: BUILD, NEXT_BUILD_ID: 'other' }, ['revalidate', 'env']);
+    assert.ok(await itemOf('env'));
+    await assert.rejects(runAt(bare, {}, ['ping']), /schema opennext needs build-id/);
+  },
+
+  async 'the original mode is refused by its name'() {
+    const original = url.replace('schema=opennext', 'schema=opennext-original');
+    await assert.rejects(runAt(original, {}, ['ping']), /schema opennext-original: .* are not supported/);
+    await assert.rejects(runAt(url.replace('schema=opennext', 'schema=x'), {}, ['ping']), /and not 'x'/);
   },
 
   async 'what OpenNext writes is judged as Next.js judges it'() {

@@ -228,6 +228,18 @@ void rig_refuse(int32_t status) {
     answer(&(struct ddb_reply){.status = status, .detail = status < 0 ? "refused by the test" : NULL});
 }
 
+void rig_overtake(struct rig_op *o) {
+    o->op.deadline_ns = UINT64_MAX;
+    for (int i = 0; i < 1000 && !o->completed; i++) {
+        if (n_requests == 0)
+            rig_pass_time();
+        else if (strcmp(rig_operation(), "GetItem") == 0)
+            rig_reply("{}");
+        else
+            rig_refuse(DDB_CONDITION);
+    }
+}
+
 bool rig_asks(const char *json) {
     char *text = with_quotes(json);
     bool has = strstr(rig_body(), text) != NULL;

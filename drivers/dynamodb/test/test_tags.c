@@ -188,15 +188,7 @@ static void who_is_overtaken_merges_again(void) {
 
 static void a_mark_that_is_always_overtaken_is_given_up(void) {
     begin_write(rig_mark("t0", LARDER_UNSET, 9, 100), 0); /* due: never by one update */
-    o.op.deadline_ns = UINT64_MAX;
-    for (int i = 0; i < 1000 && !o.completed; i++) {
-        if (rig_n_requests() == 0)
-            rig_pass_time();
-        else if (strcmp(rig_operation(), "GetItem") == 0)
-            rig_reply("{}");
-        else
-            rig_refuse(DDB_CONDITION);
-    }
+    rig_overtake(&o);
     CU_ASSERT_EQUAL(o.completed, 1);
     CU_ASSERT_EQUAL(o.res.status, LARDER_RETRY);
     rig_end();
