@@ -38,14 +38,15 @@ void ddb_ping(void *instance, struct larder_op *op) {
 /* ---- provision ------------------------------------------------------------------------------------------------ */
 
 /*
- * DescribeTable tells what is there.  Nothing: CreateTable.  Then DescribeTable again, until table and
+ * DescribeTable tells what is there.  Nothing: CreateTable.  A table of OpenNext's without our index:
+ * UpdateTable, which adds it.  Then DescribeTable again, until table and
  * index are ACTIVE; what they are like is compared with what they must be; then the TTL.  Every step may
  * be taken by two processes at once, and by the same one again.
  */
 struct provision {
     struct ddb_task task;
     struct ddb_fan fan; /* of one job: for its waiting */
-    bool created;
+    bool created, changed;
 };
 
 static void describe(struct ddb_slot *slot);
@@ -112,26 +113,46 @@ static void on_created(void *arg, const struct ddb_reply *reply) {
     ddb_slot_wait(slot, describe, "the table is still being made: try again later");
 }
 
+static void on_index_added(void *arg, const struct ddb_reply *reply) {
+    struct ddb_slot *slot = arg;
+    if (reply->status != LARDER_OK && reply->status != DDB_IN_USE) { /* another process adds it */
+        ddb_slot_fail(slot, reply);
+        return;
+    }
+    ddb_slot_wait(slot, describe, "the index is still being made: try again later");
+}
+
+/* Once: a server that takes it and does not do it would be asked for ever. */
+static bool shall_add_index(const struct provision *provision, const struct ddb_schema *schema) {
+    return ddb_has_twins(provision->task.d) && !provision->changed && !schema->has_index &&
+           strcmp(schema->key, "tag HASH, path RANGE") == 0 && strcmp(schema->table_status, "ACTIVE") == 0;
+}
+
 static void on_described(void *arg, const struct ddb_reply *reply) {
     struct ddb_slot *slot = arg;
-    const struct provision *provision = (const struct provision *)slot->fan->task;
+    struct provision *provision = (struct provision *)slot->fan->task;
+    const struct ddb_names *names = &provision->task.d->names;
     struct ddb_schema schema;
+    struct ddb_text body = {0};
     char what[200];
     if (reply->status == DDB_NO_TABLE) {
-        struct ddb_text body = {0};
-        ddb_text_table(&body, &provision->task.d->names);
+        ddb_text_table(&body, names);
         ddb_slot_call(slot, "CreateTable", &body, on_created);
     } else if (reply->status != LARDER_OK) {
         ddb_slot_fail(slot, reply);
     } else if (!ddb_schema_read(reply->body, &schema)) {
         ddb_slot_end(slot, ddb_task_unreadable(slot->fan->task, reply->body));
-    } else if (ddb_schema_differs(&schema, what, sizeof(what))) {
+    } else if (shall_add_index(provision, &schema)) {
+        provision->changed = true;
+        ddb_text_add_index(&body, names);
+        ddb_slot_call(slot, "UpdateTable", &body, on_index_added);
+    } else if (ddb_schema_differs(&schema, names, what, sizeof(what))) {
         fail_with(slot, LARDER_INVALID, what);
     } else if (!ddb_schema_is_active(&schema)) {
         ddb_slot_wait(slot, describe, "the table is still being made: try again later");
     } else {
-        snprintf(what, sizeof(what), "table %s %s", provision->task.d->names.table,
-                 provision->created ? "was created" : "is there, and as it must be");
+        const char *done = provision->changed ? "was given the index larder" : "is there, and as it must be";
+        snprintf(what, sizeof(what), "table %s %s", names->table, provision->created ? "was created" : done);
         int32_t status = say(slot->fan->task, what);
         if (status == LARDER_OK)
             describe_ttl(slot);
@@ -187,11 +208,16 @@ static void text_iam(struct ddb_text *t, const struct ddb *d) {
     ddb_text_json(t, "/index/larder'\n      ],\n      'Condition': {\n        'ForAllValues:StringLike': {\n"
                      "          'dynamodb:LeadingKeys': ['");
     ddb_text_json(t, d->names.prefix);
-    ddb_text_json(t, "#*']\n        }\n      }\n    },\n    {\n      'Sid': 'LarderProvision',\n"
+    ddb_text_json(t, "#*'");
+    if (ddb_has_twins(d)) /* of any build: a policy outlives many */
+        ddb_text_json(t, ", '*/_tag/*'");
+    ddb_text_json(t, "]\n        }\n      }\n    },\n    {\n      'Sid': 'LarderProvision',\n"
                      "      'Effect': 'Allow',\n      'Action': [\n        'dynamodb:CreateTable',\n"
                      "        'dynamodb:DescribeTable',\n        'dynamodb:DescribeTimeToLive',\n"
-                     "        'dynamodb:UpdateTimeToLive'\n      ],\n"
-                     "      'Resource': 'arn:*:dynamodb:*:*:table/");
+                     "        'dynamodb:UpdateTimeToLive'");
+    if (ddb_has_twins(d))
+        ddb_text_json(t, ",\n        'dynamodb:UpdateTable'");
+    ddb_text_json(t, "\n      ],\n      'Resource': 'arn:*:dynamodb:*:*:table/");
     ddb_text_json(t, d->names.table);
     ddb_text_json(t, "'\n    }\n  ]\n}\n");
 }

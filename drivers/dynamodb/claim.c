@@ -40,7 +40,7 @@ void ddb_claim(void *instance, struct larder_op *op) {
         ddb_text_json(&body, ",");
         ddb_text_n(&body, "expiresAt", ddb_seconds(expiry_ms));
     }
-    ddb_text_json(&body, "},'ConditionExpression':'attribute_not_exists(pk) OR x <= :now OR o = :o',"
+    ddb_text_json(&body, "},'ConditionExpression':'attribute_not_exists(o) OR x <= :now OR o = :o',"
                          "'ExpressionAttributeValues':{");
     ddb_text_n(&body, ":now", op->now_ms);
     ddb_text_json(&body, ",");

@@ -11,6 +11,7 @@
  *     fan.c, batch.c     many calls for one op: so many at once, waits between attempts
  *     entry.c, chunk.c   entries, and values that need several items; claim.c: claims
  *     mark.c, counter.c  marks and epochs
+ *     opennext.h, twin.c the items of OpenNext beside marks: what they are, pure, and how they are kept
  *     index.c, page.c    which key carries which tag; everything that comes in pages
  *     admin.c            ping, provision, explain
  *
@@ -22,6 +23,7 @@
 #include "aws_settings.h"
 #include "item.h"
 #include "larder/merge.h"
+#include "opennext.h"
 #include "reply.h"
 
 enum {
@@ -37,10 +39,20 @@ struct ddb_config { /* table: params[] in dynamodb.c */
     const char *url;
     const char *table;
     const char *prefix;
+    const char *schema;
+    const char *build_id;
     const char *default_region;
     int64_t shards;
     int64_t mark_max_age_ms;
     struct aws_settings aws;
+};
+
+/* How far the counter of a namespace is known to be, on account of what OpenNext wrote (twin.c).  One namespace is
+ * remembered, the last, if it is no longer than any of the core's: an instance of a store sees no other. */
+struct ddb_floor {
+    uint8_t ns[256];
+    size_t ns_len;
+    int64_t epoch;
 };
 
 struct ddb {
@@ -48,7 +60,9 @@ struct ddb {
     struct larder_home *home;
     const struct ddb_config *config;
     char table[256]; /* the setting, or from the url */
+    char build_prefix[OPENNEXT_MAX_KEY];
     struct ddb_names names;
+    struct ddb_floor floor;
     struct aws_settings aws; /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
@@ -176,6 +190,17 @@ void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again, const char *why);
 /* Does the job slot->i: a batch of these keys (fan->items) or requests, a JSON array, which is taken
  * over.  At most DDB_BATCH_GET or DDB_BATCH_WRITE of them. */
 void ddb_batch(struct ddb_slot *slot, struct ddb_text *array);
+
+/* ---- twin.c ----------------------------------------------------------------------------------------- */
+
+/* Whether the table is one of OpenNext's, and so tags have an item of OpenNext's as well. */
+static inline bool ddb_has_twins(const struct ddb *d) {
+    return ddb_names_are_opennext(&d->names);
+}
+/* Does what ddb_read() is to do, for an op that was accepted. */
+void ddb_twin_read(struct ddb *d, struct larder_op *op);
+/* The job slot->i of a write: that of marks[slot->i % n_marks]. */
+void ddb_twin_write(struct ddb_slot *slot);
 
 /* ---- the ops ---------------------------------------------------------------------------------------- */
 

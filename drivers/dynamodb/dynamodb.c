@@ -29,6 +29,17 @@ static const struct larder_param params[] = {
      .offset = LARDER_AT(struct ddb_config, prefix),
      .preset = "larder",
      .help = "what all keys begin with: several applications in one table"},
+    {.name = "schema",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct ddb_config, schema),
+     .preset = "larder",
+     .help = "opennext: a table that OpenNext's dynamodb-nextMode works on at the same time"},
+    {.name = "build-id",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct ddb_config, build_id),
+     .preset = "",
+     .env = "OPEN_NEXT_BUILD_ID|NEXT_BUILD_ID",
+     .help = "schema opennext: what OpenNext's tags of this build begin with"},
     {.name = "shards",
      .type = LARDER_P_INT,
      .offset = LARDER_AT(struct ddb_config, shards),
@@ -63,6 +74,37 @@ static const char *table_of(const struct ddb_config *config) {
     return url[0] != '\0' ? url : config->table;
 }
 
+static int32_t take_schema(struct ddb *d, char *error) {
+    const struct ddb_config *config = d->config;
+    d->names.pk = "pk";
+    d->names.sk = "sk";
+    if (strcmp(config->schema, "larder") == 0)
+        return LARDER_OK;
+    if (strcmp(config->schema, "opennext-original") == 0) {
+        snprintf(
+            error, LARDER_ERROR_SIZE,
+            "schema opennext-original: items of OpenNext's tag cache dynamodb are not supported, those of "
+            "dynamodb-nextMode are: schema opennext");
+        return LARDER_UNSUPPORTED;
+    }
+    if (strcmp(config->schema, "opennext") != 0 && strcmp(config->schema, "opennext-nextmode") != 0) {
+        snprintf(error, LARDER_ERROR_SIZE, "schema: larder or opennext, and not '%.100s'", config->schema);
+        return LARDER_INVALID;
+    }
+    const struct larder_bytes build = ddb_bytes_of(config->build_id);
+    if (build.len == 0 || build.len > OPENNEXT_MAX_BUILD_ID || ddb_utf8_len(build) < build.len) {
+        snprintf(error, LARDER_ERROR_SIZE, "schema opennext needs build-id, UTF-8 of 1 to %d bytes",
+                 OPENNEXT_MAX_BUILD_ID);
+        return LARDER_INVALID;
+    }
+    opennext_prefix(config->build_id, d->build_prefix);
+    d->names.pk = "tag";
+    d->names.sk = "path";
+    d->names.build_id = config->build_id;
+    d->names.build_prefix = d->build_prefix;
+    return LARDER_OK;
+}
+
 static int32_t take_settings(struct ddb *d, char *error) {
     const struct ddb_config *config = d->config;
     const char *table = table_of(config);
@@ -79,7 +121,7 @@ static int32_t take_settings(struct ddb *d, char *error) {
     snprintf(d->table, sizeof(d->table), "%s", table);
     d->names = (struct ddb_names){
         .table = d->table, .prefix = config->prefix, .shards = (uint32_t)config->shards};
-    return LARDER_OK;
+    return take_schema(d, error);
 }
 
 static void ddb_close(void *instance) {

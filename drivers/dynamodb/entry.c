@@ -23,7 +23,7 @@ static int32_t look_at_head(struct ddb_task *task, ddb_reply_fn *fn) {
     struct ddb_name name = head_name(task->op);
     ddb_text_begin(&body, &task->d->names);
     ddb_text_key_of(&body, task->d, &name);
-    ddb_text_json(&body, ",'ProjectionExpression':'sk,e,x,g,n,l','ConsistentRead':true}");
+    ddb_text_json(&body, ",'ProjectionExpression':'e,x,g,n,l','ConsistentRead':true}");
     return ddb_call(task->d, task->op, "GetItem", &body, fn, task);
 }
 
@@ -271,12 +271,12 @@ static void text_condition(struct ddb_text *t, const struct change *change) {
         ddb_text_json(t, ",'ConditionExpression':'attribute_not_exists(g)'}");
     } else if (op->flags & LARDER_IF_ABSENT) {
         ddb_text_json(t, ",'ConditionExpression':"
-                         "'attribute_not_exists(pk) OR (attribute_not_exists(g) AND x <= :now)',"
+                         "'attribute_not_exists(e) OR (attribute_not_exists(g) AND x <= :now)',"
                          "'ExpressionAttributeValues':{");
         ddb_text_n(t, ":now", op->now_ms);
         ddb_text_json(t, "}}");
     } else {
-        ddb_text_json(t, ",'ConditionExpression':'attribute_not_exists(pk) OR "
+        ddb_text_json(t, ",'ConditionExpression':'attribute_not_exists(e) OR "
                          "(attribute_not_exists(g) AND (e <= :e OR x <= :now))',"
                          "'ExpressionAttributeValues':{");
         ddb_text_n(t, ":e", op->epoch);

@@ -147,14 +147,22 @@ static void read_links(struct links *links) {
     const struct ddb_name name = link_name(links->task.op, (struct larder_bytes){0});
     struct ddb_text body = {0};
     ddb_text_begin(&body, &d->names);
-    ddb_text_json(&body, ",'KeyConditionExpression':'pk = :pk','ProjectionExpression':'sk,expiresAt',"
-                         "'ConsistentRead':true,'ExpressionAttributeValues':{':pk':{'S':'");
+    ddb_text_json(&body, ",'KeyConditionExpression':'#pk = :pk','ProjectionExpression':'#sk,expiresAt',"
+                         "'ConsistentRead':true,'ExpressionAttributeNames':{'#pk':'");
+    ddb_text_json(&body, d->names.pk);
+    ddb_text_json(&body, "','#sk':'");
+    ddb_text_json(&body, d->names.sk);
+    ddb_text_json(&body, "'},'ExpressionAttributeValues':{':pk':{'S':'");
     ddb_text_partition(&body, &d->names, &name);
     ddb_text_json(&body, "'}}");
     if (links->last.len > 0) {
-        ddb_text_json(&body, ",'ExclusiveStartKey':{'pk':{'S':'");
+        ddb_text_json(&body, ",'ExclusiveStartKey':{'");
+        ddb_text_json(&body, d->names.pk);
+        ddb_text_json(&body, "':{'S':'");
         ddb_text_partition(&body, &d->names, &name);
-        ddb_text_json(&body, "'},'sk':{'S':'");
+        ddb_text_json(&body, "'},'");
+        ddb_text_json(&body, d->names.sk);
+        ddb_text_json(&body, "':{'S':'");
         ddb_text_add(&body, (struct larder_bytes){links->last.ptr, links->last.len});
         ddb_text_json(&body, "'}}");
     }

@@ -22,9 +22,13 @@ void ddb_text_partition(struct ddb_text *t, const struct ddb_names *names, const
 }
 
 void ddb_text_key(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name) {
-    ddb_text_json(t, "'pk':{'S':'");
+    ddb_text_json(t, "'");
+    ddb_text_json(t, names->pk);
+    ddb_text_json(t, "':{'S':'");
     ddb_text_partition(t, names, name);
-    ddb_text_json(t, "'},'sk':{'S':'#");
+    ddb_text_json(t, "'},'");
+    ddb_text_json(t, names->sk);
+    ddb_text_json(t, "':{'S':'#");
     if (name->kind == DDB_LINK)
         ddb_text_escaped(t, name->tag);
     ddb_text_json(t, "'}");
@@ -92,6 +96,7 @@ static const struct attribute {
     char type; /* 'N': int64_t; 'S', 'B': struct larder_bytes */
 } attributes[] = {
     {"sk", offsetof(struct ddb_item, sk), 'S'},
+    {"path", offsetof(struct ddb_item, sk), 'S'}, /* in a table of OpenNext's */
     {"gs", offsetof(struct ddb_item, gs), 'S'},
     {"v", offsetof(struct ddb_item, value), 'B'},
     {"m", offsetof(struct ddb_item, modified_ms), 'N'},
@@ -105,6 +110,13 @@ static const struct attribute {
     {"xe", offsetof(struct ddb_item, expired_epoch), 'N'},
     {"se", offsetof(struct ddb_item, stale_epoch), 'N'},
     {"xa", offsetof(struct ddb_item, expire_at_ms), 'N'},
+    {"revalidatedAt", offsetof(struct ddb_item, twin.revalidated_at), 'N'},
+    {"stale", offsetof(struct ddb_item, twin.stale), 'N'},
+    {"expire", offsetof(struct ddb_item, twin.expire), 'N'},
+    {"lw", offsetof(struct ddb_item, twin.written), 'N'},
+    {"fx", offsetof(struct ddb_item, twin.foreign_expired), 'N'},
+    {"fs", offsetof(struct ddb_item, twin.foreign_stale), 'N'},
+    {"fa", offsetof(struct ddb_item, twin.foreign_expire_at), 'N'},
 };
 
 static const struct attribute *attribute_named(struct larder_bytes name) {
@@ -142,7 +154,8 @@ bool ddb_item_read(struct ddb_json *j, struct ddb_item *ret) {
                              .counter = LARDER_UNSET,
                              .expired_epoch = LARDER_UNSET,
                              .stale_epoch = LARDER_UNSET,
-                             .expire_at_ms = LARDER_UNSET};
+                             .expire_at_ms = LARDER_UNSET,
+                             .twin = DDB_NO_TWIN};
     for (bool first = ddb_json_enter(j, '{'); ddb_json_member(j, &first, &name);) {
         const struct attribute *attribute = attribute_named(name);
         if (attribute ? !read_value(j, attribute, ret) : !ddb_json_skip(j, NULL))

@@ -27,7 +27,25 @@ struct ddb_names {
     const char *table;
     const char *prefix; /* [A-Za-z0-9._-]+ */
     uint32_t shards;
+    const char *pk, *sk; /* what the attributes of the primary key are called */
+    /* opennext.h, and both NULL in a table of Larder's own: */
+    const char *build_id;
+    const char *build_prefix; /* what the keys of OpenNext's tags begin with: BUILD/_tag/ */
 };
+
+/* What an item of OpenNext's says, and what Larder adds to it (opennext.h); LARDER_UNSET where absent. */
+struct ddb_twin {
+    int64_t revalidated_at, stale, expire;
+    int64_t written; /* the revalidatedAt that Larder wrote */
+    int64_t foreign_expired, foreign_stale, foreign_expire_at;
+};
+#define DDB_NO_TWIN                                                                                        \
+    ((struct ddb_twin){LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, \
+                       LARDER_UNSET})
+
+static inline bool ddb_names_are_opennext(const struct ddb_names *names) {
+    return names->build_id != NULL;
+}
 
 struct ddb_name {
     enum ddb_kind kind;
@@ -37,7 +55,7 @@ struct ddb_name {
 
 /* What most requests begin with: {'TableName':'T' */
 void ddb_text_begin(struct ddb_text *t, const struct ddb_names *names);
-/* The primary key: 'pk':{'S':'larder#e#KEY'},'sk':{'S':'#'} ... */
+/* The primary key, 'pk' and 'sk' as names says: 'pk':{'S':'larder#e#KEY'},'sk':{'S':'#'} ... */
 void ddb_text_key(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name);
 /* ... its value of pk alone */
 void ddb_text_partition(struct ddb_text *t, const struct ddb_names *names, const struct ddb_name *name);
@@ -67,10 +85,17 @@ struct ddb_item { /* strings are raw and point into the reply; numbers are LARDE
     int64_t n_chunks, length;
     int64_t counter;
     int64_t expired_epoch, stale_epoch, expire_at_ms; /* of a mark */
+    struct ddb_twin twin;
 };
 
 /* The item at the cursor.  False: it is none, or has an attribute of another type than ours. */
 bool ddb_item_read(struct ddb_json *j, struct ddb_item *ret);
+static inline struct larder_mark ddb_item_mark(const struct ddb_item *item, struct larder_bytes tag) {
+    return (struct larder_mark){.tag = tag,
+                                .expired_epoch = item->expired_epoch,
+                                .stale_epoch = item->stale_epoch,
+                                .expire_at_ms = item->expire_at_ms};
+}
 static inline bool ddb_item_expired(const struct ddb_item *item, int64_t now_ms) {
     return item->expires_ms != LARDER_UNSET && item->expires_ms <= now_ms;
 }

@@ -15,13 +15,6 @@ static struct ddb_name mark_name(struct larder_bytes tag) {
     return (struct ddb_name){.kind = DDB_MARK, .key = tag};
 }
 
-static struct larder_mark mark_of(const struct ddb_item *item, struct larder_bytes tag) {
-    return (struct larder_mark){.tag = tag,
-                                .expired_epoch = item->expired_epoch,
-                                .stale_epoch = item->stale_epoch,
-                                .expire_at_ms = item->expire_at_ms};
-}
-
 static bool same_numbers(const struct larder_mark *a, const struct larder_mark *b) {
     return a->expired_epoch == b->expired_epoch && a->stale_epoch == b->stale_epoch &&
            a->expire_at_ms == b->expire_at_ms;
@@ -58,7 +51,7 @@ static int32_t emit_asked(struct ddb_slot *slot, struct larder_bytes items) {
         const struct larder_mark *asked;
         if (!ddb_item_read(&j, &item) || !(asked = asked_for(slot, &item)))
             return ddb_task_refused(task, LARDER_CORRUPT, "the table holds a mark of no known form");
-        struct larder_mark mark = mark_of(&item, asked->tag);
+        struct larder_mark mark = ddb_item_mark(&item, asked->tag);
         int32_t status = task->d->host->emit_mark(task->op, &mark);
         if (status != LARDER_OK)
             return ddb_task_refused(task, status, NULL);
@@ -87,8 +80,15 @@ static void on_all(struct ddb_fan *fan) {
 }
 
 void ddb_read(void *instance, struct larder_op *op) {
+    const struct ddb *d = instance;
     struct many *many;
-    if (!ddb_accepts(instance, op, 0) || !(many = ddb_task_new(instance, op, sizeof(*many))))
+    if (!ddb_accepts(instance, op, 0))
+        return;
+    if (ddb_has_twins(d)) {
+        ddb_twin_read(instance, op);
+        return;
+    }
+    if (!(many = ddb_task_new(instance, op, sizeof(*many))))
         return;
     many->fan.items = emit_asked;
     ddb_fan_run(&many->fan, &many->task, (op->n_marks + DDB_BATCH_GET - 1) / DDB_BATCH_GET, read_batch,
@@ -161,11 +161,20 @@ static void text_values(struct ddb_text *t, const struct ddb_slot *slot, const s
     }
 }
 
+/* Of OpenNext's items, see write_mark(). */
+static void written(struct ddb_slot *slot) {
+    const struct ddb_task *task = slot->fan->task;
+    if (ddb_has_twins(task->d) && (task->op->flags & LARDER_IF_ABSENT))
+        ddb_twin_write(slot);
+    else
+        ddb_slot_done(slot);
+}
+
 static void on_updated(void *arg, const struct ddb_reply *reply) {
     struct ddb_slot *slot = arg;
     struct many *many = (struct many *)slot->fan->task;
     if (reply->status == LARDER_OK) {
-        ddb_slot_done(slot);
+        written(slot);
     } else if (reply->status != DDB_CONDITION) {
         ddb_slot_fail(slot, reply);
     } else if (many->task.op->flags & LARDER_IF_ABSENT) {
@@ -212,7 +221,7 @@ static void replace_mark(struct ddb_slot *slot, const struct larder_mark *mark) 
     slot->step = REPLACE;
     text_update(&body, slot, mark, slot->was_there);
     ddb_text_json(&body, ",'ConditionExpression':'");
-    ddb_text_json(&body, slot->was_there ? "attribute_exists(pk)" : "attribute_not_exists(pk)");
+    ddb_text_json(&body, slot->was_there ? "attribute_exists(gk)" : "attribute_not_exists(gk)");
     for (size_t i = 0; i < N_MEMBERS && slot->was_there; i++) {
         bool set = member(&slot->seen, i) != LARDER_UNSET;
         ddb_text_json(&body, set ? " AND " : " AND attribute_not_exists(");
@@ -249,7 +258,7 @@ static void on_mark_seen(void *arg, const struct ddb_reply *reply) {
     }
     const struct larder_mark *mark = arriving(slot);
     if (slot->was_there)
-        slot->seen = mark_of(&item, mark->tag);
+        slot->seen = ddb_item_mark(&item, mark->tag);
     struct larder_mark merged = larder_merge_mark(slot->was_there ? &slot->seen : NULL, mark,
                                                   slot->fan->task->op->now_ms);
     if (slot->was_there && same_numbers(&merged, &slot->seen))
@@ -269,10 +278,16 @@ static void look_at_mark(struct ddb_slot *slot) {
     ddb_slot_call(slot, "GetItem", &body, on_mark_seen);
 }
 
+/* In a table of OpenNext's a mark is two jobs, its item and the twin, side by side: readers put them together.  With
+ * LARDER_IF_ABSENT the twin comes second, for it is not to be written where the mark is not. */
 static void write_mark(struct ddb_slot *slot) {
     static const struct larder_mark nothing = {
         .expired_epoch = LARDER_UNSET, .stale_epoch = LARDER_UNSET, .expire_at_ms = LARDER_UNSET};
     const struct larder_op *op = slot->fan->task->op;
+    if (slot->i >= op->n_marks) {
+        ddb_twin_write(slot);
+        return;
+    }
     const struct larder_mark *mark = arriving(slot);
     struct larder_mark settled = larder_merge_settled(*mark, op->now_ms);
     if (op->flags & LARDER_IF_ABSENT)
@@ -300,6 +315,7 @@ void ddb_write(void *instance, struct larder_op *op) {
         ddb_answer(instance, op, LARDER_INVALID, "LARDER_NEW_EPOCH means something in bump() alone");
         return;
     }
+    size_t jobs = ddb_has_twins(instance) && !(op->flags & LARDER_IF_ABSENT) ? 2 * op->n_marks : op->n_marks;
     if ((many = ddb_task_new(instance, op, sizeof(*many))))
-        ddb_fan_run(&many->fan, &many->task, op->n_marks, write_mark, on_all);
+        ddb_fan_run(&many->fan, &many->task, jobs, write_mark, on_all);
 }

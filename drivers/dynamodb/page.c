@@ -101,12 +101,10 @@ static int32_t emit_marks(struct ddb_slot *slot, struct larder_bytes items) {
     struct ddb_item item;
     uint8_t room[DDB_MAX_NAME];
     for (bool first = ddb_json_enter(&j, '['); ddb_json_element(&j, &first);) {
-        struct larder_mark mark;
-        if (!ddb_item_read(&j, &item) || !ddb_item_sort_text(item.gs, room, &mark.tag))
+        struct larder_bytes tag;
+        if (!ddb_item_read(&j, &item) || !ddb_item_sort_text(item.gs, room, &tag))
             return ddb_task_refused(&walk->task, LARDER_CORRUPT, "the table holds a mark of no known form");
-        mark.expired_epoch = item.expired_epoch;
-        mark.stale_epoch = item.stale_epoch;
-        mark.expire_at_ms = item.expire_at_ms;
+        const struct larder_mark mark = ddb_item_mark(&item, tag);
         int32_t status = walk->task.d->host->emit_mark(walk->task.op, &mark);
         if (status != LARDER_OK)
             return status;

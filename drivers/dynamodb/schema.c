@@ -5,17 +5,68 @@
 
 /* ---- what the table shall be ---- */
 
+static void text_definition(struct ddb_text *t, const char *before, const char *name, const char *type) {
+    ddb_text_json(t, before);
+    ddb_text_json(t, "{'AttributeName':'");
+    ddb_text_json(t, name);
+    ddb_text_json(t, "','AttributeType':'");
+    ddb_text_json(t, type);
+    ddb_text_json(t, "'}");
+}
+
+/* ,'AttributeDefinitions':[..  and no ] */
+static void text_definitions(struct ddb_text *t, const struct ddb_names *names) {
+    text_definition(t, ",'AttributeDefinitions':[", names->pk, "S");
+    text_definition(t, ",", names->sk, "S");
+    text_definition(t, ",", "gk", "S");
+    text_definition(t, ",", "gs", "S");
+}
+
+/* 'KeySchema':[..] */
+static void text_key_schema(struct ddb_text *t, const char *hash, const char *range) {
+    ddb_text_json(t, "'KeySchema':[{'AttributeName':'");
+    ddb_text_json(t, hash);
+    ddb_text_json(t, "','KeyType':'HASH'},{'AttributeName':'");
+    ddb_text_json(t, range);
+    ddb_text_json(t, "','KeyType':'RANGE'}]");
+}
+
+static void text_index(struct ddb_text *t) {
+    ddb_text_json(t, "{'IndexName':'larder',");
+    text_key_schema(t, "gk", "gs");
+    ddb_text_json(t, ",'Projection':{'ProjectionType':'INCLUDE','NonKeyAttributes':['x']}}");
+}
+
+/* OpenNext's own index comes with a table that is made for both: its other tag caches ask it. */
+static void text_index_of_opennext(struct ddb_text *t) {
+    ddb_text_json(t, "{'IndexName':'revalidate',");
+    text_key_schema(t, "path", "revalidatedAt");
+    ddb_text_json(t, ",'Projection':{'ProjectionType':'ALL'}}");
+}
+
 void ddb_text_table(struct ddb_text *t, const struct ddb_names *names) {
     ddb_text_begin(t, names);
-    ddb_text_json(t, ",'BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':["
-                     "{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'sk','AttributeType':'S'},"
-                     "{'AttributeName':'gk','AttributeType':'S'},{'AttributeName':'gs','AttributeType':'S'}],"
-                     "'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},"
-                     "{'AttributeName':'sk','KeyType':'RANGE'}],"
-                     "'GlobalSecondaryIndexes':[{'IndexName':'larder',"
-                     "'KeySchema':[{'AttributeName':'gk','KeyType':'HASH'},"
-                     "{'AttributeName':'gs','KeyType':'RANGE'}],"
-                     "'Projection':{'ProjectionType':'INCLUDE','NonKeyAttributes':['x']}}]}");
+    ddb_text_json(t, ",'BillingMode':'PAY_PER_REQUEST'");
+    text_definitions(t, names);
+    if (ddb_names_are_opennext(names))
+        text_definition(t, ",", "revalidatedAt", "N");
+    ddb_text_json(t, "],");
+    text_key_schema(t, names->pk, names->sk);
+    ddb_text_json(t, ",'GlobalSecondaryIndexes':[");
+    text_index(t);
+    if (ddb_names_are_opennext(names)) {
+        ddb_text_json(t, ",");
+        text_index_of_opennext(t);
+    }
+    ddb_text_json(t, "]}");
+}
+
+void ddb_text_add_index(struct ddb_text *t, const struct ddb_names *names) {
+    ddb_text_begin(t, names);
+    text_definitions(t, names);
+    ddb_text_json(t, "],'GlobalSecondaryIndexUpdates':[{'Create':");
+    text_index(t);
+    ddb_text_json(t, "}]}");
 }
 
 void ddb_text_ttl(struct ddb_text *t, const struct ddb_names *names) {
@@ -56,8 +107,8 @@ static void read_attributes(struct ddb_json *j, const char *what, bool ours_alon
             else
                 ddb_json_skip(j, NULL);
         }
-        bool ours = ddb_json_is(name, "pk") || ddb_json_is(name, "sk") || ddb_json_is(name, "gk") ||
-                    ddb_json_is(name, "gs");
+        bool ours = ddb_json_is(name, "pk") || ddb_json_is(name, "sk") || ddb_json_is(name, "tag") ||
+                    ddb_json_is(name, "path") || ddb_json_is(name, "gk") || ddb_json_is(name, "gs");
         if (j->bad || name.len == 0 || (ours_alone && !ours))
             continue;
         append(to, size, ", ", name);
@@ -130,16 +181,21 @@ bool ddb_schema_read(struct larder_bytes body, struct ddb_schema *ret) {
     return ddb_json_ended(&j);
 }
 
-/* "pk" is an S: the order of AttributeDefinitions is DynamoDB's choice. */
-static bool has_type(const struct ddb_schema *schema, const char *attribute) {
-    return strstr(schema->types, attribute) != NULL;
+/* The order of AttributeDefinitions is DynamoDB's choice. */
+static bool is_string(const struct ddb_schema *schema, const char *attribute) {
+    char typed[16];
+    snprintf(typed, sizeof(typed), "%s S", attribute);
+    return strstr(schema->types, typed) != NULL;
 }
 
 /* What differs first, into out; false: nothing does. */
-bool ddb_schema_differs(const struct ddb_schema *schema, char *out, size_t size) {
-    static const char *const typed[] = {"pk S", "sk S", "gk S", "gs S"};
-    if (strcmp(schema->key, "pk HASH, sk RANGE") != 0) {
-        snprintf(out, size, "its key is (%s) and must be (pk HASH, sk RANGE)", schema->key);
+bool ddb_schema_differs(const struct ddb_schema *schema, const struct ddb_names *names, char *out,
+                        size_t size) {
+    const char *const keys[] = {names->pk, names->sk, "gk", "gs"};
+    char key[32];
+    snprintf(key, sizeof(key), "%s HASH, %s RANGE", names->pk, names->sk);
+    if (strcmp(schema->key, key) != 0) {
+        snprintf(out, size, "its key is (%s) and must be (%s)", schema->key, key);
         return true;
     }
     if (!schema->has_index) {
@@ -151,8 +207,8 @@ bool ddb_schema_differs(const struct ddb_schema *schema, char *out, size_t size)
                  schema->index_key);
         return true;
     }
-    for (size_t i = 0; i < sizeof(typed) / sizeof(typed[0]); i++) {
-        if (!has_type(schema, typed[i])) {
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (!is_string(schema, keys[i])) {
             snprintf(out, size, "the types of its keys are (%.99s) and must all be S", schema->types);
             return true;
         }

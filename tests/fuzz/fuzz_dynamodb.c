@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dynamodb/base64.h"
+#include "dynamodb/opennext.h"
 #include "dynamodb/reply.h"
 #include "dynamodb/schema.h"
 #include "fuzz.h"
@@ -62,6 +63,19 @@ static void check_string(struct larder_bytes raw) {
     CHECK(ddb_utf8_len(text) <= len);
 }
 
+/* A tag of any bytes has a key within its build, or none. */
+static const struct ddb_names names = {
+    .pk = "tag", .sk = "path", .build_id = "a/../b", .build_prefix = "b/_tag/"};
+
+static void check_tag(struct larder_bytes tag) {
+    uint8_t room[OPENNEXT_MAX_KEY];
+    struct larder_bytes key;
+    if (opennext_key(&names, tag, room, &key)) {
+        CHECK(key.ptr == room && key.len <= sizeof(room));
+        CHECK(memcmp(key.ptr, names.build_prefix, strlen(names.build_prefix)) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct larder_bytes body = {data, size};
     struct ddb_item item;
@@ -83,9 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ddb_array_has_any(batch.left);
     }
     if (ddb_schema_read(body, &schema))
-        ddb_schema_differs(&schema, what, sizeof(what));
+        ddb_schema_differs(&schema, &names, what, sizeof(what));
     ddb_ttl_is_on(body, &flag);
     ddb_json_integer(body, &number);
     check_string(body);
+    check_tag(body);
     return 0;
 }

@@ -172,7 +172,8 @@ int32_t ddb_call(struct ddb *d, const struct larder_op *op, const char *operatio
             die("too many requests");
         struct request *r = &requests[n_requests++];
         *r = (struct request){.operation = operation, .fn = fn, .arg = arg};
-        r->body = must(strndup((const char *)body->ptr, body->len));
+        r->body = must(calloc(1, body->len + 1)); /* strndup() of bytes that no NUL ends, ASan refuses */
+        memcpy(r->body, body->ptr, body->len);
         struct ddb_json j = ddb_json_of(ddb_bytes_of(r->body));
         if (!ddb_json_skip(&j, NULL) || !ddb_json_ended(&j))
             die("a request is no JSON");
@@ -228,6 +229,18 @@ void rig_refuse(int32_t status) {
     answer(&(struct ddb_reply){.status = status, .detail = status < 0 ? "refused by the test" : NULL});
 }
 
+void rig_overtake(struct rig_op *o) {
+    o->op.deadline_ns = UINT64_MAX;
+    for (int i = 0; i < 1000 && !o->completed; i++) {
+        if (n_requests == 0)
+            rig_pass_time();
+        else if (strcmp(rig_operation(), "GetItem") == 0)
+            rig_reply("{}");
+        else
+            rig_refuse(DDB_CONDITION);
+    }
+}
+
 bool rig_asks(const char *json) {
     char *text = with_quotes(json);
     bool has = strstr(rig_body(), text) != NULL;
@@ -244,7 +257,7 @@ void rig_start(void) {
                        .now_ns = 1,
                        .d = {.host = &host, .seen_epoch = LARDER_UNSET}};
     rig.d.config = &rig.config;
-    rig.d.names = (struct ddb_names){.table = "t", .prefix = "p", .shards = 2};
+    rig.d.names = (struct ddb_names){.table = "t", .prefix = "p", .shards = 2, .pk = "pk", .sk = "sk"};
 }
 
 void rig_end(void) {

@@ -51,6 +51,9 @@ void rig_reply(const char *json);
 void rig_refuse(int32_t status);
 /* Lets the time come that a timer is set to; false: none is. */
 bool rig_pass_time(void);
+/* Other processes are faster, each time, until the op gives up: it finds no item, and its conditions do not
+ * hold.  It has no deadline. */
+void rig_overtake(struct rig_op *o);
 /* The next ddb_call() fails so. */
 void rig_fail_next_call(int32_t status);
 

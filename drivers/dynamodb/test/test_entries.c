@@ -275,7 +275,7 @@ static void a_large_put_that_would_be_refused_sends_nothing(void) {
 
 static void what_is_over_counts_as_absent(void) {
     begin_put(3, LARDER_IF_ABSENT);
-    CU_ASSERT(rig_asks("'attribute_not_exists(pk) OR (attribute_not_exists(g) AND x <= :now)'"));
+    CU_ASSERT(rig_asks("'attribute_not_exists(e) OR (attribute_not_exists(g) AND x <= :now)'"));
     CU_ASSERT(rig_asks("':now':{'N':'1000000'}"));
     rig_refuse(DDB_CONDITION);
     rig_reply("{'Item':{'e':{'N':'6'},'x':{'N':'1000000'},'g':{'S':'" OTHER
@@ -336,7 +336,7 @@ static void a_claim_is_for_who_holds_it_already_or_finds_it_over(void) {
     o.op.ttl_ms = 500;
     ddb_claim(&rig.d, &o.op);
     CU_ASSERT(rig_asks("'Item':{'pk':{'S':'p#c#k'},'sk':{'S':'#'},'o':{'B':'bWU='},'x':{'N':'1000500'}"));
-    CU_ASSERT(rig_asks("'attribute_not_exists(pk) OR x <= :now OR o = :o'"));
+    CU_ASSERT(rig_asks("'attribute_not_exists(o) OR x <= :now OR o = :o'"));
     rig_refuse(DDB_CONDITION);
     CU_ASSERT_EQUAL(o.res.status, LARDER_MISS);
     rig_end();

@@ -286,7 +286,7 @@ static void a_batch_says_what_is_left(void) {
 /* ---- names ------------------------------------------------------------------------------------------- */
 
 static void names_of_items_are_as_the_readme_has_them(void) {
-    const struct ddb_names names = {.table = "t", .prefix = "shop", .shards = 8};
+    const struct ddb_names names = {.table = "t", .prefix = "shop", .shards = 8, .pk = "pk", .sk = "sk"};
     const struct ddb_name entry = {.kind = DDB_ENTRY, .key = bytes("ns/x")};
     const struct ddb_name link = {.kind = DDB_LINK, .key = bytes("ns/x"), .tag = bytes("posts")};
     struct ddb_text t = {0};
