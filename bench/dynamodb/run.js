@@ -29,6 +29,8 @@ const rounds = [
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-bench-dynamodb-'));
 process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
+// With them goes what runs beside this process: stub.js stops its server at exit.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** One line that overwrites itself, for somebody who watches. */
 function progress(text) {
