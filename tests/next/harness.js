@@ -262,24 +262,37 @@ function png(size) {
   ]);
 }
 
+const stats = async (server) => JSON.parse((await server.get('/api/stats')).body);
+
 /*
  * Next.js may answer a route handler before what it revalidates has reached the store
  * (docs/semantics.md, P1), so a 200 is not the end: the server's own count tells.
  */
 async function revalidate(server, query) {
-  const stats = async () => JSON.parse((await server.get('/api/stats')).body);
-  const before = (await stats()).revalidations;
+  const before = (await stats(server)).revalidations;
   const r = await server.get(`/api/revalidate?${query}`);
   assert.equal(r.status, 200, r.body);
   if (before === undefined) return; // the stand-in for the addon, which counts nothing
   await eventually(async () => {
-    const now = await stats();
+    const now = await stats(server);
     assert.ok(now.revalidations > before && now.inflight === 0, 'the revalidation has not completed');
+  });
+}
+
+/** Does it, and waits until n more entries are stored: Next.js answers before its renderings are. */
+async function storing(server, n, does) {
+  const before = (await stats(server)).puts;
+  await does();
+  if (before === undefined) return;
+  await eventually(async () => {
+    const now = await stats(server);
+    assert.ok(now.puts >= before + n && now.inflight === 0, `${now.puts - before} entries of ${n} are stored`);
   });
 }
 
 module.exports = {
   revalidate,
+  storing,
   test,
   group,
   filter,
