@@ -38,10 +38,10 @@ async function ask(operation, body) {
   return answer;
 }
 
-/** As OpenNext's reference stack makes it. */
-function createTable() {
+/** As OpenNext's reference stack makes it; and it is there. */
+async function createTable() {
   const key = (hash, range) => [{ AttributeName: hash, KeyType: 'HASH' }, { AttributeName: range, KeyType: 'RANGE' }];
-  return ask('CreateTable', {
+  await ask('CreateTable', {
     TableName: table,
     BillingMode: 'PAY_PER_REQUEST',
     AttributeDefinitions: [
@@ -52,6 +52,12 @@ function createTable() {
     KeySchema: key('tag', 'path'),
     GlobalSecondaryIndexes: [{ IndexName: 'revalidate', KeySchema: key('path', 'revalidatedAt'), Projection: { ProjectionType: 'ALL' } }],
   });
+  for (let i = 0; i < 500; i++) {
+    const { Table } = await ask('DescribeTable', { TableName: table });
+    if (Table.TableStatus === 'ACTIVE') return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('the table does not become ACTIVE');
 }
 
 // ---- OpenNext -------------------------------------------------------------------------------------------
