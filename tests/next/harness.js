@@ -279,15 +279,16 @@ async function revalidate(server, query) {
   });
 }
 
-/** Does it, and waits until n more entries are stored: Next.js answers before its renderings are. */
+/** What it answers, once n more entries are stored: Next.js answers before its renderings are. */
 async function storing(server, n, does) {
   const before = (await stats(server)).puts;
-  await does();
-  if (before === undefined) return;
+  const answer = await does();
+  if (before === undefined) return answer;
   await eventually(async () => {
     const now = await stats(server);
     assert.ok(now.puts >= before + n && now.inflight === 0, `${now.puts - before} entries of ${n} are stored`);
   });
+  return answer;
 }
 
 module.exports = {
