@@ -75,8 +75,11 @@ bool aws_profiles_add(struct aws_profiles *profiles, struct larder_bytes text, b
         /* A line that is set in belongs to the value above: nested settings, none of which we know. */
         if (line.len == 0 || is_space(raw.ptr[0]) || line.ptr[0] == '#' || line.ptr[0] == ';')
             continue;
+        /* No name and no value has a NUL, where it would end early: such a line says nothing. */
+        const bool has_nul = memchr(line.ptr, '\0', line.len) != NULL;
         if (line.ptr[0] == '[') {
-            const struct larder_bytes name = read_section(line, is_config);
+            const struct larder_bytes name = has_nul ? (struct larder_bytes){0}
+                                                     : read_section(line, is_config);
             aws_wipe(&profile);
             ok = name.len == 0 ||
                  (aws_copy_bytes(&profile, name) &&
@@ -84,7 +87,7 @@ bool aws_profiles_add(struct aws_profiles *profiles, struct larder_bytes text, b
             continue;
         }
         const uint8_t *equals = memchr(line.ptr, '=', line.len);
-        if (!profile || !equals)
+        if (!profile || !equals || has_nul)
             continue;
         const size_t at = (size_t)(equals - line.ptr);
         ok = add(profiles, profile, trim(until(line, at)), without_comment(trim(from(line, at + 1))));

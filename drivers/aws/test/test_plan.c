@@ -81,6 +81,18 @@ static void files_are_read_as_the_sdks_read_them(void) {
     end();
 }
 
+/* Found by fuzzing: the value would be what stands before the NUL. */
+static void a_line_with_a_nul_says_nothing(void) {
+    static const char text[] = "[default]\nregion = eu\0x\nrole_arn = r\n[a\0b]\nregion = no\n";
+    begin();
+    CU_ASSERT_TRUE(
+        aws_profiles_add(&profiles, (struct larder_bytes){(const uint8_t *)text, sizeof(text) - 1}, false));
+    CU_ASSERT_PTR_NULL(aws_profile_get(&profiles, "default", "region"));
+    CU_ASSERT_STRING_EQUAL(aws_profile_get(&profiles, "default", "role_arn"), "r");
+    CU_ASSERT_FALSE(aws_profile_exists(&profiles, "a"));
+    end();
+}
+
 static void settings_come_before_the_environment_and_that_before_the_profile(void) {
     begin();
     config_file("[default]\naws_access_key_id=F\naws_secret_access_key=FS\nregion=af-south-1\n[profile "
@@ -302,7 +314,7 @@ static void an_endpoint_is_set_or_that_of_the_region(void) {
     end();
 }
 
-UNIT_MAIN("aws plan", UNIT(files_are_read_as_the_sdks_read_them),
+UNIT_MAIN("aws plan", UNIT(files_are_read_as_the_sdks_read_them), UNIT(a_line_with_a_nul_says_nothing),
           UNIT(settings_come_before_the_environment_and_that_before_the_profile),
           UNIT(half_a_pair_of_keys_is_a_mistake),
           UNIT(without_anything_the_container_and_then_the_instance_are_asked),
