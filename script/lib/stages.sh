@@ -32,7 +32,7 @@ declare -A about=(
     [next-14]="Next.js 14: next build, next start and requests"
     [next-15]="Next.js 15, the same"
     [next-16]="Next.js 16, the same, and script/drill --short: an outage"
-    [demo]="script/demo --check"
+    [demo]="script/demo --check, on each store that it knows"
     [lint]="clang-tidy, cppcheck, banned functions, shellcheck, node --check"
 )
 
@@ -213,6 +213,7 @@ stage_next_16() { next_tests 16.4.6; }
 
 stage_demo() {
     script/demo --check
+    script/demo --check --store dynamodb
 }
 
 stage_lint() {
