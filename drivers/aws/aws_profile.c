@@ -78,8 +78,9 @@ bool aws_profiles_add(struct aws_profiles *profiles, struct larder_bytes text, b
         /* No name and no value has a NUL, where it would end early: such a line says nothing. */
         const bool has_nul = memchr(line.ptr, '\0', line.len) != NULL;
         if (line.ptr[0] == '[') {
-            const struct larder_bytes name = has_nul ? (struct larder_bytes){0}
-                                                     : read_section(line, is_config);
+            struct larder_bytes name = read_section(line, is_config);
+            if (has_nul)
+                name.len = 0;
             aws_wipe(&profile);
             ok = name.len == 0 ||
                  (aws_copy_bytes(&profile, name) &&
