@@ -61,7 +61,7 @@ void ddb_text_escaped(struct ddb_text *t, struct larder_bytes utf8) {
         return;
     }
     ddb_text_reserve(t, most);
-    if (t->failed)
+    if (t->failed || most == 0)
         return;
     uint8_t *to = t->ptr + t->len;
     for (size_t i = 0; i < utf8.len; i++) {
