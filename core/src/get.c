@@ -335,6 +335,12 @@ static void epoch_here(void *arg, int32_t status) {
     request_unref(r);
 }
 
+static void ask_epoch(struct request *r) {
+    r->epoch_here = false;
+    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r), .trace = r->trace};
+    store_ask_epoch(r->store, &r->epoch_wait, r->deadline_ns);
+}
+
 /* A process that has heard of the counter within `epoch-age` knows enough to render. */
 static void ask_epoch_if_old(struct request *r) {
     struct larder_store *store = r->store;
@@ -348,8 +354,7 @@ static void ask_epoch_if_old(struct request *r) {
     if (r->epoch_here)
         return;
     TRACE(r->trace, "epoch: what is known is old, so the counter is asked");
-    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r), .trace = r->trace};
-    store_ask_epoch(store, &r->epoch_wait, r->deadline_ns);
+    ask_epoch(r);
 }
 
 /* There is nothing, or what Next.js will render again; somebody else may have done that already. */
@@ -367,9 +372,7 @@ static bool new_epoch_comes_first(struct request *r) {
     if (!r->epoch_here)
         return true;
     r->n_raises++;
-    r->epoch_here = false;
-    r->epoch_wait = (struct epoch_wait){.fn = epoch_here, .arg = request_ref(r)};
-    store_ask_epoch(r->store, &r->epoch_wait, r->deadline_ns);
+    ask_epoch(r);
     return true;
 }
 

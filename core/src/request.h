@@ -46,7 +46,7 @@ struct request {
     size_t n_own_tags, n_tags;
     struct larder_bytes entry_tag; /* request_entry_tag(), as the store takes it; ptr NULL: not asked */
     bool entry_here, marks_here, epoch_asked, epoch_here, more_here;
-    bool in_outage;    /* marks could not be read: what this process knows counts instead */
+    bool in_outage;    /* answered by what this process knows, since marks cannot be read */
     uint32_t n_raises; /* how often a new epoch was asked for, after an outage */
     uint32_t verdict;
 
