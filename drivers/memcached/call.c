@@ -100,6 +100,7 @@ int32_t mc_judge(struct mc_call *c, size_t server, memcached_return_t rc) {
     int32_t status;
     char text[96], how[160];
     if (is_answer(rc)) {
+        conn->answered = true;
         mc_server_good(mc, server);
         return LARDER_OK;
     }
@@ -118,14 +119,24 @@ int32_t mc_judge(struct mc_call *c, size_t server, memcached_return_t rc) {
         status = mc_fail(c, LARDER_RETRY, "%s: it says: %.100s", who, memcached_last_error_message(conn->st));
     } else if (rc == MEMCACHED_TIMEOUT) {
         snprintf(how, sizeof(how), "no answer within %u ms", conn->wait_ms);
-        mc_server_bad(mc, server, how);
+        mc_server_bad(mc, server, conn->since_ns, how);
         bool late = c->op->deadline_ns != UINT64_MAX && mc->host->now_ns() + 1000000u >= c->op->deadline_ns;
         status = mc_fail(c, late ? LARDER_DEADLINE : LARDER_RETRY, "%s: %s", who, how);
     } else {
         snprintf(how, sizeof(how), "%s", reason_of(c, conn->st, rc, text, sizeof(text)));
-        mc_server_bad(mc, server, how);
+        mc_server_bad(mc, server, conn->since_ns, how);
         status = mc_fail(c, LARDER_RETRY, "%s: %s", who, how);
     }
     mc_disconnect(conn);
     return status;
+}
+
+bool mc_was_stale(struct mc_call *c, size_t server, memcached_return_t rc) {
+    struct mc_conn *conn = &c->lane->conns[server];
+    if (!conn->st || !conn->answered)
+        return false;
+    if (rc != MEMCACHED_CONNECTION_FAILURE && rc != MEMCACHED_ERRNO && rc != MEMCACHED_WRITE_FAILURE)
+        return false;
+    mc_disconnect(conn);
+    return true;
 }

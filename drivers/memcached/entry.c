@@ -251,7 +251,7 @@ int32_t mc_put(struct mc_call *c) {
     struct mc_ask where;
     struct mc_entry entry;
     if (c->op->value.len > MC_MAX_VALUE)
-        return mc_fail(c, LARDER_TOO_BIG, "the value is larger than 64 MB");
+        return mc_fail(c, LARDER_TOO_BIG, "the value is larger than 32 MB");
     mc_ask(c->mc, MC_ENTRY, key_of(c), &where);
     entry_of(c->op, &entry);
     if (c->op->value.len + MC_HEAD_BYTES <= (uint64_t)c->mc->config->chunk_bytes)

@@ -14,20 +14,24 @@ struct fetch {
 static int32_t ask(struct mc_call *c, const struct fetch *f, size_t server) {
     const char *keys[MC_WINDOW];
     size_t lens[MC_WINDOW], n = 0;
-    struct mc_conn *conn;
-    int32_t status = mc_connect(c, server, &conn);
-    if (status != LARDER_OK)
-        return status;
     for (size_t i = 0; i < f->n; i++)
         if (f->asks[i].server == server) {
             keys[n] = f->asks[i].name.text;
             lens[n++] = f->asks[i].name.len;
         }
-    memcached_return_t rc = memcached_mget(conn->st, keys, lens, n);
-    if (rc == MEMCACHED_SUCCESS)
-        return LARDER_OK;
-    memcached_return_t said = memcached_last_error(conn->st); /* it knows better: rc may be "some errors" */
-    return mc_judge(c, server, said != MEMCACHED_SUCCESS ? said : rc);
+    for (;;) {
+        struct mc_conn *conn;
+        int32_t status = mc_connect(c, server, &conn);
+        if (status != LARDER_OK)
+            return status;
+        memcached_return_t rc = memcached_mget(conn->st, keys, lens, n);
+        if (rc == MEMCACHED_SUCCESS)
+            return LARDER_OK;
+        memcached_return_t said = memcached_last_error(conn->st); /* rc may be "some errors" */
+        rc = said != MEMCACHED_SUCCESS ? said : rc;
+        if (!mc_was_stale(c, server, rc))
+            return mc_judge(c, server, rc);
+    }
 }
 
 /* Which one this is.  They come in the order in which they were asked for, without those that are not
@@ -78,7 +82,12 @@ static int32_t take(struct mc_call *c, const struct fetch *f, size_t server) {
         found.item.len = memcached_result_length(result);
         status = f->fn(c, f->arg, at++, &found);
     }
-    int32_t ending = mc_judge(c, server, ended(conn->st, rc));
+    rc = ended(conn->st, rc);
+    if (at == 0 && mc_was_stale(c, server, rc)) {
+        status = ask(c, f, server);
+        return status != LARDER_OK ? status : take(c, f, server); /* which is not stale */
+    }
+    int32_t ending = mc_judge(c, server, rc);
     return status != LARDER_OK ? status : ending;
 }
 
@@ -104,21 +113,27 @@ int32_t mc_fetch(struct mc_call *c, const struct mc_ask *asks, size_t n, mc_foun
     return status;
 }
 
+static memcached_return_t store(memcached_st *st, enum mc_how how, const struct mc_name *name,
+                                struct larder_bytes item, int64_t expiration_s, uint64_t cas) {
+    const char *value = item.len > 0 ? (const char *)item.ptr : "";
+    switch (how) {
+    case MC_ADD: return memcached_add(st, name->text, name->len, value, item.len, expiration_s, 0);
+    case MC_CAS: return memcached_cas(st, name->text, name->len, value, item.len, expiration_s, 0, cas);
+    default: return memcached_set(st, name->text, name->len, value, item.len, expiration_s, 0);
+    }
+}
+
 int32_t mc_store(struct mc_call *c, enum mc_how how, const struct mc_ask *where, struct larder_bytes item,
                  int64_t expiration_s, uint64_t cas) {
-    const char *key = where->name.text, *value = item.len > 0 ? (const char *)item.ptr : "";
-    const size_t len = where->name.len;
     struct mc_conn *conn;
     memcached_return_t rc;
-    int32_t status = mc_connect(c, where->server, &conn);
-    if (status != LARDER_OK)
-        return status;
-    if (how == MC_SET)
-        rc = memcached_set(conn->st, key, len, value, item.len, expiration_s, 0);
-    else if (how == MC_ADD)
-        rc = memcached_add(conn->st, key, len, value, item.len, expiration_s, 0);
-    else
-        rc = memcached_cas(conn->st, key, len, value, item.len, expiration_s, 0, cas);
+    int32_t status;
+    do {
+        status = mc_connect(c, where->server, &conn);
+        if (status != LARDER_OK)
+            return status;
+        rc = store(conn->st, how, &where->name, item, expiration_s, cas);
+    } while (mc_was_stale(c, where->server, rc));
     status = mc_judge(c, where->server, rc);
     if (status != LARDER_OK || rc == MEMCACHED_SUCCESS || rc == MEMCACHED_STORED)
         return status;
@@ -127,8 +142,12 @@ int32_t mc_store(struct mc_call *c, enum mc_how how, const struct mc_ask *where,
 
 int32_t mc_delete(struct mc_call *c, const struct mc_ask *where) {
     struct mc_conn *conn;
-    int32_t status = mc_connect(c, where->server, &conn);
-    if (status != LARDER_OK)
-        return status;
-    return mc_judge(c, where->server, memcached_delete(conn->st, where->name.text, where->name.len, 0));
+    memcached_return_t rc;
+    do {
+        int32_t status = mc_connect(c, where->server, &conn);
+        if (status != LARDER_OK)
+            return status;
+        rc = memcached_delete(conn->st, where->name.text, where->name.len, 0);
+    } while (mc_was_stale(c, where->server, rc));
+    return mc_judge(c, where->server, rc);
 }

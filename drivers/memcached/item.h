@@ -28,7 +28,7 @@ enum {
     MC_MARK_BYTES = 32,
     MC_COUNTER_BYTES = 16,
     MC_CLAIM_BYTES = 16,
-    MC_MAX_VALUE = 64 << 20,
+    MC_MAX_VALUE = 32 << 20,
     MC_LEAST_CHUNK = 4 << 10,
     MC_MAX_CHUNKS = MC_MAX_VALUE / MC_LEAST_CHUNK
 };

@@ -39,7 +39,7 @@ struct mc_config { /* table: params[] in memcached.c */
 
 struct mc_server {
     struct mc_address address;
-    /* How often it gave no answer since it last gave one, in any lane ... */
+    /* How often it let an op wait in vain since it last answered one, in any lane ... */
     _Atomic uint32_t silent;
     /* ... and, where that is too often, when the next op may look whether it is back.  0: in use. */
     _Atomic uint64_t closed_until_ns;
@@ -48,7 +48,9 @@ struct mc_server {
 struct mc_conn {      /* one lane's connection to one server */
     memcached_st *st; /* NULL: none */
     memcached_result_st result;
-    uint32_t wait_ms; /* the longest wait that this op allows it */
+    bool answered;     /* before: it is not new */
+    uint64_t since_ns; /* when this op turned to it ... */
+    uint32_t wait_ms;  /* ... and the longest wait that it allows */
 };
 
 struct mc_lane {
@@ -90,6 +92,10 @@ int32_t mc_fail(struct mc_call *c, int32_t status, const char *format, ...)
  * caller looks at rc.  Else the connection is given up, since what comes on it next may belong to the
  * command before, and the failure is kept. */
 int32_t mc_judge(struct mc_call *c, size_t server, memcached_return_t rc);
+/* A connection that was good once broke at once: the server has been restarted, or closed it for being
+ * idle.  That is no news of the server; the command is worth a second try, on a new connection.  It is
+ * closed where this is true. */
+bool mc_was_stale(struct mc_call *c, size_t server, memcached_return_t rc);
 /* LARDER_OK, or LARDER_DEADLINE when the op's time is up. */
 int32_t mc_in_time(struct mc_call *c);
 /* After the n-th time that somebody else was quicker: a short while that grows, and differs. */
@@ -104,9 +110,9 @@ int32_t mc_connect(struct mc_call *c, size_t server, struct mc_conn **ret);
 void mc_set_waits(struct mc_call *c, struct mc_conn *conn);
 /* Closes it; the next op makes another one. */
 void mc_disconnect(struct mc_conn *conn);
-/* The server has answered; or has not: was there no time for it to? */
+/* The server has answered; or has not, to an op that turned to it at since_ns. */
 void mc_server_good(struct mc *mc, size_t server);
-void mc_server_bad(struct mc *mc, size_t server, const char *how);
+void mc_server_bad(struct mc *mc, size_t server, uint64_t since_ns, const char *how);
 /* The server that this name is at home on.  The list is fixed: a dead server's names stay its own. */
 static inline size_t mc_home_of(const struct mc *mc, const struct mc_name *name) {
     return memcached_generate_hash(mc->ring, name->text, name->len);

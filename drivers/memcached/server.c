@@ -6,15 +6,17 @@
 #include "mc.h"
 
 static const uint64_t MS = 1000000u;
-/* A wait that was shorter than this says nothing about the server: whoever asked was in a hurry. */
-enum { CHANCE_MS = 20 };
+/* A failure that came sooner cost nobody anything, and one after less time than this says nothing about the
+ * server: whoever asked was in a hurry. */
+static const uint64_t COSTLY_NS = 20 * 1000000u;
 
 /* ---- the breaker of a server ----------------------------------------------------------------------- */
 
 /*
  * A server that is stopped, or behind a network that drops, takes each wait to its end; and the waits of a
- * few ops fill all lanes.  So after `failures` failures in a row, of all lanes together, what is at home
- * there fails at once.  Every probe-interval one op is let through as a probe; an answer ends it.
+ * few ops fill all lanes.  So after `failures` of them in a row, of all lanes together, what is at home
+ * there fails at once.  Every probe-interval one op is let through as a probe; an answer ends it.  A server
+ * that refuses connections is not cut off: it costs no time, and is in use again as soon as it is back.
  *
  * Never is a name given to another server meanwhile: what is written there would be unknown to this one
  * when it comes back, and its old marks would count again.
@@ -29,7 +31,7 @@ static int32_t admit(struct mc_call *c, size_t server) {
     if (now >= until && atomic_compare_exchange_strong(&s->closed_until_ns, &until,
                                                        now + (uint64_t)mc->config->probe_interval_ms * MS))
         return LARDER_OK;
-    return mc_fail(c, LARDER_RETRY, "%s: cut off, since it gave no answer %u times in a row",
+    return mc_fail(c, LARDER_RETRY, "%s: cut off, since it let %u ops in a row wait in vain",
                    s->address.shown, atomic_load_explicit(&s->silent, memory_order_relaxed));
 }
 
@@ -45,12 +47,15 @@ void mc_server_good(struct mc *mc, size_t server) {
     }
 }
 
-void mc_server_bad(struct mc *mc, size_t server, const char *how) {
+void mc_server_bad(struct mc *mc, size_t server, uint64_t since_ns, const char *how) {
     struct mc_server *s = &mc->servers[server];
+    uint64_t now = mc->host->now_ns();
+    if (now - since_ns < COSTLY_NS)
+        return;
     uint32_t silent = atomic_fetch_add(&s->silent, 1) + 1;
     if (silent < mc->config->failures)
         return;
-    uint64_t until = mc->host->now_ns() + (uint64_t)mc->config->probe_interval_ms * MS;
+    uint64_t until = now + (uint64_t)mc->config->probe_interval_ms * MS;
     if (atomic_exchange(&s->closed_until_ns, until) == 0) {
         char line[300];
         snprintf(line, sizeof(line), "%s is cut off: %s; what is at home there fails until it answers",
@@ -120,6 +125,7 @@ int32_t mc_connect(struct mc_call *c, size_t server, struct mc_conn **ret) {
             return mc_fail(c, LARDER_NOMEM, "out of memory for a connection");
         memcached_result_create(conn->st, &conn->result);
     }
+    conn->since_ns = c->mc->host->now_ns();
     mc_set_waits(c, conn);
     *ret = conn;
     return LARDER_OK;
@@ -133,6 +139,7 @@ void mc_disconnect(struct mc_conn *conn) {
     memcached_result_free(&conn->result);
     memcached_free(conn->st);
     conn->st = NULL;
+    conn->answered = false;
 }
 
 /* ---- open, close ------------------------------------------------------------------------------------- */
