@@ -131,12 +131,17 @@ int32_t mc_judge(struct mc_call *c, size_t server, memcached_return_t rc) {
     return status;
 }
 
-bool mc_was_stale(struct mc_call *c, size_t server, memcached_return_t rc) {
+bool mc_again(struct mc_call *c, size_t server, memcached_return_t rc) {
+    struct mc_server *s = &c->mc->servers[server];
     struct mc_conn *conn = &c->lane->conns[server];
-    if (!conn->st || !conn->answered)
-        return false;
     if (rc != MEMCACHED_CONNECTION_FAILURE && rc != MEMCACHED_ERRNO && rc != MEMCACHED_WRITE_FAILURE)
         return false;
-    mc_disconnect(conn);
-    return true;
+    bool again = conn->answered;
+    if (!again && s->has_name) {
+        mc_resolve_next(&s->resolver);
+        again = c->addresses_left > 0;
+    }
+    if (again)
+        mc_disconnect(conn);
+    return again;
 }

@@ -29,7 +29,7 @@ static int32_t ask(struct mc_call *c, const struct fetch *f, size_t server) {
             return LARDER_OK;
         memcached_return_t said = memcached_last_error(conn->st); /* rc may be "some errors" */
         rc = said != MEMCACHED_SUCCESS ? said : rc;
-        if (!mc_was_stale(c, server, rc))
+        if (!mc_again(c, server, rc))
             return mc_judge(c, server, rc);
     }
 }
@@ -83,9 +83,9 @@ static int32_t take(struct mc_call *c, const struct fetch *f, size_t server) {
         status = f->fn(c, f->arg, at++, &found);
     }
     rc = ended(conn->st, rc);
-    if (at == 0 && mc_was_stale(c, server, rc)) {
+    if (at == 0 && mc_again(c, server, rc)) {
         status = ask(c, f, server);
-        return status != LARDER_OK ? status : take(c, f, server); /* which is not stale */
+        return status != LARDER_OK ? status : take(c, f, server);
     }
     int32_t ending = mc_judge(c, server, rc);
     return status != LARDER_OK ? status : ending;
@@ -133,7 +133,7 @@ int32_t mc_store(struct mc_call *c, enum mc_how how, const struct mc_ask *where,
         if (status != LARDER_OK)
             return status;
         rc = store(conn->st, how, &where->name, item, expiration_s, cas);
-    } while (mc_was_stale(c, where->server, rc));
+    } while (mc_again(c, where->server, rc));
     status = mc_judge(c, where->server, rc);
     if (status != LARDER_OK || rc == MEMCACHED_SUCCESS || rc == MEMCACHED_STORED)
         return status;
@@ -148,6 +148,6 @@ int32_t mc_delete(struct mc_call *c, const struct mc_ask *where) {
         if (status != LARDER_OK)
             return status;
         rc = memcached_delete(conn->st, where->name.text, where->name.len, 0);
-    } while (mc_was_stale(c, where->server, rc));
+    } while (mc_again(c, where->server, rc));
     return mc_judge(c, where->server, rc);
 }

@@ -5,6 +5,7 @@
  *     servers.h    the list of servers in a URL; pure
  *     item.h       what is in an item, how it is named, when it ends; pure
  *     call.c       one op on its way: its failure, in words and as a class
+ *     resolve.h    the addresses of a host
  *     server.c     a server that is silent is cut off; the connections of a lane
  *     fetch.c      many items by one round trip; storing one
  *     entry.c      entries, and values that need several items; claim.c: claims
@@ -23,6 +24,7 @@
 #include <stdatomic.h>
 
 #include "item.h"
+#include "resolve.h"
 #include "servers.h"
 
 struct mc_config { /* table: params[] in memcached.c */
@@ -43,6 +45,8 @@ struct mc_server {
     _Atomic uint32_t silent;
     /* ... and, where that is too often, when the next op may look whether it is back.  0: in use. */
     _Atomic uint64_t closed_until_ns;
+    bool has_name; /* and so a resolver */
+    struct mc_resolver resolver;
 };
 
 struct mc_conn {      /* one lane's connection to one server */
@@ -79,6 +83,7 @@ struct mc_call { /* one op on its way */
     struct mc *mc;
     struct larder_op *op;
     struct mc_lane *lane;
+    unsigned addresses_left; /* of the server that a connection was made to last, for another try */
     struct larder_result res;
     char detail[224];
 };
@@ -92,10 +97,10 @@ int32_t mc_fail(struct mc_call *c, int32_t status, const char *format, ...)
  * caller looks at rc.  Else the connection is given up, since what comes on it next may belong to the
  * command before, and the failure is kept. */
 int32_t mc_judge(struct mc_call *c, size_t server, memcached_return_t rc);
-/* A connection that was good once broke at once: the server has been restarted, or closed it for being
- * idle.  That is no news of the server; the command is worth a second try, on a new connection.  It is
- * closed where this is true. */
-bool mc_was_stale(struct mc_call *c, size_t server, memcached_return_t rc);
+/* Whether the command is worth another try, on a new connection; this one is closed then.  A connection that
+ * was good once and broke says that the server was restarted, or closed it for being idle; and a host
+ * may have more addresses than the one that was tried. */
+bool mc_again(struct mc_call *c, size_t server, memcached_return_t rc);
 /* LARDER_OK, or LARDER_DEADLINE when the op's time is up. */
 int32_t mc_in_time(struct mc_call *c);
 /* After the n-th time that somebody else was quicker: a short while that grows, and differs. */

@@ -1,4 +1,5 @@
 /* A server that is silent is cut off; the connections of a lane. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,10 +67,11 @@ void mc_server_bad(struct mc *mc, size_t server, uint64_t since_ns, const char *
 
 /* ---- connections ------------------------------------------------------------------------------------ */
 
-static bool add_server(memcached_st *st, const struct mc_address *a) {
+/* By its name in the ring, by an address in a connection. */
+static bool add_server(memcached_st *st, const struct mc_address *a, const char *host) {
     memcached_return_t rc = mc_address_is_socket(a)
-                                ? memcached_server_add_unix_socket_with_weight(st, a->host, a->weight)
-                                : memcached_server_add_with_weight(st, a->host, a->port, a->weight);
+                                ? memcached_server_add_unix_socket_with_weight(st, host, a->weight)
+                                : memcached_server_add_with_weight(st, host, a->port, a->weight);
     return rc == MEMCACHED_SUCCESS;
 }
 
@@ -79,7 +81,7 @@ static bool add_server(memcached_st *st, const struct mc_address *a) {
  * own, and a failure is the failure of that server alone.  Every handle ends with its first failure, and
  * with it what the library remembers of it: it would take no second try within a second.
  */
-static memcached_st *new_handle(const struct mc *mc, const struct mc_address *a) {
+static memcached_st *new_handle(const struct mc *mc, const struct mc_address *a, const char *host) {
     const bool sasl = mc->config->username[0] != 0;
     memcached_st *st = memcached_create(NULL);
     if (!st)
@@ -94,22 +96,49 @@ static memcached_st *new_handle(const struct mc *mc, const struct mc_address *a)
     /* No name of ours could do harm in the text protocol; this is to stay so. */
     if (!sasl)
         ok = ok && memcached_behavior_set(st, MEMCACHED_BEHAVIOR_VERIFY_KEY, 1) == MEMCACHED_SUCCESS;
-    if (ok && add_server(st, a))
+    if (ok && add_server(st, a, host))
         return st;
     memcached_free(st);
     return NULL;
 }
 
-void mc_set_waits(struct mc_call *c, struct mc_conn *conn) {
+/* What is left of the op's time, in whole milliseconds; 0 would not even look. */
+static uint32_t wait_of(const struct mc_call *c) {
     uint64_t most_ms = (uint64_t)c->mc->config->timeout_ms;
     if (c->op->deadline_ns != UINT64_MAX) {
         uint64_t now = c->mc->host->now_ns();
         uint64_t left_ms = c->op->deadline_ns > now ? (c->op->deadline_ns - now) / MS : 0;
         most_ms = left_ms < most_ms ? left_ms : most_ms;
     }
-    conn->wait_ms = most_ms > 0 ? (uint32_t)most_ms : 1; /* 0 would not even look */
+    return most_ms > 0 ? (uint32_t)most_ms : 1;
+}
+
+void mc_set_waits(struct mc_call *c, struct mc_conn *conn) {
+    conn->wait_ms = wait_of(c);
     memcached_behavior_set(conn->st, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, conn->wait_ms);
     memcached_behavior_set(conn->st, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, conn->wait_ms);
+}
+
+/* A handle that will connect when it is used, to an address that is known. */
+static int32_t make(struct mc_call *c, size_t server, struct mc_conn *conn) {
+    struct mc_server *s = &c->mc->servers[server];
+    const char *host = s->address.host;
+    char address[MC_ADDRESS], why[96];
+    if (s->has_name) {
+        unsigned n = 0;
+        int error = mc_resolve(&s->resolver, wait_of(c), address, &n, why, sizeof(why));
+        if (error == ETIMEDOUT)
+            mc_server_bad(c->mc, server, conn->since_ns, why);
+        if (error != 0)
+            return mc_fail(c, error == ENOMEM ? LARDER_NOMEM : LARDER_RETRY, "%s: %s", s->address.shown, why);
+        c->addresses_left = c->addresses_left > 0 ? c->addresses_left - 1 : n - 1;
+        host = address;
+    }
+    conn->st = new_handle(c->mc, &s->address, host);
+    if (!conn->st)
+        return mc_fail(c, LARDER_NOMEM, "out of memory for a connection");
+    memcached_result_create(conn->st, &conn->result);
+    return LARDER_OK;
 }
 
 int32_t mc_connect(struct mc_call *c, size_t server, struct mc_conn **ret) {
@@ -117,15 +146,11 @@ int32_t mc_connect(struct mc_call *c, size_t server, struct mc_conn **ret) {
     int32_t status = mc_in_time(c);
     if (status == LARDER_OK)
         status = admit(c, server);
+    conn->since_ns = c->mc->host->now_ns();
+    if (status == LARDER_OK && !conn->st)
+        status = make(c, server, conn);
     if (status != LARDER_OK)
         return status;
-    if (!conn->st) {
-        conn->st = new_handle(c->mc, &c->mc->servers[server].address);
-        if (!conn->st)
-            return mc_fail(c, LARDER_NOMEM, "out of memory for a connection");
-        memcached_result_create(conn->st, &conn->result);
-    }
-    conn->since_ns = c->mc->host->now_ns();
     mc_set_waits(c, conn);
     *ret = conn;
     return LARDER_OK;
@@ -151,7 +176,7 @@ static memcached_st *new_ring(const struct mc *mc) {
         return NULL;
     bool ok = memcached_behavior_set(ring, MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED, 1) == MEMCACHED_SUCCESS;
     for (size_t i = 0; ok && i < mc->n_servers; i++)
-        ok = add_server(ring, &mc->servers[i].address);
+        ok = add_server(ring, &mc->servers[i].address, mc->servers[i].address.host);
     if (ok)
         return ring;
     memcached_free(ring);
@@ -163,8 +188,11 @@ int32_t mc_servers_init(struct mc *mc, struct mc_list *list, char *error) {
     mc->servers = calloc(list->n, sizeof(*mc->servers));
     mc->lanes = calloc(mc->n_lanes, sizeof(*mc->lanes));
     bool ok = mc->servers && mc->lanes;
-    for (size_t i = 0; ok && i < list->n; i++)
+    for (size_t i = 0; ok && i < list->n; i++) {
         mc->servers[i].address = list->servers[i];
+        mc->servers[i].has_name = mc_is_name(list->servers[i].host);
+        mc_resolver_init(&mc->servers[i].resolver, list->servers[i].host);
+    }
     for (uint32_t i = 0; ok && i < mc->n_lanes; i++)
         ok = (mc->lanes[i].conns = calloc(list->n, sizeof(struct mc_conn))) != NULL;
     if (ok)
@@ -182,6 +210,8 @@ void mc_servers_done(struct mc *mc) {
         free(mc->lanes[i].conns);
     }
     free(mc->lanes);
+    for (size_t i = 0; mc->servers && i < mc->n_servers; i++)
+        mc_resolver_done(&mc->servers[i].resolver);
     free(mc->servers);
     if (mc->ring)
         memcached_free(mc->ring);
