@@ -137,6 +137,9 @@ int32_t mc_store(struct mc_call *c, enum mc_how how, const struct mc_ask *where,
     status = mc_judge(c, where->server, rc);
     if (status != LARDER_OK || rc == MEMCACHED_SUCCESS || rc == MEMCACHED_STORED)
         return status;
+    if (how == MC_SET)
+        return mc_fail(c, LARDER_RETRY, "%s: it did not store the item",
+                       c->mc->servers[where->server].address.shown);
     return LARDER_MISS;
 }
 
