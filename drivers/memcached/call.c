@@ -71,7 +71,7 @@ static int32_t refused(struct mc_call *c, const char *who, memcached_return_t rc
 static const char *reason_of(struct mc_call *c, memcached_st *st, memcached_return_t rc, char *text,
                              size_t size) {
     int err = memcached_last_error_errno(st);
-    if (rc == MEMCACHED_ERRNO && err != 0) {
+    if ((rc == MEMCACHED_ERRNO || rc == MEMCACHED_CONNECTION_FAILURE) && err != 0) {
         c->res.native_code = err;
         return strerror_r(err, text, size);
     }
