@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "mc.h"
@@ -36,6 +37,14 @@ void mc_back_off(struct mc_call *c, uint32_t n) {
     long most_ns = 50000L << shift; /* 1.6 ms */
     struct timespec pause = {.tv_nsec = (long)((mix >> 33) % (uint64_t)most_ns)};
     nanosleep(&pause, NULL);
+}
+
+int32_t mc_new_id(struct mc_call *c, struct mc_id *ret) {
+    ssize_t n;
+    do
+        n = getrandom(ret->bytes, sizeof(ret->bytes), 0);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(ret->bytes) ? LARDER_OK : mc_fail(c, LARDER_INTERNAL, "no random bytes");
 }
 
 /* ---- what the library says ------------------------------------------------------------------------ */

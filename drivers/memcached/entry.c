@@ -5,10 +5,8 @@
  * miss, and what is left of it goes.  Chunks of what was replaced are not looked for; memcached drops
  * what is not read.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "mc.h"
 
@@ -213,14 +211,6 @@ static int32_t put_whole(struct mc_call *c, const struct mc_ask *where, const st
     return status;
 }
 
-static int32_t new_id(struct mc_call *c, struct mc_id *ret) {
-    ssize_t n;
-    do
-        n = getrandom(ret->bytes, sizeof(ret->bytes), 0);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof(ret->bytes) ? LARDER_OK : mc_fail(c, LARDER_INTERNAL, "no random bytes");
-}
-
 static int32_t put_in_chunks(struct mc_call *c, const struct mc_ask *where, struct mc_entry *entry) {
     const struct larder_op *op = c->op;
     const int64_t expiration_s = mc_expiration_s(op->now_ms, op->ttl_ms);
@@ -233,7 +223,7 @@ static int32_t put_in_chunks(struct mc_call *c, const struct mc_ask *where, stru
     entry->form = MC_IN_CHUNKS;
     entry->chunk_bytes = (uint32_t)c->mc->config->chunk_bytes;
     entry->n_chunks = mc_chunks(entry->length, entry->chunk_bytes);
-    status = new_id(c, &entry->id);
+    status = mc_new_id(c, &entry->id);
     for (uint32_t i = 0; status == LARDER_OK && i < entry->n_chunks; i++) {
         struct mc_ask chunk;
         struct larder_bytes part = {op->value.ptr + (size_t)i * entry->chunk_bytes,

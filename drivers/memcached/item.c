@@ -108,6 +108,18 @@ bool mc_mark_parse(struct larder_bytes item, struct larder_mark *ret) {
     return true;
 }
 
+void mc_placeholder_put(const struct mc_id *id, uint8_t out[MC_PLACEHOLDER_BYTES]) {
+    put_magic(out, 'P', 0);
+    memcpy(out + 8, id->bytes, MC_ID_BYTES);
+}
+
+bool mc_placeholder_parse(struct larder_bytes item, struct mc_id *ret) {
+    if (item.len != MC_PLACEHOLDER_BYTES || magic_of(item, 'P', MC_PLACEHOLDER_BYTES) != 0)
+        return false;
+    memcpy(ret->bytes, item.ptr + 8, MC_ID_BYTES);
+    return true;
+}
+
 void mc_counter_put(int64_t number, uint8_t out[MC_COUNTER_BYTES]) {
     put_magic(out, 'N', 0);
     put64(out + 8, number);

@@ -8,6 +8,7 @@
  *     entry, in chunks  "LDE1" 2 000  modified epoch expires length  each n     16 bytes: the id of the write
  *     entry, taken away "LDE1" 3 000  0 0 0 0  0 0
  *     mark              "LDM1" 0000   expired_epoch stale_epoch expire_at_ms
+ *     placeholder       "LDP1" 0000   16 bytes: random          under the name of a mark, for which tags.c has it
  *     counter           "LDN1" 0000   number
  *     claim             "LDC1" s 000  expires                                   owner; s 1: held, 2: given back
  *
@@ -26,6 +27,7 @@ enum {
     MC_ID_BYTES = 16,
     MC_MANIFEST_BYTES = MC_HEAD_BYTES + MC_ID_BYTES,
     MC_MARK_BYTES = 32,
+    MC_PLACEHOLDER_BYTES = 24,
     MC_COUNTER_BYTES = 16,
     MC_CLAIM_BYTES = 16,
     MC_MAX_VALUE = 32 << 20,
@@ -33,7 +35,7 @@ enum {
     MC_MAX_CHUNKS = MC_MAX_VALUE / MC_LEAST_CHUNK
 };
 
-struct mc_id { /* of one write of a value in chunks */
+struct mc_id { /* random bits: of one write of a value in chunks, of a placeholder */
     uint8_t bytes[MC_ID_BYTES];
 };
 
@@ -66,6 +68,9 @@ static inline bool mc_entry_over(const struct mc_entry *e, int64_t now_ms) {
 /* The tag is not in the item. */
 void mc_mark_put(const struct larder_mark *mark, uint8_t out[MC_MARK_BYTES]);
 bool mc_mark_parse(struct larder_bytes item, struct larder_mark *ret);
+
+void mc_placeholder_put(const struct mc_id *id, uint8_t out[MC_PLACEHOLDER_BYTES]);
+bool mc_placeholder_parse(struct larder_bytes item, struct mc_id *ret);
 
 void mc_counter_put(int64_t number, uint8_t out[MC_COUNTER_BYTES]);
 bool mc_counter_parse(struct larder_bytes item, int64_t *ret);

@@ -105,6 +105,8 @@ bool mc_again(struct mc_call *c, size_t server, memcached_return_t rc);
 int32_t mc_in_time(struct mc_call *c);
 /* After the n-th time that somebody else was quicker: a short while that grows, and differs. */
 void mc_back_off(struct mc_call *c, uint32_t n);
+/* Random bits that nobody else has. */
+int32_t mc_new_id(struct mc_call *c, struct mc_id *ret);
 
 /* ---- server.c ---------------------------------------------------------------------------------- */
 

@@ -27,7 +27,12 @@ static void check_small(struct larder_bytes item) {
     uint8_t again[MC_MARK_BYTES];
     struct larder_mark mark;
     struct mc_claim claim;
+    struct mc_id id;
     int64_t number;
+    if (mc_placeholder_parse(item, &id)) {
+        mc_placeholder_put(&id, again);
+        CHECK(item.len == MC_PLACEHOLDER_BYTES && memcmp(again, item.ptr, MC_PLACEHOLDER_BYTES) == 0);
+    }
     if (mc_mark_parse(item, &mark)) {
         mc_mark_put(&mark, again);
         CHECK(item.len == MC_MARK_BYTES && memcmp(again, item.ptr, MC_MARK_BYTES) == 0);

@@ -2,11 +2,14 @@
 /*
  * memcached for tests, one or several, as long as a command runs.
  *
- *   node memcached.js [--servers N] [--memory MB] [--socket] [--sasl] -- COMMAND [ARG...]
+ *   node memcached.js [--servers N] [--memory MB] [--socket] [--sasl] [--press] [--trouble SECONDS] -- COMMAND [ARG...]
  *       `{url}` in an argument stands for the list, as in memcached://127.0.0.1:40001,127.0.0.1:40002;
  *       `{port}` for the port of the first.  Ends as COMMAND does.
  *       --memory   -m (64); --socket: unix sockets in place of ports
  *       --sasl     SASL is wanted, of the user "larder" with the password in `password`
+ *       --press    others fill the servers all the time, so that they evict
+ *       --trouble  for so long one server after the other is killed and comes back empty, and the next one stands
+ *                  still for a while; what was done is told at the end
  *   node memcached.js --tell TASK [WHICH]
  *       from within COMMAND, of all servers or of number WHICH (0 is the first):
  *       kill       it is gone, with all its data        start   it is back, empty
@@ -131,6 +134,36 @@ async function servers(given, folder) {
   return list;
 }
 
+/** Writes items of all sizes, as many as the server takes, until the function that comes back is called. */
+function press(where) {
+  let n = 0;
+  const socket = net.connect(where);
+  const write = () => {
+    const bytes = 50 + ((n * 7919) % 3000);
+    socket.write(`set press:${n++} 0 0 ${bytes}\r\n${'x'.repeat(bytes)}\r\n`);
+  };
+  socket.on('connect', write);
+  socket.on('data', write);
+  socket.on('error', () => {});
+  return () => socket.destroy();
+}
+
+/** Ends within `seconds`, with all servers as they were; told: {killed, stopped}. */
+async function trouble(list, seconds, told) {
+  const until = performance.now() + seconds * 1000;
+  for (let i = 0; performance.now() < until; i++) {
+    const [one, other] = [list[i % list.length], list[(i + 1) % list.length]];
+    await one.kill();
+    if (one !== other) other.stop();
+    await pause(600);
+    other.cont();
+    await one.start();
+    told.killed++;
+    told.stopped += one !== other ? 1 : 0;
+    await pause(500);
+  }
+}
+
 /** Does what --tell asks for, and answers when it is done. */
 function control(list) {
   const known = ['kill', 'start', 'stop', 'cont', 'flush', 'stats'];
@@ -160,7 +193,7 @@ async function tell([task, which = '']) {
 }
 
 function options(words) {
-  const given = { servers: 1, memory: 64, socket: false, sasl: false, command: [] };
+  const given = { servers: 1, memory: 64, socket: false, sasl: false, press: false, trouble: 0, command: [] };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === '--') given.command = words.slice(i + 1);
     if (words[i] === '--') break;
@@ -168,6 +201,8 @@ function options(words) {
     else if (words[i] === '--memory') given.memory = Number(words[++i]);
     else if (words[i] === '--socket') given.socket = true;
     else if (words[i] === '--sasl') given.sasl = true;
+    else if (words[i] === '--press') given.press = true;
+    else if (words[i] === '--trouble') given.trouble = Number(words[++i]);
     else throw new Error(`what is ${words[i]}?`);
   }
   if (given.command.length === 0) throw new Error('there is no command; see the head of this file');
@@ -194,10 +229,18 @@ async function main(words) {
     const env = { ...process.env, [CONTROL]: await control(list) };
     const child = spawn(program, args, { stdio: 'inherit', env });
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-    return await new Promise((resolve, reject) => {
+    const told = { killed: 0, stopped: 0 };
+    const pressing = given.press ? list.map(({ where }) => press(where)) : [];
+    const troubled = trouble(list, given.trouble, told);
+    const status = await new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (code, signal) => resolve(code ?? (signal ? 128 : 1)));
     });
+    for (const end of pressing) end();
+    await troubled;
+    if (given.trouble > 0) console.log(`servers: ${JSON.stringify(told)}`);
+    if (given.press) console.log(`servers: ${await list[0].stats()}`);
+    return status;
   } finally {
     for (const server of list) await server.kill();
     fs.rmSync(folder, { recursive: true, force: true });

@@ -213,6 +213,11 @@ static void marks_counters_and_claims_are_read_as_they_were_written(void) {
                   got.expire_at_ms == mark.expire_at_ms);
         CU_ASSERT_FALSE(mc_mark_parse((struct larder_bytes){item, MC_MARK_BYTES - 1}, &got));
         CU_ASSERT_FALSE(mc_counter_parse((struct larder_bytes){item, MC_COUNTER_BYTES}, &number));
+        struct mc_id id = {{1, 2, (uint8_t)i}}, id_again;
+        mc_placeholder_put(&id, item);
+        CU_ASSERT_TRUE(mc_placeholder_parse((struct larder_bytes){item, MC_PLACEHOLDER_BYTES}, &id_again));
+        CU_ASSERT_EQUAL(memcmp(&id, &id_again, sizeof(id)), 0);
+        CU_ASSERT_FALSE(mc_mark_parse((struct larder_bytes){item, MC_MARK_BYTES}, &got));
         mc_counter_put(numbers[i], item);
         CU_ASSERT_TRUE(mc_counter_parse((struct larder_bytes){item, MC_COUNTER_BYTES}, &number));
         CU_ASSERT_EQUAL(number, numbers[i]);

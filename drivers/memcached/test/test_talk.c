@@ -138,9 +138,121 @@ static void what_somebody_else_stored_under_our_name_is_no_entry_and_no_mark(voi
     CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, (struct asked){.key = "x", .epoch = 9}).status, LARDER_OK);
     CU_ASSERT_EQUAL(server_last(item, sizeof(item)), MC_MARK_BYTES);
     CU_ASSERT_TRUE(mc_mark_parse((struct larder_bytes){item, sizeof(item)}, &mark));
-    CU_ASSERT_EQUAL(mark.expired_epoch, 9);
-    CU_ASSERT_EQUAL(ask(LARDER_OP_ADVANCE, (struct asked){.key = "x"}).epoch, 1700000000000);
+    CU_ASSERT_EQUAL(mark.expired_epoch, 1700000000000); /* what the counter says, which is no better */
+    CU_ASSERT_EQUAL(ask(LARDER_OP_ADVANCE, (struct asked){.key = "y"}).epoch, 1700000000000);
     CU_ASSERT_EQUAL(ask(LARDER_OP_RELEASE, (struct asked){.key = "x", .value = "me"}).status, LARDER_OK);
+    end();
+}
+
+/* ---- marks that are not there ------------------------------------------------------------------------- */
+
+static struct {
+    uint8_t item[MC_MARK_BYTES]; /* what is stored under the name of the mark */
+    size_t len;                  /* 0: nothing */
+    int64_t number;              /* of the counter, which rises each time that it is read */
+    unsigned conflicts;          /* so many cas find that somebody was quicker */
+    unsigned looks;              /* at the counter while there was no placeholder */
+} store;
+
+static struct reply answer_store(const char *line, const char *key, const void *data, size_t len) {
+    static char text[1024];
+    bool both = strchr(line + 5, ' ') != NULL, counter = strstr(line, ":n") != NULL;
+    size_t at = 0;
+    if (strncmp(line, "gets", 4) != 0) {
+        bool add = strncmp(line, "add ", 4) == 0;
+        if (strstr(key, ":n"))
+            return say("STORED");
+        if (add && store.len > 0)
+            return say("NOT_STORED");
+        if (!add && store.conflicts > 0) {
+            store.conflicts--;
+            return say("EXISTS");
+        }
+        memcpy(store.item, data, len < sizeof(store.item) ? len : sizeof(store.item));
+        store.len = len;
+        return say("STORED");
+    }
+    if (!both && !counter && store.len > 0)
+        return say_value(key, store.item, store.len);
+    if (!both && !counter)
+        return say("END");
+    /* The mark, where it is asked for, and the counter. */
+    if (both && store.len > 0) {
+        at = (size_t)snprintf(text, sizeof(text), "VALUE %s 0 %zu 1\r\n", key, store.len);
+        memcpy(text + at, store.item, store.len);
+        at += store.len;
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "\r\n");
+    }
+    store.looks += store.len != MC_PLACEHOLDER_BYTES;
+    const char *name = both ? strrchr(line, ' ') + 1 : key;
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "VALUE %s 0 %d 2\r\n", name, MC_COUNTER_BYTES);
+    mc_counter_put(store.number++, (uint8_t *)text + at);
+    at += MC_COUNTER_BYTES;
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "\r\nEND\r\n");
+    return (struct reply){text, at, false};
+}
+
+static struct larder_mark stored_mark(void) {
+    struct larder_mark mark = {.expired_epoch = -1};
+    CU_ASSERT_TRUE(mc_mark_parse((struct larder_bytes){store.item, store.len}, &mark));
+    return mark;
+}
+
+static void a_mark_that_is_not_there_is_made_with_what_the_counter_says_while_nobody_makes_it(void) {
+    static const uint32_t flags[] = {0, LARDER_IF_ABSENT};
+    for (size_t i = 0; i < 2; i++) {
+        memset(&store, 0, sizeof(store));
+        store.number = 70;
+        begin(answer_store, (struct settings){0});
+        struct asked write = {.key = "x", .epoch = 9, .flags = flags[i]};
+        CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, write).status, LARDER_OK);
+        CU_ASSERT_EQUAL(stored_mark().expired_epoch, 70);
+        CU_ASSERT_EQUAL(store.looks, 0);
+        CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_READ, (struct asked){.key = "x"}).n_marks, 1);
+        end();
+    }
+}
+
+static void a_mark_that_is_there_is_merged_without_the_counter(void) {
+    const struct larder_mark old = {
+        .expired_epoch = 5, .stale_epoch = LARDER_UNSET, .expire_at_ms = LARDER_UNSET};
+    memset(&store, 0, sizeof(store));
+    mc_mark_put(&old, store.item);
+    store.len = MC_MARK_BYTES;
+    store.number = 70;
+    begin(answer_store, (struct settings){0});
+    struct asked write = {.key = "x", .epoch = 9};
+    CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, write).status, LARDER_OK);
+    CU_ASSERT_EQUAL(stored_mark().expired_epoch, 9);
+    CU_ASSERT_EQUAL(store.number, 70);
+    write.flags = LARDER_IF_ABSENT;
+    write.epoch = 100;
+    CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, write).status, LARDER_MISS);
+    CU_ASSERT_EQUAL(stored_mark().expired_epoch, 9);
+    end();
+}
+
+static void a_placeholder_is_no_mark_and_in_nobodys_way(void) {
+    const struct mc_id id = {{1, 2, 3}};
+    memset(&store, 0, sizeof(store));
+    mc_placeholder_put(&id, store.item);
+    store.len = MC_PLACEHOLDER_BYTES;
+    store.number = 70;
+    begin(answer_store, (struct settings){0});
+    struct answered got = ask(LARDER_OP_TAGS_READ, (struct asked){.key = "x"});
+    CU_ASSERT(got.status == LARDER_OK && got.n_marks == 0);
+    CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, (struct asked){.key = "x", .epoch = 9}).status, LARDER_OK);
+    CU_ASSERT_EQUAL(stored_mark().expired_epoch, 70);
+    end();
+}
+
+static void the_counter_is_read_anew_where_somebody_was_quicker(void) {
+    memset(&store, 0, sizeof(store));
+    store.number = 70;
+    store.conflicts = 2;
+    begin(answer_store, (struct settings){0});
+    CU_ASSERT_EQUAL(ask(LARDER_OP_TAGS_WRITE, (struct asked){.key = "x", .epoch = 9}).status, LARDER_OK);
+    CU_ASSERT_EQUAL(stored_mark().expired_epoch, 72);
     end();
 }
 
@@ -332,6 +444,10 @@ UNIT_MAIN("memcached: talk", UNIT(what_a_server_says_has_its_class),
           UNIT(after_an_answer_that_makes_no_sense_the_next_op_has_a_connection_of_its_own),
           UNIT(an_answer_that_breaks_off_is_no_miss),
           UNIT(what_somebody_else_stored_under_our_name_is_no_entry_and_no_mark),
+          UNIT(a_mark_that_is_not_there_is_made_with_what_the_counter_says_while_nobody_makes_it),
+          UNIT(a_mark_that_is_there_is_merged_without_the_counter),
+          UNIT(a_placeholder_is_no_mark_and_in_nobodys_way),
+          UNIT(the_counter_is_read_anew_where_somebody_was_quicker),
           UNIT(a_silent_server_keeps_nobody_beyond_his_deadline), UNIT(an_op_whose_time_is_up_asks_nobody),
           UNIT(a_server_that_lets_three_ops_wait_is_cut_off),
           UNIT(a_server_that_answers_a_probe_is_in_use_again),
