@@ -42,6 +42,7 @@ declare -A packages_of=(
     [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
     [memcached]="memcached sasl2-bin libsasl2-modules"
+    [demo]="memcached"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"
     [lint]="clang-tidy-14 cppcheck shellcheck git"
@@ -223,6 +224,7 @@ stage_next_16() { next_tests 16.4.6; }
 stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
+    script/demo --check --store memcached
 }
 
 stage_lint() {
