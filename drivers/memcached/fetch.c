@@ -10,6 +10,36 @@ struct fetch {
     void *arg;
 };
 
+/*
+ * What a fetch ended with.  The library says "not found" of keys behind an error as well: only its list
+ * of errors tells the two apart.  What even that does not have (a bare ERROR, a server without memory for
+ * the answer) looks like a miss, and nothing here rests on a miss: a mark that seems to be missing counts
+ * as lost, and add and cas say what is really there.
+ */
+static memcached_return_t ended(memcached_st *st, memcached_return_t rc) {
+    memcached_return_t said = memcached_last_error(st);
+    return rc == MEMCACHED_NOTFOUND || rc == MEMCACHED_END || rc == MEMCACHED_SUCCESS ? said : rc;
+}
+
+/* What sending came to; the library knows better than rc, which may be "some errors". */
+static memcached_return_t sent(memcached_st *st, memcached_return_t rc) {
+    memcached_return_t said = memcached_last_error(st);
+    return rc == MEMCACHED_SUCCESS || said == MEMCACHED_SUCCESS ? rc : said;
+}
+
+/*
+ * The first words on a new connection, about one name.  Where there is none to be had the library would try
+ * again for each further name, and of all failures tell the last: that it has tried just now.
+ */
+static memcached_return_t greet(struct mc_conn *conn, const char *key, size_t len) {
+    memcached_return_t rc = sent(conn->st, memcached_mget(conn->st, &key, &len, 1));
+    if (rc != MEMCACHED_SUCCESS)
+        return rc;
+    while (memcached_fetch_result(conn->st, &conn->result, &rc))
+        ;
+    return ended(conn->st, rc);
+}
+
 /* Sends what is asked of this server.  Nothing is waited for but a connection. */
 static int32_t ask(struct mc_call *c, const struct fetch *f, size_t server) {
     const char *keys[MC_WINDOW];
@@ -21,14 +51,18 @@ static int32_t ask(struct mc_call *c, const struct fetch *f, size_t server) {
         }
     for (;;) {
         struct mc_conn *conn;
+        memcached_return_t rc = MEMCACHED_SUCCESS;
         int32_t status = mc_connect(c, server, &conn);
         if (status != LARDER_OK)
             return status;
-        memcached_return_t rc = memcached_mget(conn->st, keys, lens, n);
+        if (!conn->answered && n > 1)
+            rc = greet(conn, keys[0], lens[0]);
+        if (rc == MEMCACHED_SUCCESS) {
+            mc_set_waits(c, conn);
+            rc = sent(conn->st, memcached_mget(conn->st, keys, lens, n));
+        }
         if (rc == MEMCACHED_SUCCESS)
             return LARDER_OK;
-        memcached_return_t said = memcached_last_error(conn->st); /* rc may be "some errors" */
-        rc = said != MEMCACHED_SUCCESS ? said : rc;
         if (!mc_again(c, server, rc))
             return mc_judge(c, server, rc);
     }
@@ -45,17 +79,6 @@ static size_t find(const struct fetch *f, size_t server, size_t from, const memc
             return i;
     }
     return f->n;
-}
-
-/*
- * What a fetch ended with.  The library says "not found" of keys behind an error as well: only its list
- * of errors tells the two apart.  What even that does not have (a bare ERROR, a server without memory for
- * the answer) looks like a miss, and nothing here rests on a miss: a mark that seems to be missing counts
- * as lost, and add and cas say what is really there.
- */
-static memcached_return_t ended(memcached_st *st, memcached_return_t rc) {
-    memcached_return_t said = memcached_last_error(st);
-    return rc == MEMCACHED_NOTFOUND || rc == MEMCACHED_END || rc == MEMCACHED_SUCCESS ? said : rc;
 }
 
 /* Reads all that the server answers, also where nobody wants it any more: the connection is good then. */
