@@ -288,16 +288,15 @@ static int32_t step(struct mc_call *c, struct writing *w, size_t i) {
     return replace(c, w, i);
 }
 
+/* It looks first, also with LARDER_IF_ABSENT: a put asks so for all of its tags, and mostly they are there. */
 static int32_t write_window(struct mc_call *c, struct writing *w) {
     int32_t status = LARDER_OK;
     w->left = w->n;
+    w->placed = false;
     memset(w->slots, 0, sizeof(w->slots));
-    /* Where nothing is expected to be stored, that need not be looked at first. */
-    bool looks = !(c->op->flags & LARDER_IF_ABSENT);
-    for (uint32_t n = 0; status == LARDER_OK && w->left > 0; n++, looks = true) {
+    for (uint32_t n = 0; status == LARDER_OK && w->left > 0; n++) {
         mc_back_off(c, n / 2);
-        if (looks)
-            status = look(c, w);
+        status = look(c, w);
         for (size_t i = 0; status == LARDER_OK && i < w->n; i++)
             if (!w->slots[i].done)
                 status = step(c, w, i);
