@@ -205,12 +205,18 @@ static void text_iam(struct ddb_text *t, const struct ddb *d) {
     ddb_text_json(t, d->names.table);
     ddb_text_json(t, "',\n        'arn:*:dynamodb:*:*:table/");
     ddb_text_json(t, d->names.table);
-    ddb_text_json(t, "/index/larder'\n      ],\n      'Condition': {\n        'ForAllValues:StringLike': {\n"
+    ddb_text_json(t, "/index/larder'");
+    if (d->names.original) {
+        ddb_text_json(t, ",\n        'arn:*:dynamodb:*:*:table/");
+        ddb_text_json(t, d->names.table);
+        ddb_text_json(t, "/index/revalidate'");
+    }
+    ddb_text_json(t, "\n      ],\n      'Condition': {\n        'ForAllValues:StringLike': {\n"
                      "          'dynamodb:LeadingKeys': ['");
     ddb_text_json(t, d->names.prefix);
     ddb_text_json(t, "#*'");
     if (ddb_has_twins(d)) /* of any build: a policy outlives many */
-        ddb_text_json(t, ", '*/_tag/*'");
+        ddb_text_json(t, d->names.original ? ", '*/*'" : ", '*/_tag/*'");
     ddb_text_json(t, "]\n        }\n      }\n    },\n    {\n      'Sid': 'LarderProvision',\n"
                      "      'Effect': 'Allow',\n      'Action': [\n        'dynamodb:CreateTable',\n"
                      "        'dynamodb:DescribeTable',\n        'dynamodb:DescribeTimeToLive',\n"
