@@ -64,9 +64,9 @@ struct ddb {
     char build_prefix[OPENNEXT_MAX_KEY + 1];
     struct ddb_names names;
     struct ddb_floor floor;
-    struct ddb_telling *tellings; /* tell.c */
-    uint32_t n_tellings;
-    struct aws_settings aws; /* as set, with the region that counts */
+    struct ddb_telling *tellings;   /* tell.c */
+    uint32_t n_tellings, n_telling; /* all, and those under way */
+    struct aws_settings aws;        /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
     uint64_t random_state; /* for waits */
@@ -169,7 +169,8 @@ struct ddb_fan {
     bool spreading;
     ddb_slot_fn *start;
     void (*over)(struct ddb_fan *fan);
-    bool is_patient; /* what is refused in passing is tried again, for there is time: ddb_slot_fail_or_wait() */
+    bool
+        is_patient; /* what is refused in passing is tried again, for there is time: ddb_slot_fail_or_wait() */
     /* twin.c: which item of OpenNext's a job is about, and what comes to it; NULL: a twin, and a mark of the op. */
     struct larder_mark (*target)(const struct ddb_slot *slot, struct opennext_key *ret_key);
     /* batch.c: BatchGetItem, and what is done with a JSON array of items, of which some may be still to

@@ -83,9 +83,10 @@ static int32_t take_schema(struct ddb *d, char *error) {
     bool original = strcmp(config->schema, "opennext-original") == 0;
     if (!original && strcmp(config->schema, "opennext") != 0 &&
         strcmp(config->schema, "opennext-nextmode") != 0) {
-        snprintf(error, LARDER_ERROR_SIZE,
-                 "schema: larder, opennext (dynamodb-nextMode) or opennext-original (dynamodb), and not '%.100s'",
-                 config->schema);
+        snprintf(
+            error, LARDER_ERROR_SIZE,
+            "schema: larder, opennext (dynamodb-nextMode) or opennext-original (dynamodb), and not '%.100s'",
+            config->schema);
         return LARDER_INVALID;
     }
     const struct larder_bytes build = ddb_bytes_of(config->build_id);

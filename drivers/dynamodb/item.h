@@ -79,7 +79,7 @@ void ddb_text_n(struct ddb_text *t, const char *name, int64_t number);
 
 struct ddb_item { /* strings are raw and point into the reply; numbers are LARDER_UNSET where absent */
     struct larder_bytes sk, gs, generation;
-    struct larder_bytes tag; /* in a table of OpenNext's */
+    struct larder_bytes tag;   /* in a table of OpenNext's */
     struct larder_bytes value; /* in base64 */
     bool has_value;
     int64_t modified_ms, epoch;

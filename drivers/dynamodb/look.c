@@ -69,7 +69,8 @@ static void note(struct ddb_slot *slot) {
     }
     ddb_text_json(&body, "'");
     if (slot->was_there)
-        ddb_text_json(&body, ",'ConditionExpression':'attribute_not_exists(fx) AND attribute_not_exists(fs)'");
+        ddb_text_json(&body,
+                      ",'ConditionExpression':'attribute_not_exists(fx) AND attribute_not_exists(fs)'");
     ddb_text_json(&body, ",'ExpressionAttributeValues':{");
     ddb_text_add(&body, (struct larder_bytes){values.ptr, values.len});
     ddb_text_json(&body, "}}");

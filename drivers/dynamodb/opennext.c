@@ -99,11 +99,12 @@ static bool begins_with(struct larder_bytes bytes, const char *text) {
 }
 
 /* A name of this build's into one of the rooms; false: it would be another build's, or is too long. */
-static bool name_in_build(const struct ddb_names *names, struct larder_bytes name, uint8_t room[OPENNEXT_MAX_KEY],
-                          struct larder_bytes *ret) {
+static bool name_in_build(const struct ddb_names *names, struct larder_bytes name,
+                          uint8_t room[OPENNEXT_MAX_KEY], struct larder_bytes *ret) {
     struct path path;
     join(names->build_id, names->original ? "/" : "/_tag/", name, &path);
-    if (path.len > OPENNEXT_MAX_KEY || !begins_with((struct larder_bytes){path.bytes, path.len}, names->build_prefix))
+    if (path.len > OPENNEXT_MAX_KEY ||
+        !begins_with((struct larder_bytes){path.bytes, path.len}, names->build_prefix))
         return false;
     memcpy(room, path.bytes, path.len);
     *ret = (struct larder_bytes){room, path.len};

@@ -16,9 +16,10 @@
 
 enum {
     AHEAD_MS = 2000,
-    MOST_TELLINGS = 16,    /* of an instance, at once */
-    MOST_ITEMS = 100000,   /* of one telling */
-    MOST_PATHS = 10000,    /* of a route, whose other tags are looked for */
+    MOST_AT_ONCE = 16,   /* tellings of an instance; others wait ... */
+    MOST_TELLINGS = 512, /* ... as long as all are no more than this */
+    MOST_ITEMS = 100000, /* of one telling */
+    MOST_PATHS = 10000,  /* of a route, whose other tags are looked for */
     LONGEST_S = 600
 };
 
@@ -53,13 +54,14 @@ struct ddb_telling {
     size_t n_members, members_size;
     struct ddb_text page_paths, last; /* last: raw, what the page ended with; len 0: that was all */
     size_t n_told;
-    bool has_warned;
+    bool is_running, has_warned;
 };
 
 /* ---- its memory ------------------------------------------------------------------------------------------ */
 
 static void telling_free(struct ddb_telling *t) {
     struct ddb *d = t->task.d;
+    d->n_telling -= t->is_running;
     *(t->prev ? &t->prev->next : &d->tellings) = t->next;
     if (t->next)
         t->next->prev = t->prev;
@@ -156,13 +158,26 @@ static void answer(struct ddb_telling *t, int32_t status) {
     ddb_task_end(task, status);
 }
 
+static void begin_telling(struct ddb_telling *t);
+
+/* The oldest that waits. */
+static void begin_next(struct ddb *d) {
+    struct ddb_telling *next = NULL;
+    for (struct ddb_telling *t = d->tellings; t; t = t->next)
+        next = t->is_running ? next : t;
+    if (next && d->n_telling < MOST_AT_ONCE)
+        begin_telling(next);
+}
+
 static void end_telling(struct ddb_telling *t, int32_t status) {
     struct ddb_task *task = t->waiting;
+    struct ddb *d = t->task.d;
     if (!task && status != LARDER_OK)
         warn(t, "a revalidation that is done was not told to all of OpenNext's items");
     if (task)
         answer(t, status);
     telling_free(t);
+    begin_next(d);
 }
 
 /* The op has waited long enough. */
@@ -302,9 +317,10 @@ static void query_path(struct ddb_slot *slot) {
     struct ddb_telling *t = (struct ddb_telling *)slot->fan->task;
     struct ddb_text body = {0};
     ddb_text_begin(&body, &t->task.d->names);
-    ddb_text_json(&body, ",'IndexName':'revalidate','KeyConditionExpression':'#path = :path',"
-                         "'ProjectionExpression':'#tag','ExpressionAttributeNames':{'#path':'path','#tag':'tag'},"
-                         "'ExpressionAttributeValues':{':path':{'S':'");
+    ddb_text_json(&body,
+                  ",'IndexName':'revalidate','KeyConditionExpression':'#path = :path',"
+                  "'ProjectionExpression':'#tag','ExpressionAttributeNames':{'#path':'path','#tag':'tag'},"
+                  "'ExpressionAttributeValues':{':path':{'S':'");
     ddb_text_escaped(&body, text_of(&t->texts, t->paths[slot->i]));
     ddb_text_json(&body, "'}}}");
     ddb_slot_call(slot, "Query", &body, on_path);
@@ -365,6 +381,12 @@ static void tell_tag(struct ddb_telling *t) {
     tell_page(t);
 }
 
+static void begin_telling(struct ddb_telling *t) {
+    t->is_running = true;
+    t->task.d->n_telling++;
+    tell_tag(t);
+}
+
 /* Half of the time that is left is for the op's answer, and what may still have to be tried again. */
 static bool set_timer(struct ddb_telling *t, uint64_t deadline_ns) {
     const struct larder_host *host = t->task.d->host;
@@ -415,10 +437,10 @@ void ddb_tell(struct ddb_task *task) {
         t->next->prev = t;
     d->tellings = t;
     d->n_tellings++;
-    if (set_timer(t, op->deadline_ns) && take_marks(t, op))
-        tell_tag(t);
-    else
+    if (!set_timer(t, op->deadline_ns) || !take_marks(t, op))
         end_telling(t, LARDER_NOMEM);
+    else if (d->n_telling < MOST_AT_ONCE)
+        begin_telling(t);
 }
 
 /* ---- link ------------------------------------------------------------------------------------------------------ */
