@@ -45,6 +45,8 @@ struct ddb_config { /* table: params[] in dynamodb.c */
     const char *default_region;
     int64_t shards;
     int64_t mark_max_age_ms;
+    int64_t max_attempts;      /* 0: the core's */
+    int64_t write_concurrency; /* more than DDB_WINDOW counts as that */
     struct aws_settings aws;
 };
 
@@ -156,10 +158,10 @@ struct ddb_slot { /* one job that is under way */
 typedef void ddb_slot_fn(struct ddb_slot *slot);
 
 /*
- * n jobs, DDB_WINDOW of them at once; `items`, `target` and `is_patient` are set before, where they are used.  start(slot) begins job
- * slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.
- * When none is under way any more, over(fan) is called; it may free the fan, and so may be what
- * ddb_fan_run() ends with.
+ * n jobs, some of them at once; `window`, `items`, `target` and `is_patient` are set before, where they are
+ * used.  start(slot) begins job slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After
+ * a failure no more are begun.  When none is under way any more, over(fan) is called; it may free the fan,
+ * and so may be what ddb_fan_run() ends with.
  */
 struct ddb_fan {
     struct ddb_task *task;
@@ -169,8 +171,8 @@ struct ddb_fan {
     bool spreading;
     ddb_slot_fn *start;
     void (*over)(struct ddb_fan *fan);
-    bool
-        is_patient; /* what is refused in passing is tried again, for there is time: ddb_slot_fail_or_wait() */
+    uint32_t window; /* so many at once, at most DDB_WINDOW; 0: as many */
+    bool is_patient; /* ddb_slot_fail_or_wait() */
     /* twin.c: which item of OpenNext's a job is about, and what comes to it; NULL: a twin, and a mark of the op. */
     struct larder_mark (*target)(const struct ddb_slot *slot, struct opennext_key *ret_key);
     /* batch.c: BatchGetItem, and what is done with a JSON array of items, of which some may be still to
@@ -181,6 +183,8 @@ struct ddb_fan {
 
 void ddb_fan_run(struct ddb_fan *fan, struct ddb_task *task, size_t n, ddb_slot_fn *start,
                  void (*over)(struct ddb_fan *fan));
+/* The window of a fan that writes: the setting. */
+uint32_t ddb_write_window(const struct ddb *d);
 void ddb_slot_done(struct ddb_slot *slot);
 void ddb_slot_fail(struct ddb_slot *slot, const struct ddb_reply *reply);
 void ddb_slot_refuse(struct ddb_slot *slot, int32_t status, const char *detail);

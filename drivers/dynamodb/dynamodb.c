@@ -54,6 +54,22 @@ static const struct larder_param params[] = {
      .min = 60000,
      .max = 3153600000000,
      .help = "marks and links that are not written again for so long are deleted; more than any entry's age"},
+    {.name = "max-attempts",
+     .type = LARDER_P_INT,
+     .offset = LARDER_AT(struct ddb_config, max_attempts),
+     .preset = "0",
+     .min = 0,
+     .max = 1000,
+     .env = "AWS_SDK_DYNAMODB_MAX_ATTEMPTS",
+     .help = "attempts of a call that fails in passing, the first included; 0: as retries says"},
+    {.name = "write-concurrency",
+     .type = LARDER_P_INT,
+     .offset = LARDER_AT(struct ddb_config, write_concurrency),
+     .preset = "16",
+     .min = 1,
+     .max = 1000,
+     .env = "DYNAMO_BATCH_WRITE_COMMAND_CONCURRENCY",
+     .help = "requests that write for one op at once; more than 16 count as 16"},
     AWS_PARAMS(struct ddb_config, aws),
 };
 
@@ -157,6 +173,8 @@ static int32_t ddb_open(const struct larder_host *host, struct larder_home *home
     info->max_key = DDB_MAX_NAME;
     info->max_value = DDB_MAX_VALUE;
     info->key_bytes = 1;
+    if (LARDER_HAS(info, max_attempts))
+        info->max_attempts = (uint32_t)d->config->max_attempts;
     *instance = d;
     return LARDER_OK;
 }

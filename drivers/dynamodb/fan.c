@@ -8,7 +8,7 @@ static bool has_begun_all(const struct ddb_fan *fan) {
 }
 
 static struct ddb_slot *free_slot(struct ddb_fan *fan) {
-    for (size_t i = 0; i < DDB_WINDOW; i++) {
+    for (size_t i = 0; i < fan->window; i++) {
         if (!fan->slots[i].busy)
             return &fan->slots[i];
     }
@@ -38,10 +38,16 @@ void ddb_fan_run(struct ddb_fan *fan, struct ddb_task *task, size_t n, ddb_slot_
                             .n = n,
                             .start = start,
                             .over = over,
+                            .window = fan->window > 0 ? fan->window : DDB_WINDOW,
                             .is_patient = fan->is_patient,
                             .target = fan->target,
                             .items = fan->items};
     spread(fan);
+}
+
+uint32_t ddb_write_window(const struct ddb *d) {
+    int64_t most = d->config->write_concurrency;
+    return most > 0 && most < DDB_WINDOW ? (uint32_t)most : DDB_WINDOW;
 }
 
 void ddb_slot_done(struct ddb_slot *slot) {

@@ -251,6 +251,7 @@ static void write_changes(struct links *links) {
         if (!links->known[i].wanted)
             links->changes[links->n_changes++] = op->n_marks + i;
     }
+    links->fan.window = ddb_write_window(links->task.d);
     ddb_fan_run(&links->fan, &links->task, (links->n_changes + DDB_BATCH_WRITE - 1) / DDB_BATCH_WRITE,
                 write_batch, on_written);
 }

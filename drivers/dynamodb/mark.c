@@ -326,6 +326,8 @@ void ddb_write(void *instance, struct larder_op *op) {
         return;
     }
     size_t jobs = ddb_has_twins(instance) && !(op->flags & LARDER_IF_ABSENT) ? 2 * op->n_marks : op->n_marks;
-    if ((many = ddb_task_new(instance, op, sizeof(*many))))
-        ddb_fan_run(&many->fan, &many->task, jobs, write_mark, on_all_written);
+    if (!(many = ddb_task_new(instance, op, sizeof(*many))))
+        return;
+    many->fan.window = ddb_write_window(instance);
+    ddb_fan_run(&many->fan, &many->task, jobs, write_mark, on_all_written);
 }

@@ -330,6 +330,7 @@ static void query_path(struct ddb_slot *slot) {
 
 static void run(struct ddb_telling *t, size_t n, ddb_slot_fn *start, void (*over)(struct ddb_fan *fan)) {
     t->fan.is_patient = true;
+    t->fan.window = ddb_write_window(t->task.d);
     t->fan.target = target;
     ddb_fan_run(&t->fan, &t->task, n, start, over);
 }
