@@ -221,7 +221,7 @@ struct larder_host {
      * (LARDER_NOMEM), and possibly inside this call or buf_unref(). */
     int32_t (*buf_wrap)(const void *ptr, size_t len, larder_fn *release, void *arg,
                         struct larder_slice *out);
-    void (*buf_ref)(struct larder_buf *buf);      /* [any] */
+    void (*buf_ref)(struct larder_buf *buf);      /* [any] NULL, the owner of what is empty, is allowed */
     void (*buf_unref)(struct larder_buf *buf);    /* [any] NULL is allowed */
 
     uint64_t (*now_ns)(void);                     /* [any] */

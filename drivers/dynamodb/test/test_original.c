@@ -381,7 +381,32 @@ static void what_is_linked_becomes_an_item_of_opennexts(void) {
     rig_end();
 }
 
-UNIT_MAIN("dynamodb: original mode", UNIT(a_tag_has_a_path_of_its_own),
+/* ---- the table ---------------------------------------------------------------------------------------------- */
+
+static void a_table_without_the_index_of_opennext_does_not_fit(void) {
+    begin("");
+    ddb_provision(&rig.d, &o.op);
+    rig_reply("{'Table':{'TableStatus':'UPDATING','KeySchema':[{'AttributeName':'tag','KeyType':'HASH'},"
+              "{'AttributeName':'path','KeyType':'RANGE'}],'AttributeDefinitions':[{'AttributeName':'tag',"
+              "'AttributeType':'S'},{'AttributeName':'path','AttributeType':'S'}],'GlobalSecondaryIndexes':["
+              "{'IndexName':'revalidate','KeySchema':[{'AttributeName':'path','KeyType':'HASH'}]}]}}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.detail, "no global secondary index named revalidate (path HASH, "
+                                            "revalidatedAt RANGE)"));
+    rig_end();
+}
+
+static void the_policy_covers_the_index_of_opennext(void) {
+    begin("");
+    o.op.key = ddb_bytes_of("iam");
+    o.op.n_marks = 0;
+    ddb_explain(&rig.d, &o.op);
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    rig_end();
+}
+
+UNIT_MAIN("dynamodb: original mode", UNIT(a_table_without_the_index_of_opennext_does_not_fit),
+          UNIT(the_policy_covers_the_index_of_opennext), UNIT(a_tag_has_a_path_of_its_own),
           UNIT(an_entry_of_an_op_has_the_path_that_opennext_gives_it),
           UNIT(a_tag_that_is_known_is_one_request),
           UNIT(a_twin_is_made_before_the_items_of_its_tag_are_looked_at),
