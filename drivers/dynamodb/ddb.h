@@ -3,7 +3,7 @@
  * part says here what it does:
  *
  *     text.h, json.h     requests as they are written, replies as they are read; pure
- *     base64.h           the values in both; pure
+ *     base64.h, crc.h    the values in both; the checksum of replies; pure
  *     item.h, reply.h    names and attributes of items, the shapes of replies; pure
  *     schema.h           what the table shall be, and is; pure
  *     call.c             one call of DynamoDB over drivers/aws, and what its errors mean
@@ -22,6 +22,7 @@
 #define DYNAMODB_DDB_H
 
 #include "aws_settings.h"
+#include "crc.h"
 #include "item.h"
 #include "larder/merge.h"
 #include "opennext.h"
@@ -72,6 +73,7 @@ struct ddb {
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
     uint64_t random_state; /* for waits */
+    struct ddb_crc crc;
 };
 
 /* ---- call.c ---------------------------------------------------------------------------------------- */

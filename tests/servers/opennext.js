@@ -10,9 +10,8 @@
  * @opennextjs/aws 4.1 (dynamodb-nextMode).
  */
 const assert = require('node:assert/strict');
-const http = require('node:http');
 const path = require('node:path');
-const { BUILD, ask, createTable, endpoint, main, plain, put, putNamespaceMark, run, runAt, table, url, verdict } = require('./opennext_rig');
+const { BUILD, ask, createTable, main, plain, put, putNamespaceMark, run, runAt, table, url, verdict } = require('./opennext_rig');
 
 const second = 1000;
 const hour = 3600 * second;
@@ -61,24 +60,6 @@ const tests = {
 
   async 'another schema is refused by its name'() {
     await assert.rejects(runAt(url.replace('schema=opennext', 'schema=x'), {}, ['ping']), /and not 'x'/);
-  },
-
-  async 'attempts are as many as the variable of OpenNext says'() {
-    let asked = 0;
-    const broken = http.createServer((request, response) => {
-      asked++;
-      request.resume().on('end', () => response.writeHead(500).end());
-    });
-    await new Promise((resolve) => broken.listen(0, '127.0.0.1', resolve));
-    const store = url.replace(encodeURI(endpoint), `http://127.0.0.1:${broken.address().port}`);
-    for (const [given, attempts] of [[undefined, 3], ['1', 1], ['5', 5]]) {
-      asked = 0;
-      const env = { LARDER_RETRY_BASE: '1ms', LARDER_GET_DEADLINE: '10s', ...(given && { AWS_SDK_DYNAMODB_MAX_ATTEMPTS: given }) };
-      await assert.rejects(runAt(store, env, ['ping', '--timeout', '10s']));
-      assert.equal(asked, attempts);
-    }
-    broken.closeAllConnections();
-    await new Promise((resolve) => broken.close(resolve));
   },
 
   async 'what OpenNext writes is judged as Next.js judges it'() {

@@ -105,4 +105,4 @@ async function runTests(tests) {
 /** Runs them one after the other, and ends the process. */
 const main = (tests) => runTests(tests).then((status) => process.exit(status));
 
-module.exports = { BUILD, ask, createTable, endpoint, main, plain, put, putNamespaceMark, run, runAt, table, url, verdict };
+module.exports = { BUILD, ask, createTable, main, plain, put, putNamespaceMark, run, runAt, table, url, verdict };
