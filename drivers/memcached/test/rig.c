@@ -57,12 +57,22 @@ struct reply hang_up(void) {
     return (struct reply){NULL, 0, true};
 }
 
+/* The n-th word of a line, counted from 0; empty where it has none. */
+static void word(const char *line, unsigned n, char *to, size_t size) {
+    for (; n > 0; n--) {
+        line += strcspn(line, " ");
+        line += strspn(line, " ");
+    }
+    snprintf(to, size, "%.*s", (int)strcspn(line, " "), line);
+}
+
 /* The length of the data that follow a line; (size_t)-1: none. */
 static size_t data_of(const char *line) {
-    unsigned long len;
+    char len[32];
     if (strncmp(line, "set ", 4) != 0 && strncmp(line, "add ", 4) != 0 && strncmp(line, "cas ", 4) != 0)
         return (size_t)-1;
-    return sscanf(line, "%*s %*s %*s %*s %lu", &len) == 1 ? len : (size_t)-1;
+    word(line, 4, len, sizeof(len));
+    return (size_t)strtoull(len, NULL, 10);
 }
 
 static void drop(struct connection *c) {
@@ -83,7 +93,7 @@ static void write_all(int fd, const char *bytes, size_t len) {
 
 /* One command, if all of it is there. */
 static bool serve(struct connection *c) {
-    char line[LINE], key[300] = "";
+    char line[LINE], key[300];
     char *end = memmem(c->bytes, c->have, "\r\n", 2);
     if (!end || (size_t)(end - c->bytes) >= sizeof(line))
         return false;
@@ -105,8 +115,7 @@ static bool serve(struct connection *c) {
         return false;
     }
     atomic_fetch_add(&server.lines, 1);
-    if (sscanf(line, "%*s %299s", key) != 1)
-        key[0] = 0;
+    word(line, 1, key, sizeof(key));
     struct reply reply = server.fn(line, key, c->bytes + line_len + 2, data_len);
     if (reply.bytes)
         write_all(c->fd, reply.bytes, reply.len);
