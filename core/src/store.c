@@ -365,6 +365,10 @@ void larder_keeping(const struct larder_store *store, struct larder_keeping *ret
                                    .share_binary = strcmp(settings->memory_share, "all") == 0};
 }
 
+uint64_t larder_set_wait_ms(const struct larder_store *store) {
+    return (uint64_t)store->settings->set_wait_ms;
+}
+
 void larder_count_kept(struct larder_store *store, uint64_t n) {
     STAT_ADD(store, gets, n);
     STAT_ADD(store, hits, n);
