@@ -101,7 +101,9 @@ int32_t aws_endpoint_of_region(struct aws_endpoint *endpoint, const char *servic
         snprintf(error, LARDER_ERROR_SIZE, "the name of the service is too long");
         return LARDER_INVALID;
     }
-    return make(endpoint, aws_bytes("https://"), aws_bytes(host), aws_bytes(""));
+    const int32_t status = make(endpoint, aws_bytes("https://"), aws_bytes(host), aws_bytes(""));
+    endpoint->is_own = status == LARDER_OK;
+    return status;
 }
 
 bool aws_endpoint_prefix(struct aws_endpoint *endpoint, const char *prefix) {
@@ -114,4 +116,15 @@ bool aws_endpoint_prefix(struct aws_endpoint *endpoint, const char *prefix) {
                     make(endpoint, scheme, aws_bytes(host.ptr), aws_bytes(endpoint->path)) == LARDER_OK;
     aws_text_done(&host);
     return ok;
+}
+
+bool aws_endpoint_below(struct aws_endpoint *endpoint, const char *segment) {
+    struct aws_text path = {0};
+    aws_text_adds(&path, endpoint->path);
+    aws_text_adds(&path, segment);
+    if (path.failed)
+        return false;
+    free(endpoint->path);
+    endpoint->path = path.ptr;
+    return true;
 }
