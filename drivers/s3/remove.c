@@ -187,7 +187,7 @@ void s3_flush(void *instance) {
     struct s3_queue all = s->removes;
     s->removes = (struct s3_queue){0};
     while (all.first) {
-        if (all.first->next)
+        if (all.first->next && s->config->batch_removes)
             remove_many(s, &all);
         else
             remove_one(s3_queue_take(&all));

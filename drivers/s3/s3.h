@@ -35,6 +35,7 @@ struct s3_config { /* table: params[] in s3.c */
     const char *conditional;
     const char *checksum;
     const char *sse, *kms_key, *storage_class;
+    int64_t batch_removes;
     int64_t sign_payload;
     int64_t bytes_under_way;
     int64_t max_age_ms;
