@@ -40,6 +40,7 @@ struct aws_call {
     char method[8], payload_hash[AWS_HASH_HEX];
     uint64_t generation; /* of the keys it was signed with */
     int64_t signed_ms;   /* the time in that signature */
+    uint32_t n_told;     /* of the client, then */
     bool keys_tried, clock_tried, region_tried;
     int32_t failure; /* FAILED */
     char detail[LARDER_ERROR_SIZE];
@@ -60,6 +61,7 @@ struct aws_client {
     struct aws_endpoint endpoint;
     char *region;
     char *told_region; /* of the bucket, by an answer; NULL: none has said that it is another */
+    uint32_t n_told;   /* how often one has */
     struct aws_signer signer;
 
     int64_t then_ms; /* the time of day when the monotonic clock was then_ns */
@@ -150,7 +152,8 @@ static void go_on(struct aws_call *call);
 /* Where the bucket is, in the answer of a region that has not got it: a header, or an element of the
  * error.  `EU` is what the oldest buckets of Ireland say.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#Redirects */
-static bool learn_region(struct aws_client *client, const struct aws_http_answer *answer) {
+static bool learn_region(const struct aws_call *call, const struct aws_http_answer *answer) {
+    struct aws_client *client = call->client;
     struct larder_bytes header = aws_header_of(answer->headers, "x-amz-bucket-region");
     struct aws_text region = {0};
     if (!client->is_s3 || (answer->code != 400 && answer->code != 403 && answer->code / 100 != 3))
@@ -160,17 +163,20 @@ static bool learn_region(struct aws_client *client, const struct aws_http_answer
     else
         aws_xml_text((struct larder_bytes){answer->body.ptr, answer->body.len}, "Region", &region);
     const char *name = region.len == 2 && memcmp(region.ptr, "EU", 2) == 0 ? "eu-west-1" : region.ptr;
-    const bool is_new = region.len > 0 && region.len <= 32 && !region.failed &&
-                        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name) &&
-                        (!client->region || strcmp(client->region, name) != 0);
+    const bool is_one = region.len > 0 && region.len <= 32 && !region.failed &&
+                        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
+    bool learned = is_one && call->n_told != client->n_told; /* another call was told meanwhile */
     char *copy = NULL;
-    if (is_new && aws_copy(&copy, name)) {
+    if (is_one && !learned && (!client->region || strcmp(client->region, name) != 0) &&
+        aws_copy(&copy, name)) {
         free(client->told_region);
         client->told_region = copy;
+        client->n_told++;
         client->generation = 0; /* what follows from the region is made anew */
+        learned = true;
     }
     aws_text_done(&region);
-    return copy != NULL;
+    return learned;
 }
 
 /* An answer to HEAD has no body that says why: old keys are 400 to S3, and a wrong clock is 403. */
@@ -187,7 +193,7 @@ static bool cured(struct aws_call *call, const struct aws_error *error,
     struct aws_client *client = call->client;
     const enum aws_cure cure = cure_of(call, error, answer->code);
     int64_t server_ms;
-    if (!call->region_tried && learn_region(client, answer)) {
+    if (!call->region_tried && learn_region(call, answer)) {
         call->region_tried = true;
         return true;
     }
@@ -307,6 +313,7 @@ static void go_on(struct aws_call *call) {
                                                .is_s3 = client->is_s3};
     call->generation = identity.generation;
     call->signed_ms = now_ms;
+    call->n_told = client->n_told;
     status = aws_send_signed(client->http, &client->signer, identity.keys, &request, on_answer, call,
                              &call->http_call);
     if (status == LARDER_OK)

@@ -108,12 +108,14 @@ int32_t aws_endpoint_of_region(struct aws_endpoint *endpoint, const char *servic
 
 bool aws_endpoint_prefix(struct aws_endpoint *endpoint, const char *prefix) {
     struct aws_text host = {0};
+    const bool is_own = endpoint->is_own;
     const struct larder_bytes scheme = {(const uint8_t *)endpoint->origin,
                                         (size_t)(strstr(endpoint->origin, "://") - endpoint->origin) + 3};
     aws_text_adds(&host, prefix);
     aws_text_adds(&host, endpoint->host);
     const bool ok = !host.failed &&
                     make(endpoint, scheme, aws_bytes(host.ptr), aws_bytes(endpoint->path)) == LARDER_OK;
+    endpoint->is_own = is_own;
     aws_text_done(&host);
     return ok;
 }
