@@ -48,3 +48,20 @@ bool s3_name_read_key(struct larder_bytes name, uint8_t *out, size_t *ret_len) {
     *ret_len = len;
     return true;
 }
+
+bool s3_number(struct larder_bytes text, int64_t *ret) {
+    const bool minus = text.len > 0 && text.ptr[0] == '-';
+    int64_t number = 0;
+    if (text.len == minus)
+        return false;
+    for (size_t i = minus; i < text.len; i++) {
+        const int digit = text.ptr[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, digit, &number)) /* downwards: there is one more below zero */
+            return false;
+    }
+    if (!minus && __builtin_mul_overflow(number, -1, &number))
+        return false;
+    *ret = number;
+    return true;
+}

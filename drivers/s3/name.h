@@ -33,4 +33,7 @@ void s3_name_add_key(struct aws_text *out, struct larder_bytes key);
 /* The key of "KEY~", into out, which has room for name.len bytes.  False: no such name is ever written. */
 bool s3_name_read_key(struct larder_bytes name, uint8_t *out, size_t *ret_len);
 
+/* A number as metadata and claims have it: decimal digits, perhaps a minus, and nothing else. */
+bool s3_number(struct larder_bytes text, int64_t *ret);
+
 #endif

@@ -154,7 +154,6 @@ bool s3_meta_read(struct larder_bytes headers, struct s3_meta *ret);
 static inline bool s3_is_over(int64_t expires_ms, int64_t now_ms) {
     return expires_ms != LARDER_UNSET && expires_ms <= now_ms;
 }
-bool s3_number(struct larder_bytes text, int64_t *ret);
 /*
  * The ETag of what is there, as the server says it: with quotes.  Ceph's gateway, and what is built on it,
  * holds a condition only by the ETag without them (block/buzz issue 3002 on GitHub), others by both

@@ -156,23 +156,6 @@ int64_t s3_expiry_ms(int64_t now_ms, int64_t ttl_ms) {
     return __builtin_add_overflow(now_ms, ttl_ms, &ms) ? INT64_MAX : ms;
 }
 
-bool s3_number(struct larder_bytes text, int64_t *ret) {
-    const bool minus = text.len > 0 && text.ptr[0] == '-';
-    int64_t number = 0;
-    if (text.len == minus)
-        return false;
-    for (size_t i = minus; i < text.len; i++) {
-        const int digit = text.ptr[i] - '0';
-        if (digit < 0 || digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
-            __builtin_sub_overflow(number, digit, &number)) /* downwards: there is one more below zero */
-            return false;
-    }
-    if (!minus && __builtin_mul_overflow(number, -1, &number))
-        return false;
-    *ret = number;
-    return true;
-}
-
 bool s3_etag_read(struct s3 *s, struct larder_bytes headers, bool refused, struct s3_etag *ret) {
     const struct larder_bytes told = aws_header_of(headers, "etag");
     struct s3_etag found = {0};
