@@ -23,8 +23,15 @@ static bool has_wrong_sum(const struct s3 *s, const struct aws_answer *answer) {
     return !aws_is(told, sum);
 }
 
+struct get {
+    struct s3_task task;
+    uint32_t kind; /* of OpenNext's; 0: Larder's own layout */
+    struct larder_bytes key;
+};
+
 static void on_got(void *arg, const struct aws_answer *answer) {
-    struct s3_task *task = arg;
+    struct get *get = arg;
+    struct s3_task *task = &get->task;
     struct s3 *s = task->s;
     struct s3_meta meta;
     const int32_t status = s3_status(answer);
@@ -41,6 +48,10 @@ static void on_got(void *arg, const struct aws_answer *answer) {
         return;
     }
     s->usual_bytes += ((int64_t)answer->body.len - s->usual_bytes) / 8;
+    if (get->kind != 0) {
+        s3_read_opennext(task, answer, get->kind, get->key);
+        return;
+    }
     if (!s3_meta_read(answer->headers, &meta)) {
         s3_task_refuse(task, LARDER_CORRUPT, "the object has not the metadata of an entry");
         return;
@@ -63,7 +74,8 @@ static void on_got(void *arg, const struct aws_answer *answer) {
 
 static void start_get(struct s3_task *task) {
     struct s3 *s = task->s;
-    if (!s3_name(s, "e", task->op->key)) {
+    struct get *get = (struct get *)task;
+    if (!s3_object(s, task->op->key, &get->kind, &get->key)) {
         s3_task_end(task, LARDER_NOMEM);
         return;
     }
@@ -73,9 +85,9 @@ static void start_get(struct s3_task *task) {
 
 void s3_get(void *instance, struct larder_op *op) {
     struct s3 *s = instance;
-    struct s3_task *task;
-    if (s3_accepts(s, op, 0) && (task = s3_task_new(s, op, sizeof(*task))))
-        s3_task_enter(task, s->usual_bytes, start_get);
+    struct get *get;
+    if (s3_accepts(s, op, 0) && (get = s3_task_new(s, op, sizeof(*get))))
+        s3_task_enter(&get->task, s->usual_bytes, start_get);
 }
 
 /* ---- put --------------------------------------------------------------------------------------------- */
@@ -85,6 +97,7 @@ enum condition { WHATEVER, ABSENT, SAME };
 struct put {
     struct s3_task task;
     enum condition condition; /* of the write that is under way */
+    uint32_t kind;            /* of OpenNext's; 0: Larder's own layout */
     unsigned tries;
     struct s3_etag etag; /* of what is there */
 };
@@ -130,18 +143,21 @@ static void write_it(struct put *put, enum condition condition) {
     const struct s3_config *config = s->config;
     const struct larder_op *op = put->task.op;
     const int64_t expires_ms = s3_expiry_ms(op->now_ms, op->ttl_ms);
-    const struct larder_bytes value = {op->value.ptr, op->value.len};
+    struct larder_bytes key, value = {op->value.ptr, op->value.len};
     char modified[S3_NUMBER_SIZE], epoch[S3_NUMBER_SIZE], expires[S3_NUMBER_SIZE], sum[S3_CRC_SIZE],
         etag[S3_ETAG_SIZE];
-    struct aws_header headers[S3_MOST_HEADERS] = {{"content-type", "application/octet-stream"},
-                                                  {"x-amz-meta-modified", modified},
-                                                  {"x-amz-meta-epoch", epoch}};
+    struct aws_header headers[S3_MOST_HEADERS] = {
+        {"content-type", put->kind ? "application/json" : "application/octet-stream"},
+        {"x-amz-meta-modified", modified},
+        {"x-amz-meta-epoch", epoch}};
     size_t n = 3;
     snprintf(modified, sizeof(modified), "%lld", (long long)op->modified_ms);
     snprintf(epoch, sizeof(epoch), "%lld", (long long)op->epoch);
     snprintf(expires, sizeof(expires), "%lld", (long long)expires_ms);
     if (expires_ms != LARDER_UNSET)
         headers[n++] = (struct aws_header){"x-amz-meta-expires", expires};
+    if (put->kind != 0)
+        value = (struct larder_bytes){(const uint8_t *)put->task.body.ptr, put->task.body.len};
     if (s->crc) {
         s3_crc_of(s->crc, value, sum);
         headers[n++] = (struct aws_header){"x-amz-checksum-crc32", sum};
@@ -159,7 +175,7 @@ static void write_it(struct put *put, enum condition condition) {
     if (condition == SAME)
         headers[n++] = (struct aws_header){"if-match", etag};
     put->condition = condition;
-    if (!s3_name(s, "e", op->key)) {
+    if (!s3_object(s, op->key, &put->kind, &key)) {
         s3_task_end(&put->task, LARDER_NOMEM);
         return;
     }
@@ -190,7 +206,11 @@ static void on_looked(void *arg, const struct aws_answer *answer) {
         s3_task_refuse(&put->task, LARDER_RETRY, "the answer is none of S3's");
         return;
     }
-    const bool is_there = s3_meta_read(answer->headers, &meta) && !s3_is_over(meta.expires_ms, op->now_ms);
+    bool is_there = s3_meta_read(answer->headers, &meta) && !s3_is_over(meta.expires_ms, op->now_ms);
+    if (put->kind != 0 && aws_header_of(answer->headers, "x-amz-meta-epoch").len == 0) {
+        is_there = true; /* OpenNext's: an entry, and older than any of ours (layout.c) */
+        meta.epoch = 0;
+    }
     if (is_there && (op->flags & LARDER_IF_ABSENT))
         s3_task_end(&put->task, LARDER_MISS);
     else if (is_there && meta.epoch > op->epoch)
@@ -201,7 +221,8 @@ static void on_looked(void *arg, const struct aws_answer *answer) {
 
 static void look(struct put *put) {
     struct s3 *s = put->task.s;
-    if (!s3_name(s, "e", put->task.op->key)) {
+    struct larder_bytes key;
+    if (!s3_object(s, put->task.op->key, &put->kind, &key)) {
         s3_task_end(&put->task, LARDER_NOMEM);
         return;
     }
@@ -209,7 +230,7 @@ static void look(struct put *put) {
     s3_task_call(&put->task, &request, on_looked);
 }
 
-static void start_put(struct s3_task *task) {
+static void begin(struct s3_task *task) {
     struct put *put = (struct put *)task;
     const bool if_absent = task->op->flags & LARDER_IF_ABSENT;
     if (if_absent && task->s->conditional)
@@ -218,6 +239,17 @@ static void start_put(struct s3_task *task) {
         write_it(put, WHATEVER);
     else
         look(put);
+}
+
+static void start_put(struct s3_task *task) {
+    struct put *put = (struct put *)task;
+    struct larder_bytes key;
+    if (!s3_object(task->s, task->op->key, &put->kind, &key))
+        s3_task_end(task, LARDER_NOMEM);
+    else if (put->kind != 0)
+        s3_make_opennext(task, begin);
+    else
+        begin(task);
 }
 
 void s3_put(void *instance, struct larder_op *op) {

@@ -33,7 +33,9 @@ static void on_removed(void *arg, const struct aws_answer *answer) {
 
 static void remove_one(struct s3_task *task) {
     struct s3 *s = task->s;
-    if (!s3_name(s, "e", task->op->key)) {
+    struct larder_bytes key;
+    uint32_t kind;
+    if (!s3_object(s, task->op->key, &kind, &key)) {
         s3_task_end(task, LARDER_NOMEM);
         return;
     }
@@ -194,8 +196,16 @@ void s3_flush(void *instance) {
     }
 }
 
+/* OpenNext's names may have bytes that XML has no form for: they are removed one by one. */
 void s3_remove(void *instance, struct larder_op *op) {
+    struct s3 *s = instance;
     struct s3_task *task;
-    if (s3_accepts(instance, op, 0) && (task = s3_task_new(instance, op, sizeof(*task))))
-        s3_queue_add(&((struct s3 *)instance)->removes, task);
+    struct larder_bytes key;
+    uint32_t kind;
+    if (!s3_accepts(s, op, 0) || !(task = s3_task_new(s, op, sizeof(*task))))
+        return;
+    if (s3_object(s, op->key, &kind, &key) && kind != 0)
+        remove_one(task);
+    else
+        s3_queue_add(&s->removes, task);
 }

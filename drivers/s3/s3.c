@@ -22,6 +22,24 @@ static const struct larder_param params[] = {
      .offset = LARDER_AT(struct s3_config, prefix),
      .preset = "larder",
      .help = "what all names begin with, unless the URL says it: several applications in one bucket"},
+    {.name = "layout",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct s3_config, layout),
+     .preset = "larder",
+     .choices = "larder|opennext",
+     .help = "opennext: a bucket that OpenNext's incremental cache s3 works on at the same time"},
+    {.name = "build-id",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct s3_config, build_id),
+     .preset = "",
+     .env = "OPEN_NEXT_BUILD_ID|NEXT_BUILD_ID",
+     .help = "layout opennext: what OpenNext's objects of this build begin with"},
+    {.name = "key-prefix",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct s3_config, key_prefix),
+     .preset = "",
+     .env = "CACHE_BUCKET_KEY_PREFIX",
+     .help = "layout opennext: what stands before that"},
     {.name = "default-region",
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct s3_config, default_region),
@@ -105,6 +123,14 @@ static bool consists_of(struct larder_bytes text, size_t least, size_t most, con
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
+static bool is_path(struct larder_bytes path, size_t least) {
+    if (path.len == 0)
+        return least == 0;
+    const bool dots = path.ptr[0] == '.' || memmem(path.ptr, path.len, "/.", 2);
+    return consists_of(path, least, S3_MAX_PREFIX, LETTERS "/") && !dots && path.ptr[0] != '/' &&
+           path.ptr[path.len - 1] != '/' && !memmem(path.ptr, path.len, "//", 2);
+}
+
 /* s3://BUCKET/PREFIX, or what stood behind s3: */
 static int32_t take_place(struct s3 *s, char *error) {
     static const char scheme[] = "s3://";
@@ -132,13 +158,39 @@ static int32_t take_place(struct s3 *s, char *error) {
     snprintf(s->bucket, sizeof(s->bucket), "%.*s", (int)bucket.len, (const char *)bucket.ptr);
     snprintf(s->prefix, sizeof(s->prefix), "%.*s",
              (int)(prefix.len < S3_MAX_PREFIX ? prefix.len : S3_MAX_PREFIX), (const char *)prefix.ptr);
-    if (!consists_of(prefix, 1, S3_MAX_PREFIX, LETTERS "/") || strstr(s->prefix, "//") ||
-        s->prefix[0] == '/' || s->prefix[0] == '.' || strstr(s->prefix, "/.")) {
+    if (!is_path(prefix, 1)) {
         snprintf(error, LARDER_ERROR_SIZE,
                  "prefix: 1 to %d of a-z A-Z 0-9 . _ - and / between parts, none of which begins with a dot",
                  S3_MAX_PREFIX);
         return LARDER_INVALID;
     }
+    return LARDER_OK;
+}
+
+static int32_t take_layout(struct s3 *s, char *error) {
+    const struct s3_config *config = s->config;
+    s->is_opennext = strcmp(config->layout, "opennext") == 0;
+    if (!s->is_opennext)
+        return LARDER_OK;
+    struct larder_bytes prefix = aws_bytes(config->key_prefix);
+    while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
+        prefix.len--;
+    if (!consists_of(aws_bytes(config->build_id), 1, S3_MAX_BUILD_ID, LETTERS) ||
+        config->build_id[0] == '.') {
+        snprintf(error, LARDER_ERROR_SIZE,
+                 "layout opennext needs build-id (OPEN_NEXT_BUILD_ID): 1 to %d of a-z A-Z 0-9 . _ -",
+                 S3_MAX_BUILD_ID);
+        return LARDER_INVALID;
+    }
+    if (!is_path(prefix, 0)) {
+        snprintf(
+            error, LARDER_ERROR_SIZE,
+            "key-prefix: up to %d of a-z A-Z 0-9 . _ - and / between parts, none of which begins with a dot",
+            S3_MAX_PREFIX);
+        return LARDER_INVALID;
+    }
+    snprintf(s->key_prefix, sizeof(s->key_prefix), "%.*s", (int)prefix.len, (const char *)prefix.ptr);
+    s->opennext = (struct opennext){.prefix = s->key_prefix, .build = config->build_id};
     return LARDER_OK;
 }
 
@@ -192,6 +244,8 @@ static int32_t s3_open(const struct larder_host *host, struct larder_home *home,
     s->usual_bytes = 64 << 10;
     int32_t status = take_place(s, error);
     if (status == LARDER_OK)
+        status = take_layout(s, error);
+    if (status == LARDER_OK)
         status = take_headers(s->config, error);
     if (status == LARDER_OK)
         status = take_checksum(s, error);
@@ -202,7 +256,8 @@ static int32_t s3_open(const struct larder_host *host, struct larder_home *home,
         free(s);
         return status;
     }
-    info->traits = LARDER_SHARED | LARDER_PERSISTENT | (s->conditional ? LARDER_NEWEST : 0);
+    info->traits = LARDER_SHARED | LARDER_PERSISTENT | (s->conditional ? LARDER_NEWEST : 0) |
+                   (s->is_opennext ? LARDER_LOCAL : 0); /* of what is compressed OpenNext can read nothing */
     info->max_key = s3_max_key(strlen(s->prefix));
     info->max_value = S3_MAX_VALUE;
     *instance = s;

@@ -10,6 +10,8 @@
  *     claim.c                claims
  *     list.c                 keys by their beginning
  *     admin.c                ping, provision, explain
+ *     layout.c               layout=opennext: which object a key has, its body made and read on a pool thread
+ *     opennext.h, frame.h, json.h  the same as pure functions: names and JSON of OpenNext's, Larder's frame
  *
  * THREADS.  All of it runs on the core's I/O thread; nothing here waits.
  */
@@ -17,12 +19,15 @@
 #define S3_S3_H
 
 #include "aws_client.h"
+#include "aws_time.h"
 #include "name.h"
+#include "opennext.h"
 #include "sum.h"
 
 enum {
     S3_MAX_VALUE = 64 << 20,
     S3_MAX_ANSWER = 8 << 20, /* of a list, an error: a page is below 3 MB */
+    S3_MAX_BUILD_ID = 128,
     S3_MOST_HEADERS = 16
 };
 
@@ -30,6 +35,7 @@ struct s3_config { /* table: params[] in s3.c */
     const char *url;
     const char *bucket;
     const char *prefix;
+    const char *layout, *build_id, *key_prefix;
     const char *default_region;
     const char *addressing;
     const char *conditional;
@@ -52,7 +58,9 @@ struct s3 {
     struct larder_home *home;
     const struct s3_config *config;
     char bucket[256]; /* the settings, or from the url */
-    char prefix[S3_MAX_PREFIX + 1];
+    char prefix[S3_MAX_PREFIX + 1], key_prefix[S3_MAX_PREFIX + 1];
+    bool is_opennext;
+    struct opennext opennext;
     struct aws_settings aws; /* as set, with the region that counts */
     struct aws_client *client;
     struct s3_crc *crc;         /* checksum=crc32; else NULL */
@@ -110,6 +118,7 @@ struct s3_task { /* the first member of what is kept for an op */
     struct larder_result res;
     int64_t bytes;                       /* counted as under way */
     void (*start)(struct s3_task *task); /* when there is room */
+    struct aws_text body;                /* of its requests, where it makes one; freed with it */
     char detail[320];
 };
 
@@ -170,6 +179,17 @@ bool s3_etag_read(struct s3 *s, struct larder_bytes headers, bool refused, struc
 void s3_etag_form(const struct s3 *s, struct s3_etag *etag, char out[S3_ETAG_SIZE]);
 /* S3 answers what it holds, and what it has stored, with an ETag; a page of somebody between does not. */
 bool s3_is_of_s3(const struct aws_answer *answer);
+
+/* ---- layout.c ---------------------------------------------------------------------------------------- */
+
+/* The name of the object of an entry into s->name.  *ret_kind: of OpenNext's, and *ret_key the entry's; 0: it is
+ * Larder's own.  False: no memory. */
+bool s3_object(struct s3 *s, struct larder_bytes key, uint32_t *ret_kind, struct larder_bytes *ret_key);
+/* Ends a get with the entry in the answer. */
+void s3_read_opennext(struct s3_task *task, const struct aws_answer *answer, uint32_t kind,
+                      struct larder_bytes key);
+/* Puts the JSON of op->value into task->body, and then calls done(task); or ends the task. */
+void s3_make_opennext(struct s3_task *task, void (*done)(struct s3_task *task));
 
 /* ---- the ops ---------------------------------------------------------------------------------------- */
 

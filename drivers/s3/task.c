@@ -47,6 +47,7 @@ void s3_task_end(struct s3_task *task, int32_t status) {
         task->res.detail = task->detail;
     s->host->complete(task->op, &task->res);
     s->bytes_under_way -= task->bytes;
+    aws_text_done(&task->body);
     free(task);
     pump(s);
 }
