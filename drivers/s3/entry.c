@@ -208,7 +208,7 @@ static void on_looked(void *arg, const struct aws_answer *answer) {
     }
     bool is_there = s3_meta_read(answer->headers, &meta) && !s3_is_over(meta.expires_ms, op->now_ms);
     if (put->kind != 0 && aws_header_of(answer->headers, "x-amz-meta-epoch").len == 0) {
-        is_there = true; /* OpenNext's: an entry, and older than any of ours (layout.c) */
+        is_there = true; /* OpenNext's: an entry, which has no epoch that a put could be older than */
         meta.epoch = 0;
     }
     if (is_there && (op->flags & LARDER_IF_ABSENT))

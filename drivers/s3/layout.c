@@ -63,14 +63,20 @@ static void on_read(void *arg) {
         s3_task_end(task, status);
 }
 
-/* An entry of OpenNext's has no epoch.  The time of its upload, to the second and by the clock of S3, tells
- * nothing of when its rendering began: it counts as older than every revalidation there was. */
-static void meta_of(const struct aws_answer *answer, struct s3_meta *meta) {
+/*
+ * An entry of OpenNext's has no epoch.  A revalidation after its rendering began has one that is at least the time
+ * then, so a time before that can stand for it; what S3 tells is when it was uploaded, to the second and by its
+ * own clock.  The setting upload-lag is what lies between the two at most, with what clocks differ by.
+ */
+static void meta_of(const struct s3 *s, const struct aws_answer *answer, struct s3_meta *meta) {
+    int64_t ms;
     if (s3_meta_read(answer->headers, meta))
         return;
-    *meta = (struct s3_meta){.expires_ms = LARDER_UNSET};
-    if (!aws_time_http(aws_header_of(answer->headers, "last-modified"), &meta->modified_ms))
-        meta->modified_ms = 0;
+    if (!aws_time_http(aws_header_of(answer->headers, "last-modified"), &ms))
+        ms = 0;
+    *meta = (struct s3_meta){.modified_ms = ms, .expires_ms = LARDER_UNSET};
+    if (ms > s->config->upload_lag_ms)
+        meta->epoch = ms - s->config->upload_lag_ms;
 }
 
 void s3_read_opennext(struct s3_task *task, const struct aws_answer *answer, uint32_t kind,
@@ -78,7 +84,7 @@ void s3_read_opennext(struct s3_task *task, const struct aws_answer *answer, uin
     const struct larder_host *host = task->s->host;
     struct s3_meta meta;
     struct reading *r;
-    meta_of(answer, &meta);
+    meta_of(task->s, answer, &meta);
     if (s3_is_over(meta.expires_ms, task->op->now_ms)) {
         s3_task_end(task, LARDER_MISS);
         return;

@@ -45,6 +45,7 @@ struct s3_config { /* table: params[] in s3.c */
     int64_t sign_payload;
     int64_t bytes_under_way;
     int64_t max_age_ms;
+    int64_t upload_lag_ms;
     struct aws_settings aws;
 };
 

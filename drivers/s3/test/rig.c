@@ -175,7 +175,8 @@ void rig_start(void) {
                                   .storage_class = "",
                                   .batch_removes = 1,
                                   .bytes_under_way = 1000,
-                                  .max_age_ms = INT64_C(366) * 86400000}};
+                                  .max_age_ms = INT64_C(366) * 86400000,
+                                  .upload_lag_ms = 3600000}};
     rig.s = (struct s3){
         .host = &host, .config = &rig.config, .bucket = "bucket", .prefix = "p", .conditional = true};
     rig.s.usual_bytes = 100;
