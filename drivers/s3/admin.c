@@ -229,16 +229,19 @@ void s3_provision(void *instance, struct larder_op *op) {
 
 /* ListBucket has no condition on the prefix: a get has none, and would be told 403 in place of 404. */
 static void text_iam(struct aws_text *t, const struct s3 *s) {
-    char text[3000];
+    char text[3000], of_opennext[400] = "";
+    if (s->is_opennext) /* of any build: a policy outlives many */
+        snprintf(of_opennext, sizeof(of_opennext), ", \"arn:*:s3:::%s/%s%s*\"", s->bucket, s->key_prefix,
+                 s->key_prefix[0] != '\0' ? "/" : "");
     const char *kms = s->config->kms_key[0] != '\0' ? s->config->kms_key : "*";
     snprintf(text, sizeof(text),
              "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"
              "    {\n      \"Sid\": \"LarderObjects\",\n      \"Effect\": \"Allow\",\n      \"Action\": [\n"
              "        \"s3:GetObject\",\n        \"s3:PutObject\",\n        \"s3:DeleteObject\"\n      ],\n"
-             "      \"Resource\": \"arn:*:s3:::%s/%s/*\"\n    },\n"
+             "      \"Resource\": [\"arn:*:s3:::%s/%s/*\"%s]\n    },\n"
              "    {\n      \"Sid\": \"LarderBucket\",\n      \"Effect\": \"Allow\",\n"
              "      \"Action\": \"s3:ListBucket\",\n      \"Resource\": \"arn:*:s3:::%s\"\n    },\n",
-             s->bucket, s->prefix, s->bucket);
+             s->bucket, s->prefix, of_opennext, s->bucket);
     aws_text_adds(t, text);
     if (strncmp(s->config->sse, "aws:kms", 7) == 0) {
         snprintf(text, sizeof(text),

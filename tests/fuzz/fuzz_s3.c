@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "s3/name.h"
+#include "s3/opennext.h"
 #include "s3/sum.h"
 #include "s3/xml.h"
 
@@ -78,6 +79,57 @@ static void check_sums(struct larder_bytes bytes) {
     (void)s3_number(bytes, &number);
 }
 
+/* What is read of OpenNext's JSON can be written as a frame, that as JSON, and that reads the same. */
+static void check_opennext(struct larder_bytes json) {
+    for (uint32_t kind = FRAME_PAGE; kind <= FRAME_USE_CACHE; kind++) {
+        struct json_memory memory = {0};
+        struct aws_text text = {0}, again = {0}, meta = {0};
+        struct frame_entry entry = {.kind = kind, .key = {(const uint8_t *)"k", 1}}, second = entry,
+                           third = entry;
+        if (opennext_entry(json, &memory, &text, &entry) == LARDER_OK) {
+            const size_t len = frame_len(&entry);
+            uint8_t *frame = malloc(len);
+            CHECK(frame != NULL);
+            frame_write(&entry, frame);
+            CHECK(frame_read((struct larder_bytes){frame, len}, &memory, &second));
+            CHECK(second.n_parts == entry.n_parts && second.n_tags == entry.n_tags);
+            CHECK(opennext_json((struct larder_bytes){frame, len}, &memory, &again));
+            CHECK(opennext_entry((struct larder_bytes){(const uint8_t *)again.ptr, again.len}, &memory, &meta,
+                                 &third) == LARDER_OK);
+            CHECK(third.revalidate_ms == entry.revalidate_ms && third.n_tags == entry.n_tags);
+            free(frame);
+        }
+        aws_text_done(&text);
+        aws_text_done(&again);
+        aws_text_done(&meta);
+        json_memory_done(&memory);
+    }
+}
+
+/* As a frame that was stored; as a key. */
+static void check_stored(struct larder_bytes bytes) {
+    static const struct opennext place = {.prefix = "c", .build = "b"};
+    struct json_memory memory = {0};
+    struct aws_text text = {0};
+    struct larder_bytes key;
+    uint8_t room[1200];
+    uint32_t kind, read;
+    size_t len;
+    if (opennext_json(bytes, &memory, &text))
+        CHECK(text.len > 0);
+    aws_text_clear(&text);
+    if (opennext_name(&place, bytes, &text, &kind, &key)) {
+        const size_t folder = kind == FRAME_FETCH ? strlen("c/__fetch/b/") : strlen("c/b/");
+        CHECK(text.len > folder && text.len <= S3_MAX_NAME && memmem(text.ptr, text.len, "/../", 4) == NULL);
+        const struct larder_bytes name = {(const uint8_t *)text.ptr + folder, text.len - folder};
+        CHECK(opennext_read_name(kind == FRAME_FETCH ? OPENNEXT_FETCH : OPENNEXT_BUILD, name, &read, room,
+                                 &len));
+        CHECK(read == kind && len == key.len && memcmp(room, key.ptr, len) == 0);
+    }
+    aws_text_done(&text);
+    json_memory_done(&memory);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct larder_bytes bytes = {data, size};
     check_page(bytes);
@@ -85,5 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_lifecycle(bytes);
     check_names(bytes);
     check_sums(bytes);
+    check_opennext(bytes);
+    check_stored(bytes);
     return 0;
 }

@@ -59,7 +59,9 @@ static void complete(struct larder_op *op, const struct larder_result *res) {
     o->res = *res;
     snprintf(o->detail, sizeof(o->detail), "%s", res->detail ? res->detail : "");
     snprintf(o->cursor, sizeof(o->cursor), "%.*s", (int)res->cursor.len, (const char *)res->cursor.ptr);
-    snprintf(o->value, sizeof(o->value), "%.*s", (int)res->value.len, (const char *)res->value.ptr);
+    o->value_len = res->value.len < sizeof(o->value) - 1 ? res->value.len : sizeof(o->value) - 1;
+    if (o->value_len > 0)
+        memcpy(o->value, res->value.ptr, o->value_len);
     buf_unref(res->cursor.owner);
     buf_unref(res->value.owner);
 }
@@ -79,6 +81,32 @@ static void log_line(struct larder_home *home, int32_t level, const char *line) 
     rig.warnings += level == LARDER_LOG_WARN;
 }
 
+static struct {
+    larder_fn *work, *done;
+    void *arg;
+} offloaded;
+
+static int32_t offload(struct larder_home *home, larder_fn *work, larder_fn *done, void *arg) {
+    (void)home;
+    if (rig.no_pool)
+        return LARDER_NOMEM;
+    if (offloaded.work)
+        die("one thing at a time");
+    offloaded.work = work;
+    offloaded.done = done;
+    offloaded.arg = arg;
+    return LARDER_OK;
+}
+
+void rig_work(void) {
+    larder_fn *done = offloaded.done;
+    if (!offloaded.work)
+        die("nothing was offloaded");
+    offloaded.work(offloaded.arg);
+    offloaded.work = NULL;
+    done(offloaded.arg);
+}
+
 static const struct larder_host host = {.size = sizeof(host),
                                         .abi = LARDER_ABI,
                                         .complete = complete,
@@ -87,7 +115,8 @@ static const struct larder_host host = {.size = sizeof(host),
                                         .buf_new = buf_new,
                                         .buf_ref = buf_ref,
                                         .buf_unref = buf_unref,
-                                        .log = log_line};
+                                        .log = log_line,
+                                        .offload = offload};
 
 /* ---- in the place of drivers/aws ---------------------------------------------------------------------- */
 

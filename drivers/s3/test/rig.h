@@ -17,7 +17,8 @@ struct rig_op { /* an op, and what was answered */
     struct larder_op op;
     int completed;
     struct larder_result res;
-    char detail[320], cursor[128], value[64];
+    char detail[320], cursor[128], value[1024];
+    size_t value_len;
     char records[RIG_RECORDS][512]; /* emitted keys or texts */
     size_t n_records;
 };
@@ -28,6 +29,7 @@ struct rig {
     int bufs; /* alive */
     int warnings;
     int32_t next_status; /* of the next aws_client_send() */
+    bool no_pool;        /* offload() fails */
 };
 extern struct rig rig;
 
@@ -47,6 +49,8 @@ const char *rig_body(void);
 size_t rig_n_requests(void);
 /* Answers it: headers as lines that end in "\n"; code: of an error, "" for a success. */
 void rig_reply(int http_status, const char *headers, const char *body);
+/* Does what was offloaded, and tells that it is done. */
+void rig_work(void);
 void rig_refuse(int http_status, int32_t status, const char *code);
 
 #endif

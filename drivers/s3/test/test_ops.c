@@ -553,7 +553,11 @@ static void the_policy_names_the_prefix_and_the_key(void) {
     rig_op(&o, LARDER_OP_EXPLAIN, "iam");
     s3_explain(&rig.s, &o.op);
     expect(LARDER_OK);
-    CU_ASSERT_PTR_NOT_NULL(strstr(o.records[0], "\"arn:*:s3:::bucket/p/*\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.records[0], "\"Resource\": [\"arn:*:s3:::bucket/p/*\"]"));
+    rig.s.is_opennext = true;
+    rig_op(&o, LARDER_OP_EXPLAIN, "iam");
+    s3_explain(&rig.s, &o.op);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.records[0], "[\"arn:*:s3:::bucket/p/*\", \"arn:*:s3:::bucket/*\"]"));
     rig_op(&o, LARDER_OP_EXPLAIN, "else");
     s3_explain(&rig.s, &o.op);
     expect(LARDER_INVALID);
