@@ -116,9 +116,10 @@ static bool may_try_again(struct put *put, int32_t status) {
     }
     if (status == S3_NOT_IMPLEMENTED)
         return put->condition != WHATEVER; /* another op has found out meanwhile */
-    if (status == S3_CONFLICT)
+    /* A key that is missing: it was removed meanwhile; to Ceph's gateway also where nothing was to be there. */
+    if (status == S3_CONFLICT || status == S3_NO_KEY)
         return put->condition != WHATEVER;
-    return status == S3_CONDITION || (status == S3_NO_KEY && put->condition == SAME);
+    return status == S3_CONDITION;
 }
 
 static void on_written(void *arg, const struct aws_answer *answer) {

@@ -57,14 +57,12 @@ static int32_t status_of_code(const char *code) {
     static const struct {
         const char *code;
         int32_t status;
-    } codes[] = {{"NoSuchKey", LARDER_OK},           {"AccessDenied", LARDER_DENIED},
-                 {"SlowDown", LARDER_THROTTLED},     {"InternalError", LARDER_RETRY},
-                 {"OperationAborted", LARDER_RETRY}, {"ServiceUnavailable", LARDER_RETRY}};
+    } codes[] = {{"NoSuchKey", LARDER_OK}, {"AccessDenied", LARDER_DENIED}, {"SlowDown", LARDER_THROTTLED}};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(code, codes[i].code) == 0)
             return codes[i].status;
     }
-    return LARDER_INVALID;
+    return LARDER_RETRY;
 }
 
 /* The place of this key among the tasks; batch->n: it is not there. */
@@ -97,7 +95,10 @@ static bool end_failed(struct batch *batch, struct larder_bytes xml) {
         struct s3_task *task = batch->tasks[i];
         batch->tasks[i] = NULL;
         snprintf(task->detail, sizeof(task->detail), "DeleteObjects: %.80s", text);
-        s3_task_end(task, status_of_code(text));
+        if (status_of_code(text) == LARDER_RETRY) /* Ceph's gateway fails so where two remove one object */
+            remove_one(task);
+        else
+            s3_task_end(task, status_of_code(text));
     }
     aws_text_done(&name);
     aws_text_done(&code);

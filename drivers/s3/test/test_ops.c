@@ -164,6 +164,8 @@ static void a_put_looks_and_writes_on_the_condition_of_what_it_saw(void) {
     CU_ASSERT_STRING_EQUAL(rig_header("if-match"), "\"one\"");
     rig_refuse(404, LARDER_INVALID, "NoSuchKey"); /* and removed it */
     rig_refuse(404, LARDER_INVALID, "");
+    rig_refuse(404, LARDER_INVALID, "NoSuchKey"); /* Ceph: it is being removed */
+    rig_refuse(404, LARDER_INVALID, "");
     rig_reply(200, "etag: \"x\"\n", "");
     expect(LARDER_OK);
     rig_end();
@@ -352,6 +354,8 @@ static void each_of_them_has_its_own_answer(void) {
         "Code>"
         "</Error><Error><Key>not ours</Key><Code>AccessDenied</Code></Error><Error><Key>p/e/=7E~</Key><Code>"
         "SlowDown</Code></Error></DeleteResult>");
+    CU_ASSERT_STRING_EQUAL(rig_asked(), "DELETE /p/e/b~"); /* it is tried alone */
+    rig_refuse(500, LARDER_RETRY, "InternalError");
     expect_five(LARDER_OK, LARDER_OK, LARDER_DENIED, LARDER_RETRY, LARDER_THROTTLED);
     remove_five();
     rig_reply(200, "", "<html>log in</html>");
