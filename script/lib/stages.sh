@@ -4,7 +4,7 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format scripts dev clang release asan tsan dynamodb memcached valgrind fuzz model install js node20 node22 node24
+stages=(format scripts dev clang release asan tsan dynamodb s3 memcached valgrind fuzz model install js node20 node22 node24
     node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
@@ -17,6 +17,7 @@ declare -A about=(
     [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan; of fs in the default settings"
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
     [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
+    [s3]="the driver s3 against Ceph's gateway, with tags in dynalite, and with bad manners: in dev, and in part under asan"
     [memcached]="the driver memcached on one server and on three, killed, stopped and flushed: in dev, and in part under asan"
     [valgrind]="a chosen set of them under memcheck"
     [fuzz]="libFuzzer on each fuzz target for a short while, from its corpus"
@@ -41,6 +42,7 @@ declare -A packages_of=(
     [format]="clang-format-14 git"
     [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
+    [s3]="radosgw ceph-mon ceph-osd ceph-common"
     [memcached]="memcached sasl2-bin libsasl2-modules"
     [demo]="memcached"
     [valgrind]="valgrind"
@@ -94,7 +96,7 @@ stage_asan() {
 stage_tsan() {
     build tsan
     TSAN_OPTIONS=$tsan_options run_ctest tsan \
-        -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small)|fs_)'
+        -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small|lossy)|fs_)'
 }
 
 stage_dynamodb() {
@@ -109,6 +111,13 @@ stage_memcached() {
     tests/servers/memcached-tests dev
     build asan
     ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/memcached-tests asan
+}
+
+stage_s3() {
+    build dev
+    tests/servers/s3-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/s3-tests asan
 }
 
 # What handles bytes from outside, and owns memory in a way that is easy to get wrong.
@@ -224,6 +233,7 @@ stage_next_16() { next_tests 16.4.6; }
 stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
+    script/demo --check --store s3
     script/demo --check --store memcached
 }
 

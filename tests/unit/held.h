@@ -30,6 +30,9 @@ extern struct held_info held_info;
 /* The same without bump: revalidation takes two rounds. */
 extern const struct larder_driver held_driver, held_driver_two_rounds; /* "held", "held-two-rounds" */
 
+/* As if the driver had heard that a mark was written: host->mark_seen().  Any thread. */
+void held_hear(struct larder_mark mark);
+
 /* How many ops are held; of one code (0: any). */
 size_t held_count(uint32_t code);
 /* Takes the oldest held op of a code out; NULL: none. */

@@ -220,7 +220,11 @@ struct larder_host {
     int32_t (*emit_mark)(struct larder_op *op, const struct larder_mark *mark);
     int32_t (*emit_key)(struct larder_op *op, struct larder_bytes key);
     int32_t (*emit_text)(struct larder_op *op, struct larder_bytes text);
-    /* [any] Unasked news: another process wrote this mark (pub/sub).  Copies. */
+    /* [any] Unasked news: somebody wrote this mark (pub/sub).  Copies.  Its tag as ops have it,
+     * namespace included; no LARDER_NEW_EPOCH.  What is remembered of the tag is outdated at once,
+     * never made fresher, and nothing is trusted for longer: so news may come late, twice, in any
+     * order, before the store shows the mark, of tags nobody asked for, or not at all, and a
+     * subscription that breaks need not be told of.  Until close() is called. */
     void (*mark_seen)(struct larder_home *home, const struct larder_mark *mark);
 
     /* [any] len writable bytes, one reference, in *out; NULL: out of memory.  Write only

@@ -128,6 +128,8 @@ struct larder_keeping {
 };
 
 LARDER_API void larder_keeping(const struct larder_store *store, struct larder_keeping *ret);
+/* How long a binding lets a framework wait for a put (`set-wait`): the put goes on, to its own end. */
+LARDER_API uint64_t larder_set_wait_ms(const struct larder_store *store);
 /* n gets were answered by what a binding kept: they count as hits, from memory. */
 LARDER_API void larder_count_kept(struct larder_store *store, uint64_t n);
 /* The greatest epoch that this process knows.  Not what a render notes, where `mark-age` is greater
