@@ -57,7 +57,8 @@ static const char *what_of(const struct larder_request *request) {
         [LARDER_DO_LINK] = "link",       [LARDER_DO_KEYS_OF] = "keys-of",
         [LARDER_DO_TAGS_OF] = "tags-of", [LARDER_DO_LIST_TAGS] = "list-tags",
         [LARDER_DO_PING] = "ping",       [LARDER_DO_PROVISION] = "provision",
-        [LARDER_DO_EXPLAIN] = "explain",
+        [LARDER_DO_EXPLAIN] = "explain", [LARDER_DO_BUILDS] = "builds",
+        [LARDER_DO_NOTE_BUILD] = "note-build",
     };
     return names[request->code];
 }
