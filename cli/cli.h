@@ -123,9 +123,9 @@ const struct command *cli_command(struct cli *cli, const char *name);
 
 /* ---- the commands ------------------------------------------------------------------------------ */
 
-extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_seed, command_tags,
-    command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_stats, command_top, command_bench, command_export, command_import,
+extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_seed,
+    command_tags, command_revalidate, command_drivers, command_config, command_provision, command_explain,
+    command_ping, command_doctor, command_stats, command_top, command_bench, command_export, command_import,
     command_completion, command_man, command_version;
 
 #endif

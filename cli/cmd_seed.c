@@ -13,7 +13,8 @@ static const struct option options[] = {
     {"build", "FOLDER", "the build output: .next if not given, or .open-next"},
     {"note", "FILE", "where the build's epoch was noted, if not in the build output"},
     {"begin", NULL, "before a build that will not reach the store: note the store's epoch for it"},
-    {"trust", NULL, "take the store's present epoch: only where nothing was revalidated since the build began"},
+    {"trust", NULL,
+     "take the store's present epoch: only where nothing was revalidated since the build began"},
     {"replace", NULL, "replace what is stored where it began to be rendered before this build"},
     {"inflight", "N", "entries on their way at once (32)"},
     {"dry-run", NULL, "only list what would be stored"},
@@ -66,11 +67,12 @@ static uint32_t next_major(const char *dir) {
 /* ---- its epoch -------------------------------------------------------------------------------------------- */
 
 static int no_epoch(struct cli *cli, const char *why) {
-    return cli_failed(cli, LARDER_MISS,
-                      "%s, so nobody can tell what was revalidated since, and nothing of it would be served; let "
-                      "`next build` reach this store, or run `larder seed --begin` before it, or give --trust if "
-                      "nothing was revalidated since the build began",
-                      why);
+    return cli_failed(
+        cli, LARDER_MISS,
+        "%s, so nobody can tell what was revalidated since, and nothing of it would be served; let "
+        "`next build` reach this store, or run `larder seed --begin` before it, or give --trust if "
+        "nothing was revalidated since the build began",
+        why);
 }
 
 static int trust(struct seed *seed) {
@@ -181,7 +183,8 @@ static void tell_text(const struct seed *seed) {
                 counts->gone);
     if (counts->older)
         fprintf(to,
-                "%" PRIu64 " may be older than the build's epoch: left out (were the files' times lost, or is "
+                "%" PRIu64
+                " may be older than the build's epoch: left out (were the files' times lost, or is "
                 "cache/fetch-cache an earlier build's?)\n",
                 counts->older);
     if (counts->missing)
@@ -244,8 +247,10 @@ static int find_build(struct seed *seed, char **ret_root) {
         free(next);
     }
     if (seed->build == NULL)
-        return cli_usage(cli, "%s holds no build: --build names the folder that `next build` writes (.next), or .open-next",
-                         seed->dir);
+        return cli_usage(
+            cli,
+            "%s holds no build: --build names the folder that `next build` writes (.next), or .open-next",
+            seed->dir);
     return CODE_DONE;
 }
 
@@ -294,26 +299,32 @@ const struct command command_seed = {
     .min_words = 0,
     .max_words = 1,
     .summary = "Store what a build prerendered",
-    .help =
-        "Next.js keeps what it prerendered in its build output and gives it to no cache.  This stores it, as the\n"
-        "handlers for Next.js would: pages, route handlers and shells, with their lives and tags; and what was\n"
-        "fetched for them, where the build had no cache handler.  So the first request of each is a hit, in every\n"
-        "process.  STORE is a URL (fs:dir), as --cache; else the configured one.\n"
-        "\n"
-        "What is stored already stays, so it may be run again, and goes on where it was stopped.  The build becomes\n"
-        "the current one, of which `larder prune` knows.\n"
-        "\n"
-        "What was revalidated since the build began is left out: the build noted the store's epoch then.  A build\n"
-        "that cannot reach the store needs `larder seed --begin` before it, where the store can be reached, or\n"
-        "--trust.  docs/operations.md has a deploy, step by step.\n"
-        "\n"
-        "Exit codes: 0 done; 1 something could not be seeded, which is named, or the epoch is not known; 2, 3 as\n"
-        "larder --help says.\n"
-        "\n"
-        "Examples:\n"
-        "  larder seed\n"
-        "  larder seed --build apps/shop/.next dynamodb://shop-cache?region=eu-central-1\n"
-        "  larder seed --begin && next build && larder seed\n",
+    .help = "Next.js keeps what it prerendered in its build output and gives it to no cache.  This stores "
+            "it, as the\n"
+            "handlers for Next.js would: pages, route handlers and shells, with their lives and tags; and "
+            "what was\n"
+            "fetched for them, where the build had no cache handler.  So the first request of each is a hit, "
+            "in every\n"
+            "process.  STORE is a URL (fs:dir), as --cache; else the configured one.\n"
+            "\n"
+            "What is stored already stays, so it may be run again, and goes on where it was stopped.  The "
+            "build becomes\n"
+            "the current one, of which `larder prune` knows.\n"
+            "\n"
+            "What was revalidated since the build began is left out: the build noted the store's epoch then. "
+            " A build\n"
+            "that cannot reach the store needs `larder seed --begin` before it, where the store can be "
+            "reached, or\n"
+            "--trust.  docs/operations.md has a deploy, step by step.\n"
+            "\n"
+            "Exit codes: 0 done; 1 something could not be seeded, which is named, or the epoch is not known; "
+            "2, 3 as\n"
+            "larder --help says.\n"
+            "\n"
+            "Examples:\n"
+            "  larder seed\n"
+            "  larder seed --build apps/shop/.next dynamodb://shop-cache?region=eu-central-1\n"
+            "  larder seed --begin && next build && larder seed\n",
     .options = options,
     .run = run,
 };

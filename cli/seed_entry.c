@@ -258,8 +258,8 @@ static void put_segments(struct seed_entry *entry, const struct seed_source *sou
         const struct seed_segment *segment = &source->segments[i];
         const bool same = source->rsc.there && segment->data.ptr == source->rsc.bytes.ptr;
         char name[MAX_NAME];
-        snprintf(name, sizeof name, "segmentData:%.*s", (int)(segment->path.len < 900 ? segment->path.len : 900),
-                 (const char *)segment->path.ptr);
+        snprintf(name, sizeof name, "segmentData:%.*s",
+                 (int)(segment->path.len < 900 ? segment->path.len : 900), (const char *)segment->path.ptr);
         put_plain(entry, ",");
         put_text(entry, "segmentData", segment->path);
         put_plain(entry, ",");

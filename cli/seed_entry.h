@@ -25,7 +25,7 @@ struct seed_source {
     enum seed_shape shape;
     uint32_t next_major;
     struct larder_bytes key;
-    struct span meta;      /* headers, status, postponed; SPAN_NONE: there is none */
+    struct span meta; /* headers, status, postponed; SPAN_NONE: there is none */
     struct seed_bytes html, rsc, body;
     struct span page_data; /* pages router */
     struct span fetch;     /* SEED_FETCH: all of it */

@@ -278,7 +278,8 @@ void seed_job_send(struct seed_job *job, const struct seed_source *source, int64
     else if (hashes_have(&seed->present, hash_of(entry->key)))
         counter = &seed->counts.present;
     if (job->made.too_deep)
-        seed_complain(seed, job->file, "its JSON is nested deeper than 100 levels; it is rendered when it is asked for");
+        seed_complain(seed, job->file,
+                      "its JSON is nested deeper than 100 levels; it is rendered when it is asked for");
     if (counter)
         seed_count(seed, counter);
     progress_add(&seed->progress, 1);

@@ -33,7 +33,8 @@ static char *path_of(const struct page *page, const char *ending) {
     return path;
 }
 
-static bool read_part(const struct page *page, const char *ending, struct seed_bytes *ret, int64_t *modified_ms) {
+static bool read_part(const struct page *page, const char *ending, struct seed_bytes *ret,
+                      int64_t *modified_ms) {
     char *path = path_of(page, ending);
     if (path == NULL)
         return false;
@@ -64,8 +65,9 @@ static void send_page(const struct page *page, struct seed_source *source, int64
     source->key = key.type == SPAN_TEXT ? seed_characters(&page->job->made, key) : page->file;
     seed_job_send(
         page->job, source, modified_ms,
-        first_of(span_member(control, "revalidate"),
-                 span_member(page->listed, page->fallback ? "fallbackRevalidate" : "initialRevalidateSeconds")),
+        first_of(
+            span_member(control, "revalidate"),
+            span_member(page->listed, page->fallback ? "fallbackRevalidate" : "initialRevalidateSeconds")),
         first_of(span_member(control, "expire"),
                  span_member(page->listed, page->fallback ? "fallbackExpire" : "initialExpireSeconds")));
 }
@@ -151,7 +153,8 @@ static bool take_pages(struct page *page) {
         if (!read_part(page, ".json", &json, NULL))
             return false;
         if (!span_document(json.bytes, &source.page_data, &at)) {
-            seed_job_complain(page->job, page->job->file, "its .json is no JSON at byte %zu; build again", at);
+            seed_job_complain(page->job, page->job->file, "its .json is no JSON at byte %zu; build again",
+                              at);
             return false;
         }
     }
@@ -186,8 +189,8 @@ static bool file_of(struct larder_bytes route, char *out, size_t size) {
 enum taken { TAKEN, ABSENT, FAILED };
 
 /* One of the two routers has its files.  A job ends where it fails, so each has one of its own. */
-static enum taken take(struct seed *seed, const char *router, const char *file, struct span listed, bool fallback,
-                 bool (*take_files)(struct page *page)) {
+static enum taken take(struct seed *seed, const char *router, const char *file, struct span listed,
+                       bool fallback, bool (*take_files)(struct page *page)) {
     char base[8192];
     if ((size_t)snprintf(base, sizeof base, "%s/server/%s%s", seed->dir, router, file) >= sizeof base)
         return ABSENT;
@@ -254,8 +257,8 @@ static int with_manifest(struct seed *seed, const char *path) {
     size_t at;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &about) != 0 || about.st_size == 0) {
-        int code = cli_usage(seed->cli, "%s cannot be read: %s; is %s the output of a next build that ended?", path,
-                             fd < 0 ? cli_errno() : "it is empty", seed->dir);
+        int code = cli_usage(seed->cli, "%s cannot be read: %s; is %s the output of a next build that ended?",
+                             path, fd < 0 ? cli_errno() : "it is empty", seed->dir);
         if (fd >= 0)
             close(fd);
         return code;
@@ -266,7 +269,8 @@ static int with_manifest(struct seed *seed, const char *path) {
         return cli_failed(seed->cli, LARDER_NOMEM, "%s cannot be read: %s", path, cli_errno());
     int code;
     if (!span_document((struct larder_bytes){bytes, (size_t)about.st_size}, &root, &at))
-        code = cli_usage(seed->cli, "%s is no JSON at byte %zu; was the build interrupted? build again", path, at);
+        code = cli_usage(seed->cli, "%s is no JSON at byte %zu; was the build interrupted? build again", path,
+                         at);
     else
         code = walk_manifest(seed, root);
     flight_wait(&seed->flight);

@@ -60,7 +60,8 @@ static bool read_lines(struct larder_bytes text, struct seed_note *note) {
             tag.text.len == 2)
             return false;
         note->epoch = epoch;
-        snprintf(note->tag, sizeof note->tag, "%.*s", (int)(tag.text.len - 2), (const char *)tag.text.ptr + 1);
+        snprintf(note->tag, sizeof note->tag, "%.*s", (int)(tag.text.len - 2),
+                 (const char *)tag.text.ptr + 1);
     }
     return note->at_ms > 0;
 }
@@ -85,16 +86,15 @@ static struct larder_bytes tag_of(const struct seed_note *note) {
     return bytes_of_text(note->tag);
 }
 
-/* Its mark makes everything older gone.  So does the mark of a namespace that is younger; but to such a
- * store this build's epoch is too old in any case. */
+/* Its own mark, and not the verdict: a store that is younger than the build has a mark of the namespace that
+ * makes all of it gone, and says nothing of where the epoch is from. */
 int seed_note_prove(struct cli *cli, const struct seed_note *note, bool *ret) {
     const struct larder_bytes tag = tag_of(note);
     const struct larder_answer *answer;
-    struct larder_request request = {
-        .code = LARDER_DO_CHECK, .tags = &tag, .n_tags = 1, .epoch = note->epoch - 1};
+    struct larder_request request = {.code = LARDER_DO_READ_TAGS, .tags = &tag, .n_tags = 1};
     int32_t status = cli_call(cli, &request, &answer);
-    int code = status == LARDER_OK ? CODE_DONE : cli_failed_answer(cli, status, answer);
-    *ret = code == CODE_DONE && answer->verdict == LARDER_GONE;
+    int code = status >= 0 ? CODE_DONE : cli_failed_answer(cli, status, answer);
+    *ret = code == CODE_DONE && answer->n_marks == 1 && answer->marks[0].expired_epoch >= note->epoch;
     larder_answer_unref(answer);
     return code;
 }

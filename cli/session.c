@@ -175,7 +175,7 @@ int cli_open(struct cli *cli) {
 
 int cli_open_plain(struct cli *cli) {
     struct larder_error error;
-    int code = cli_configure(cli);
+    int code = cli->config ? CODE_DONE : cli_configure(cli);
     if (code != CODE_DONE)
         return code;
     int32_t status = larder_config_set(cli->config, "memory", "0", "larder", &error);
@@ -313,8 +313,8 @@ static void print_bar(const struct progress *progress) {
     for (unsigned i = 0; i < WIDTH; i++)
         bar[i] = i < full ? '#' : '-';
     bar[WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " of %" PRIu64 " %s", bar, (unsigned)(n * 100 / total), n, total,
-            progress->what);
+    fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " of %" PRIu64 " %s", bar, (unsigned)(n * 100 / total), n,
+            total, progress->what);
 }
 
 void progress_add(struct progress *progress, uint64_t n) {

@@ -205,7 +205,8 @@ bool span_has_escapes(struct span text) {
 
 bool span_is_text(struct span text, const char *expected) {
     size_t len = strlen(expected);
-    return text.type == SPAN_TEXT && text.text.len == len + 2 && memcmp(text.text.ptr + 1, expected, len) == 0;
+    return text.type == SPAN_TEXT && text.text.len == len + 2 &&
+           memcmp(text.text.ptr + 1, expected, len) == 0;
 }
 
 struct span span_member(struct span object, const char *name) {

@@ -11,7 +11,16 @@
 
 #include "larder/driver.h"
 
-enum span_type { SPAN_NONE, SPAN_NULL, SPAN_FALSE, SPAN_TRUE, SPAN_NUMBER, SPAN_TEXT, SPAN_ARRAY, SPAN_OBJECT };
+enum span_type {
+    SPAN_NONE,
+    SPAN_NULL,
+    SPAN_FALSE,
+    SPAN_TRUE,
+    SPAN_NUMBER,
+    SPAN_TEXT,
+    SPAN_ARRAY,
+    SPAN_OBJECT
+};
 
 struct span {
     enum span_type type; /* SPAN_NONE: there is none */

@@ -114,8 +114,9 @@ static void released(void *arg, struct op *op) {
 static void release(struct request *r) {
     struct larder_store *store = r->store;
     struct op_inputs in = {.key = BUILDS_KEY, .value = store->claims.owner};
-    struct op *op =
-        has_claims(r) ? op_new(store->reactor, LARDER_OP_RELEASE, &in, r->deadline_ns, released, NULL) : NULL;
+    struct op *op = has_claims(r)
+                        ? op_new(store->reactor, LARDER_OP_RELEASE, &in, r->deadline_ns, released, NULL)
+                        : NULL;
     if (op != NULL)
         backend_call(store->cache.top, op);
 }
