@@ -30,6 +30,9 @@ function write(distDir, epoch, tag, first) {
   try {
     fs.mkdirSync(path.join(distDir, 'cache'), { recursive: true });
     const file = path.join(distDir, FILE);
+    // What was noted before, by `larder seed --begin` or for an earlier build, is older than this build and
+    // of a store that there is: so it holds for this one as well.
+    if (first && epoch === 0 && fs.existsSync(file)) return;
     if (first) fs.writeFileSync(file, `${JSON.stringify(record)}\n`);
     else fs.appendFileSync(file, `${JSON.stringify(record)}\n`);
   } catch {}
