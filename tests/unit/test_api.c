@@ -240,7 +240,7 @@ static void statuses_and_kinds_have_names(void) {
 
 UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
           UNIT(the_record_of_builds_is_no_entry_that_a_list_shows),
-        UNIT(two_stores_on_one_memory_see_each_others_revalidations),
+          UNIT(two_stores_on_one_memory_see_each_others_revalidations),
           UNIT(what_a_list_names_by_a_hash_is_read_by_it), UNIT(an_entry_of_epoch_0_is_older_than_any_store),
           UNIT(if_absent_leaves_what_is_stored), UNIT(the_namespaces_mark_outdates_everything),
           UNIT(questions_reach_the_driver), UNIT(what_was_compressed_is_read_whatever_compress_says_now),

@@ -74,7 +74,8 @@ static const char *recorded(void) {
     for (size_t i = 0; i < seen.answer->n_builds; i++) {
         const struct larder_bytes id = seen.answer->builds[i].id;
         size_t len = strlen(text);
-        snprintf(text + len, sizeof(text) - len, "%s%.*s", i > 0 ? "," : "", (int)id.len, (const char *)id.ptr);
+        snprintf(text + len, sizeof(text) - len, "%s%.*s", i > 0 ? "," : "", (int)id.len,
+                 (const char *)id.ptr);
     }
     forget(&seen);
     return text;
@@ -244,16 +245,15 @@ static void a_build_has_an_id(void) {
 }
 
 int main(void) {
-    static const struct unit_test tests[] = {
-        UNIT(the_build_that_is_noted_last_comes_first),
-        UNIT(a_process_that_starts_writes_nothing_within_the_hour),
-        UNIT(a_build_is_forgotten),
-        UNIT(of_more_than_64_the_oldest_goes),
-        UNIT(two_changes_come_one_after_the_other),
-        UNIT(who_waits_for_another_is_answered_by_its_deadline),
-        UNIT(what_is_no_record_is_written_anew),
-        UNIT(what_a_newer_version_wrote_stays),
-        UNIT(failures_are_told_and_the_claim_is_given_back),
-        UNIT(a_build_has_an_id)};
+    static const struct unit_test tests[] = {UNIT(the_build_that_is_noted_last_comes_first),
+                                             UNIT(a_process_that_starts_writes_nothing_within_the_hour),
+                                             UNIT(a_build_is_forgotten),
+                                             UNIT(of_more_than_64_the_oldest_goes),
+                                             UNIT(two_changes_come_one_after_the_other),
+                                             UNIT(who_waits_for_another_is_answered_by_its_deadline),
+                                             UNIT(what_is_no_record_is_written_anew),
+                                             UNIT(what_a_newer_version_wrote_stays),
+                                             UNIT(failures_are_told_and_the_claim_is_given_back),
+                                             UNIT(a_build_has_an_id)};
     return store_main("builds", tests, N_ELEMENTS(tests));
 }
