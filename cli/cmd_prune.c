@@ -209,10 +209,8 @@ static bool carries(const struct larder_entry *entry, const struct pruning *prun
 static bool is_chosen(const struct job *job, const struct larder_answer *answer) {
     const struct pruning *pruning = job->pruning;
     const struct larder_entry *entry = answer->entry;
-    if (answer->status == LARDER_CORRUPT)
-        return true; /* never an answer again */
     if (entry == NULL)
-        return false; /* somebody else removed it */
+        return false; /* somebody else removed it, or it cannot be verified */
     if (job->if_gone)
         return answer->verdict == LARDER_GONE;
     return carries(entry, pruning) &&
@@ -221,7 +219,7 @@ static bool is_chosen(const struct job *job, const struct larder_answer *answer)
 
 static void was_read(void *arg, const struct larder_answer *answer) {
     struct job *job = arg;
-    if (answer->status < 0 && answer->status != LARDER_CORRUPT)
+    if (answer->status < 0)
         over(job, answer->status, answer->detail);
     else if (is_chosen(job, answer))
         take_out(job);

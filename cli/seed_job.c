@@ -202,7 +202,7 @@ static void send_put(struct seed_job *job) {
 static void was_got(void *arg, const struct larder_answer *answer) {
     struct seed_job *job = arg;
     struct seed *seed = job->seed;
-    if (answer->status < 0 && answer->status != LARDER_CORRUPT) {
+    if (answer->status < 0) {
         refused(job, answer->status, answer->detail);
         return;
     }
@@ -211,8 +211,6 @@ static void was_got(void *arg, const struct larder_answer *answer) {
         return;
     }
     job->put_flags = answer->entry ? LARDER_F_TELL : LARDER_F_IF_ABSENT;
-    if (answer->status == LARDER_CORRUPT)
-        job->put_flags = 0;
     send_put(job);
 }
 

@@ -157,12 +157,6 @@ static void namespaces_know_nothing_of_each_other(void) {
     CODE(run("get", STORE, "--set=namespace=other", "--build=b9", "/x"), 0);
 }
 
-static void what_is_not_verified_is_removed_where_it_is_read(void) {
-    fill();
-    deploy("b1");
-    TEXT(run("prune", STORE, "--keep-build=b1", "--gone", "--set=fault=get:corrupt")->out, "5 removed\n");
-}
-
 static void a_store_that_fails_says_how_far_it_came(void) {
     fill();
     deploy("b3");
@@ -189,8 +183,7 @@ int main(int argc, char **argv) {
                                              UNIT(what_was_rendered_longer_ago_is_chosen_by_its_time),
                                              UNIT(gone_is_what_was_revalidated_since),
                                              UNIT(namespaces_know_nothing_of_each_other),
-                                             UNIT(what_is_not_verified_is_removed_where_it_is_read),
-                                             UNIT(a_store_that_fails_says_how_far_it_came),
+                                                                                  UNIT(a_store_that_fails_says_how_far_it_came),
                                              UNIT(progress_is_for_terminals)};
     return check_main(argc, argv, "cli.prune", tests, sizeof tests / sizeof tests[0]);
 }
