@@ -87,14 +87,15 @@ static struct larder_bytes tag_of(const struct seed_note *note) {
 }
 
 /* Its own mark, and not the verdict: a store that is younger than the build has a mark of the namespace that
- * makes all of it gone, and says nothing of where the epoch is from. */
+ * makes all of it gone, and says nothing of where the epoch is from.  And that epoch exactly: a store that may
+ * lose marks makes one for each tag that it is asked for, of an epoch of its own. */
 int seed_note_prove(struct cli *cli, const struct seed_note *note, bool *ret) {
     const struct larder_bytes tag = tag_of(note);
     const struct larder_answer *answer;
     struct larder_request request = {.code = LARDER_DO_READ_TAGS, .tags = &tag, .n_tags = 1};
     int32_t status = cli_call(cli, &request, &answer);
     int code = status >= 0 ? CODE_DONE : cli_failed_answer(cli, status, answer);
-    *ret = code == CODE_DONE && answer->n_marks == 1 && answer->marks[0].expired_epoch >= note->epoch;
+    *ret = code == CODE_DONE && answer->n_marks == 1 && answer->marks[0].expired_epoch == note->epoch;
     larder_answer_unref(answer);
     return code;
 }
