@@ -58,11 +58,26 @@ static struct span first_of(struct span a, struct span b) {
     return a.type != SPAN_NONE && a.type != SPAN_NULL ? a : b;
 }
 
+static struct larder_bytes key_of(const struct page *page) {
+    struct span key = span_member(span_member(page->meta, "routeCache"), "key");
+    return key.type == SPAN_TEXT ? seed_characters(&page->job->made, key) : page->file;
+}
+
+/* It is stored already, as its .meta alone tells: the job ends here. */
+static bool is_over(const struct page *page) {
+    struct seed *seed = page->job->seed;
+    if (!hashes_have(&seed->present, hash_of(key_of(page))))
+        return false;
+    seed_count(seed, &seed->counts.present);
+    progress_add(&seed->progress, 1);
+    seed_job_free(page->job);
+    return true;
+}
+
 static void send_page(const struct page *page, struct seed_source *source, int64_t modified_ms) {
     struct span control = span_member(page->meta, "cacheControl");
-    struct span key = span_member(span_member(page->meta, "routeCache"), "key");
     source->meta = page->meta;
-    source->key = key.type == SPAN_TEXT ? seed_characters(&page->job->made, key) : page->file;
+    source->key = key_of(page);
     seed_job_send(
         page->job, source, modified_ms,
         first_of(
@@ -116,6 +131,8 @@ static bool take_app(struct page *page) {
     const bool old = source.next_major < 15;
     if (!read_meta(page))
         return false;
+    if (page->meta.type != SPAN_NONE && is_over(page))
+        return true;
     if (page->meta.type != SPAN_NONE && read_part(page, ".body", &source.body, &modified_ms)) {
         source.shape = SEED_ROUTE;
         send_page(page, &source, modified_ms);
@@ -146,7 +163,11 @@ static bool take_pages(struct page *page) {
     struct seed_bytes json;
     int64_t modified_ms = 0;
     size_t at;
-    if (!read_part(page, ".html", &source.html, &modified_ms) || !read_meta(page))
+    if (!read_meta(page))
+        return false;
+    if (page->meta.type != SPAN_NONE && is_over(page))
+        return true;
+    if (!read_part(page, ".html", &source.html, &modified_ms))
         return false;
     source.page_data = nothing;
     if (!page->fallback) {

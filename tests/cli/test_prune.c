@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
                                              UNIT(what_was_rendered_longer_ago_is_chosen_by_its_time),
                                              UNIT(gone_is_what_was_revalidated_since),
                                              UNIT(namespaces_know_nothing_of_each_other),
-                                                                                  UNIT(a_store_that_fails_says_how_far_it_came),
+                                             UNIT(a_store_that_fails_says_how_far_it_came),
                                              UNIT(progress_is_for_terminals)};
     return check_main(argc, argv, "cli.prune", tests, sizeof tests / sizeof tests[0]);
 }
