@@ -20,7 +20,7 @@ const { PACKAGE, BUILD, PROGRAM, npm, pack, install, lay, build, clean, startArg
 const { pages } = require('./suite-pages.js');
 const { useCache } = require('./suite-use-cache.js');
 const { world } = require('./suite-world.js');
-const { seed } = require('./suite-seed.js');
+const { seed, seedShells } = require('./suite-seed.js');
 const { rehearse, SHORT } = require('./drill/drill.js');
 
 /** A build, on a machine that is busy. */
@@ -104,7 +104,7 @@ async function version(text, tarball, opts) {
       if (built && drills) await drill(text, dir, origin);
       if (built && wants('world')) await world({ major, app: dir, start, env, origin, fake: opts.fake });
     }
-    if (wants('use-cache') && major >= 15) {
+    if ((wants('use-cache') || seeds) && major >= 15) {
       group(`Next.js ${text}, 'use cache'`);
       let built = opts.built;
       if (!built) lay(dir, 'use-cache', major);
@@ -118,7 +118,8 @@ async function version(text, tarball, opts) {
           },
           BUILD_MS,
         );
-      if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
+      if (built && seeds) await seedShells({ major, app: dir, start, env, origin, program: PROGRAM });
+      if (built && wants('use-cache')) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
     }
     if (wants('webpack') && major >= 16 && !opts.quick) {
       group(`Next.js ${text}, bundlers`);
