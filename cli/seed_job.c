@@ -146,13 +146,16 @@ void seed_job_free(struct seed_job *job) {
     free(job);
 }
 
-static void over(struct seed_job *job, uint64_t *counter) {
+static void over(struct seed_job *job) {
     struct seed *seed = job->seed;
     const size_t bytes = job->flight_bytes;
-    if (counter)
-        seed_count(seed, counter);
     seed_job_free(job);
     flight_end(&seed->flight, bytes);
+}
+
+static void over_as(struct seed_job *job, uint64_t *counter) {
+    seed_count(job->seed, counter);
+    over(job);
 }
 
 /* What one entry is refused for is that entry's; all else is the store's. */
@@ -164,7 +167,7 @@ static void refused(struct seed_job *job, int32_t status, const char *detail) {
                                              : "");
     if (!own)
         stop(job->seed, status, detail);
-    over(job, NULL);
+    over(job);
 }
 
 static void send_next(struct seed_job *job, struct larder_request *request, larder_answer_fn *done) {
@@ -187,7 +190,7 @@ static void was_put(void *arg, const struct larder_answer *answer) {
         seed->counts.bytes += job->made.bytes;
         pthread_mutex_unlock(&seed->flight.lock);
     }
-    over(job, answer->status == LARDER_OK ? &seed->counts.seeded : &seed->counts.present);
+    over_as(job, answer->status == LARDER_OK ? &seed->counts.seeded : &seed->counts.present);
 }
 
 static void send_put(struct seed_job *job) {
@@ -207,7 +210,7 @@ static void was_got(void *arg, const struct larder_answer *answer) {
         return;
     }
     if (answer->entry && answer->entry->epoch >= job->made.entry.epoch) {
-        over(job, &seed->counts.present);
+        over_as(job, &seed->counts.present);
         return;
     }
     job->put_flags = answer->entry ? LARDER_F_TELL : LARDER_F_IF_ABSENT;
@@ -235,10 +238,10 @@ static void was_checked(void *arg, const struct larder_answer *answer) {
     if (answer->status < 0) {
         refused(job, answer->status, answer->detail);
     } else if (answer->verdict == LARDER_GONE) {
-        over(job, &seed->counts.gone);
+        over_as(job, &seed->counts.gone);
     } else if (seed->dry_run) {
         show(job);
-        over(job, &seed->counts.seeded);
+        over_as(job, &seed->counts.seeded);
     } else if (seed->replace) {
         struct larder_request request = {.code = LARDER_DO_GET,
                                          .flags = LARDER_F_ANY,

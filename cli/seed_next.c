@@ -401,7 +401,7 @@ int seed_walk_next(struct seed *seed) {
         if (any)
             code = seed_walk_fetches(seed, fetches, seed->older_fetches);
     }
-    if (code == CODE_DONE)
+    if (code == CODE_DONE && manifest)
         code = with_manifest(seed, manifest);
     free(fetches);
     free(manifest);

@@ -259,7 +259,7 @@ static int walk_fetches(struct seed *seed, const char *root) {
 int seed_walk_open(struct seed *seed, const char *root) {
     char *folder = seed_path(root, seed->build);
     int code = folder ? walk_fetches(seed, root) : cli_failed(seed->cli, LARDER_NOMEM, "out of memory");
-    if (code == CODE_DONE)
+    if (code == CODE_DONE && folder)
         walk(seed, folder, strlen(folder), 0);
     free(folder);
     return code == CODE_DONE && seed_stopped(seed) ? CODE_STORE : code;
