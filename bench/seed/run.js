@@ -1,7 +1,7 @@
 'use strict';
 /*
  * `larder seed` and `larder prune` on a build output that is made here: entries per second, CPU and the peak
- * of memory, beside `cp -r` and `rm -r` of the same files.
+ * of memory, beside `cp -r` of the same files.
  *
  *     node bench/seed/run.js [--entries N] [--cache URL]
  *
@@ -126,7 +126,7 @@ async function main() {
     build(old, 'old', entries);
     console.log(`${number(entries)} pages of ${PAGE_BYTES} + ${RSC_BYTES} bytes, in ${at[1]}; load ${load.toFixed(1)}`);
     await row('cp -r of the pages', entries, 'cp', ['-r', path.join(old, 'server'), path.join(scratch, 'copy')]);
-    await row('rm -r of the copy', entries, 'rm', ['-r', path.join(scratch, 'copy')]);
+    fs.rmSync(path.join(scratch, 'copy'), { recursive: true });
     const first = JSON.parse(await row('seed', entries, larder, ['seed', '--build', 'old', '--json', ...at]));
     const again = JSON.parse(await row('seed, all is there', entries, larder, ['seed', '--build', 'old', '--json', ...at]));
     await measure(larder, ['seed', '--build', 'new', ...at], scratch);

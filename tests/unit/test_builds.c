@@ -128,7 +128,7 @@ static void a_build_is_forgotten(void) {
 }
 
 static void of_more_than_64_the_oldest_goes(void) {
-    char name[16], first[] = "build-1,build-0";
+    char name[32], first[] = "build-1,build-0";
     open_store();
     for (int i = 0; i <= LARDER_MAX_BUILDS; i++) {
         snprintf(name, sizeof(name), "build-%d", i);
