@@ -47,7 +47,7 @@ function halve(operation, body) {
   return { body: JSON.stringify(asked), tell };
 }
 
-/** Each gets {request, response, operation, body, ask}; ask(body) resolves to dynalite's answer. */
+/** Each gets {request, response, operation, body, random, ask}; ask(body) resolves to dynalite's answer. */
 const faults = {
   throttled: refuse(400, 'ProvisionedThroughputExceededException'),
   tooMany: refuse(429, 'ThrottlingException', { 'retry-after': '0' }),
@@ -72,6 +72,12 @@ const faults = {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     it.response.end();
+  },
+  async damaged(it) {
+    const answer = await it.ask(it.body);
+    if (answer.body.length > 0) answer.body[it.random(answer.body.length)] ^= 1 << it.random(8);
+    it.response.writeHead(answer.status, { ...answer.headers, 'content-length': answer.body.length });
+    it.response.end(answer.body);
   },
   page({ response }) {
     response.writeHead(200, { 'content-type': 'text/html' });
@@ -150,7 +156,7 @@ function front({ port, permille, seconds, random, verify, told }) {
         refuse(400, code)({ response });
         return;
       }
-      const it = { request, response, operation, body, ask: (changed) => ask(port, request, changed) };
+      const it = { request, response, operation, body, random, ask: (changed) => ask(port, request, changed) };
       // What makes the table is not what is tried.
       if (random(1000) < permille && performance.now() < until && !/Table|TimeToLive/.test(operation)) {
         const name = names[random(names.length)];

@@ -50,6 +50,7 @@ static int32_t held_open(const struct larder_host *host, struct larder_home *hom
     info->max_inflight = held_info.max_inflight;
     info->max_key = held_info.max_key;
     info->max_value = held_info.max_value;
+    info->max_attempts = held_info.max_attempts;
     held_info.opened++;
     *instance = &held_info;
     return LARDER_OK;

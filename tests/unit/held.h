@@ -21,7 +21,7 @@ void pass_ms(struct reactor *r, int64_t ms);
 /* What the driver says of itself at open; open_status other than LARDER_OK makes opening fail,
  * with the text "held shut". */
 struct held_info {
-    uint32_t traits, max_marks, max_inflight;
+    uint32_t traits, max_marks, max_inflight, max_attempts;
     uint64_t max_key, max_value;
     int32_t open_status;
     unsigned opened, closed, flushed;
