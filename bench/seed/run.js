@@ -126,7 +126,6 @@ async function main() {
     build(old, 'old', entries);
     console.log(`${number(entries)} pages of ${PAGE_BYTES} + ${RSC_BYTES} bytes, in ${at[1]}; load ${load.toFixed(1)}`);
     await row('cp -r of the pages', entries, 'cp', ['-r', path.join(old, 'server'), path.join(scratch, 'copy')]);
-    fs.rmSync(path.join(scratch, 'copy'), { recursive: true });
     const first = JSON.parse(await row('seed', entries, larder, ['seed', '--build', 'old', '--json', ...at]));
     const again = JSON.parse(await row('seed, all is there', entries, larder, ['seed', '--build', 'old', '--json', ...at]));
     await measure(larder, ['seed', '--build', 'new', ...at], scratch);
@@ -136,22 +135,22 @@ async function main() {
     const told = { seeded: first.seeded, present: again.present, kept: kept.removed, removed: pruned.removed };
     if (told.seeded !== entries || told.present !== entries || told.kept !== 0 || told.removed !== entries)
       throw new Error(`that is not what was to be done: ${JSON.stringify(told)}`);
+    const machine = {
+      cpu: os.cpus()[0].model.replace(/\s+\d+-Core Processor.*|\s+Processor.*/, ''),
+      cores: os.cpus().length,
+      memoryGb: Math.round(os.totalmem() / 2 ** 30),
+      kernel: os.release(),
+      node: process.version,
+      load,
+    };
+    if (process.env.BENCH_OUT) {
+      fs.writeFileSync(
+        process.env.BENCH_OUT,
+        `${JSON.stringify({ machine, entries, bytes: PAGE_BYTES + RSC_BYTES, rows }, null, 1)}\n`,
+      );
+    }
   } finally {
     fs.rmSync(scratch, { recursive: true, force: true });
-  }
-  const machine = {
-    cpu: os.cpus()[0].model.replace(/\s+\d+-Core Processor.*|\s+Processor.*/, ''),
-    cores: os.cpus().length,
-    memoryGb: Math.round(os.totalmem() / 2 ** 30),
-    kernel: os.release(),
-    node: process.version,
-    load,
-  };
-  if (process.env.BENCH_OUT) {
-    fs.writeFileSync(
-      process.env.BENCH_OUT,
-      `${JSON.stringify({ machine, entries, bytes: PAGE_BYTES + RSC_BYTES, rows }, null, 1)}\n`,
-    );
   }
 }
 

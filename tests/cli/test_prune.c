@@ -167,6 +167,14 @@ static void a_store_that_fails_says_how_far_it_came(void) {
     TEXT(run("prune", STORE)->out, "2 removed\n");
 }
 
+static void the_doctor_tells_which_build_is_current(void) {
+    fill();
+    HAS(run("doctor", STORE, "--set=namespace=new")->out, "none is recorded");
+    deploy("b1");
+    deploy("b2");
+    HAS(run("doctor", STORE)->out, "3 recorded; the current one is b2, noted first 20");
+}
+
 static void progress_is_for_terminals(void) {
     fill();
     deploy("b3");
@@ -184,6 +192,7 @@ int main(int argc, char **argv) {
                                              UNIT(gone_is_what_was_revalidated_since),
                                              UNIT(namespaces_know_nothing_of_each_other),
                                              UNIT(a_store_that_fails_says_how_far_it_came),
+                                             UNIT(the_doctor_tells_which_build_is_current),
                                              UNIT(progress_is_for_terminals)};
     return check_main(argc, argv, "cli.prune", tests, sizeof tests / sizeof tests[0]);
 }
