@@ -224,6 +224,7 @@ stage_pack() {
 
 next_tests() {
     prebuild
+    cmake --build "$LARDER_BUILD_DIR/release" --target larder_cli -j "$LARDER_JOBS"
     node tests/next/run.js "$1"
 }
 stage_next_14() { next_tests 14.2.35; }
