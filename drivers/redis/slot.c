@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route.h"
+
 /* ---- slots of keys -------------------------------------------------------------------------------------- */
 
 /* Four bits at a time: a table of 16, and keys are short. */
@@ -17,7 +19,7 @@ static uint16_t crc16(const uint8_t *p, size_t len) {
     return (uint16_t)crc;
 }
 
-struct larder_bytes slot_hashed_part(struct larder_bytes key) {
+struct larder_bytes rds_slot_part(struct larder_bytes key) {
     const uint8_t *open = key.len > 0 ? memchr(key.ptr, '{', key.len) : NULL;
     if (!open)
         return key;
@@ -28,25 +30,25 @@ struct larder_bytes slot_hashed_part(struct larder_bytes key) {
     return (struct larder_bytes){inside, (size_t)(close - inside)};
 }
 
-uint16_t slot_of(struct larder_bytes key) {
-    struct larder_bytes part = slot_hashed_part(key);
-    return crc16(part.ptr, part.len) % SLOT_COUNT;
+uint16_t rds_slot_of(struct larder_bytes key) {
+    struct larder_bytes part = rds_slot_part(key);
+    return crc16(part.ptr, part.len) % RDS_SLOTS;
 }
 
 /* ---- the map -------------------------------------------------------------------------------------------- */
 
-void slot_map_done(struct slot_map *map) {
+void rds_map_done(struct rds_map *map) {
     free(map->nodes);
     free(map->shards);
     free(map->shard_of);
-    *map = (struct slot_map){0};
+    *map = (struct rds_map){0};
 }
 
 /* One more of `size` bytes, all zero; NULL without memory, or beyond what a cluster can have. */
 static void *grow(void **array, size_t *n, size_t *room, size_t size) {
     if (*n == *room) {
         size_t wanted = *room ? 2 * *room : 8;
-        void *more = *n < SLOT_NODES_MAX ? realloc(*array, wanted * size) : NULL;
+        void *more = *n < RDS_MAX_NODES ? realloc(*array, wanted * size) : NULL;
         if (!more)
             return NULL;
         *array = more;
@@ -57,10 +59,10 @@ static void *grow(void **array, size_t *n, size_t *room, size_t size) {
     return added;
 }
 
-uint16_t slot_map_node(struct slot_map *map, const char *host, uint16_t port) {
-    size_t len = strlen(host), unused = SLOT_NOBODY;
+uint16_t rds_map_node(struct rds_map *map, const char *host, uint16_t port) {
+    size_t len = strlen(host), unused = RDS_NOBODY;
     for (size_t i = 0; i < map->n_nodes; i++) {
-        struct slot_node *node = &map->nodes[i];
+        struct rds_map_node *node = &map->nodes[i];
         if (node->port == port && strcmp(node->host, host) == 0) {
             node->gone = node->unused = false;
             return (uint16_t)i;
@@ -68,128 +70,128 @@ uint16_t slot_map_node(struct slot_map *map, const char *host, uint16_t port) {
         if (node->unused)
             unused = i;
     }
-    if (len >= SLOT_HOST_SIZE)
-        return SLOT_NOBODY;
-    if (unused == SLOT_NOBODY) {
+    if (len >= RDS_HOST_SIZE)
+        return RDS_NOBODY;
+    if (unused == RDS_NOBODY) {
         void *nodes = map->nodes;
         if (!grow(&nodes, &map->n_nodes, &map->room_nodes, sizeof(*map->nodes)))
-            return SLOT_NOBODY;
+            return RDS_NOBODY;
         map->nodes = nodes;
         unused = map->n_nodes - 1;
     }
-    struct slot_node *node = &map->nodes[unused];
-    *node = (struct slot_node){.port = port};
+    struct rds_map_node *node = &map->nodes[unused];
+    *node = (struct rds_map_node){.port = port};
     memcpy(node->host, host, len + 1);
     return (uint16_t)unused;
 }
 
-/* A shard's number, in `shards` of `n`, or SLOT_NOBODY. */
-static uint16_t shard_with(const struct slot_shard *shards, size_t n, uint16_t primary) {
+/* A shard's number, in `shards` of `n`, or RDS_NOBODY. */
+static uint16_t shard_with(const struct rds_shard *shards, size_t n, uint16_t primary) {
     for (size_t i = 0; i < n; i++)
         if (shards[i].primary == primary)
             return (uint16_t)i;
-    return SLOT_NOBODY;
+    return RDS_NOBODY;
 }
 
 /* What is being read, in place of what the map says. */
 struct reading {
-    struct slot_map *map;
+    struct rds_map *map;
     const char *from;
-    struct slot_shard *shards;
+    struct rds_shard *shards;
     size_t n_shards, room_shards;
     uint16_t *shard_of;
     size_t n_covered;
 };
 
-static bool is_text(const redisReply *r) {
-    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS;
+static bool is_text(const struct rds_reply *r) {
+    return r->type == RDS_BULK || r->type == RDS_STATUS;
 }
 
-/* ret_node: SLOT_NOBODY for a node that cannot be reached by what is told of it. */
-static int32_t read_node(const struct reading *in, const redisReply *r, uint16_t *ret_node) {
-    char host[SLOT_HOST_SIZE];
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 2 || r->element[1]->type != REDIS_REPLY_INTEGER)
+/* ret_node: RDS_NOBODY for a node that cannot be reached by what is told of it. */
+static int32_t read_node(const struct reading *in, const struct rds_reply *r, uint16_t *ret_node) {
+    char host[RDS_HOST_SIZE];
+    if (r->type != RDS_ARRAY || r->n < 2 || r->elements[1].type != RDS_INTEGER)
         return LARDER_CORRUPT;
-    const redisReply *name = r->element[0];
-    long long port = r->element[1]->integer;
-    if (name->type != REDIS_REPLY_NIL && !is_text(name))
+    const struct rds_reply *name = &r->elements[0];
+    int64_t port = r->elements[1].integer;
+    if (name->type != RDS_NIL && !is_text(name))
         return LARDER_CORRUPT;
-    size_t len = name->type == REDIS_REPLY_NIL ? 0 : (size_t)name->len;
-    if (port < 0 || port > UINT16_MAX || len >= sizeof(host) || (len > 0 && memchr(name->str, 0, len)))
+    size_t len = name->type == RDS_NIL ? 0 : name->text.len;
+    if (port < 0 || port > UINT16_MAX || len >= sizeof(host) || (len > 0 && memchr(name->text.ptr, 0, len)))
         return LARDER_CORRUPT;
     if (len > 0)
-        memcpy(host, name->str, len);
+        memcpy(host, name->text.ptr, len);
     host[len] = 0;
-    *ret_node = SLOT_NOBODY;
+    *ret_node = RDS_NOBODY;
     if (port == 0 || strcmp(host, "?") == 0)
         return LARDER_OK;
-    *ret_node = slot_map_node(in->map, len > 0 ? host : in->from, (uint16_t)port);
-    return *ret_node == SLOT_NOBODY ? LARDER_NOMEM : LARDER_OK;
+    *ret_node = rds_map_node(in->map, len > 0 ? host : in->from, (uint16_t)port);
+    return *ret_node == RDS_NOBODY ? LARDER_NOMEM : LARDER_OK;
 }
 
 /* A shard may have many ranges; its replicas are those of the first. */
-static int32_t read_range(struct reading *in, const redisReply *r) {
+static int32_t read_range(struct reading *in, const struct rds_reply *r) {
     uint16_t primary;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 || r->element[0]->type != REDIS_REPLY_INTEGER ||
-        r->element[1]->type != REDIS_REPLY_INTEGER)
+    if (r->type != RDS_ARRAY || r->n < 3 || r->elements[0].type != RDS_INTEGER ||
+        r->elements[1].type != RDS_INTEGER)
         return LARDER_CORRUPT;
-    long long first = r->element[0]->integer, last = r->element[1]->integer;
-    if (first < 0 || last < first || last >= SLOT_COUNT)
+    int64_t first = r->elements[0].integer, last = r->elements[1].integer;
+    if (first < 0 || last < first || last >= RDS_SLOTS)
         return LARDER_CORRUPT;
-    int32_t status = read_node(in, r->element[2], &primary);
-    if (status != LARDER_OK || primary == SLOT_NOBODY)
+    int32_t status = read_node(in, &r->elements[2], &primary);
+    if (status != LARDER_OK || primary == RDS_NOBODY)
         return status;
     uint16_t number = shard_with(in->shards, in->n_shards, primary);
-    if (number == SLOT_NOBODY) {
+    if (number == RDS_NOBODY) {
         void *shards = in->shards;
-        struct slot_shard *shard = grow(&shards, &in->n_shards, &in->room_shards, sizeof(*shard));
+        struct rds_shard *shard = grow(&shards, &in->n_shards, &in->room_shards, sizeof(*shard));
         if (!shard)
             return LARDER_NOMEM;
         in->shards = shards;
         number = (uint16_t)(in->n_shards - 1);
         shard->primary = primary;
-        for (size_t i = 3; i < r->elements; i++) {
+        for (size_t i = 3; i < r->n; i++) {
             uint16_t replica;
-            status = read_node(in, r->element[i], &replica);
+            status = read_node(in, &r->elements[i], &replica);
             if (status != LARDER_OK)
                 return status;
-            if (replica != SLOT_NOBODY &&
+            if (replica != RDS_NOBODY &&
                 shard->n_replicas < sizeof(shard->replicas) / sizeof(shard->replicas[0]))
                 shard->replicas[shard->n_replicas++] = replica;
         }
     }
-    for (long long slot = first; slot <= last; slot++) {
-        in->n_covered += in->shard_of[slot] == SLOT_NOBODY;
+    for (int64_t slot = first; slot <= last; slot++) {
+        in->n_covered += in->shard_of[slot] == RDS_NOBODY;
         in->shard_of[slot] = number;
     }
     return LARDER_OK;
 }
 
 static uint16_t *nobodys(void) {
-    uint16_t *shard_of = malloc(SLOT_COUNT * sizeof(*shard_of));
+    uint16_t *shard_of = malloc(RDS_SLOTS * sizeof(*shard_of));
     if (shard_of)
-        memset(shard_of, 0xff, SLOT_COUNT * sizeof(*shard_of));
+        memset(shard_of, 0xff, RDS_SLOTS * sizeof(*shard_of));
     return shard_of;
 }
 
-static void look_who_is_gone(struct slot_map *map) {
+static void look_who_is_gone(struct rds_map *map) {
     for (size_t i = 0; i < map->n_nodes; i++)
         map->nodes[i].gone = true;
     for (size_t i = 0; i < map->n_shards; i++) {
-        const struct slot_shard *shard = &map->shards[i];
+        const struct rds_shard *shard = &map->shards[i];
         map->nodes[shard->primary].gone = false;
         for (size_t k = 0; k < shard->n_replicas; k++)
             map->nodes[shard->replicas[k]].gone = false;
     }
 }
 
-int32_t slot_map_take(struct slot_map *map, const redisReply *reply, const char *from) {
+int32_t rds_map_take(struct rds_map *map, const struct rds_reply *reply, const char *from) {
     struct reading in = {.map = map, .from = from, .shard_of = nobodys()};
     int32_t status = in.shard_of ? LARDER_OK : LARDER_NOMEM;
-    if (reply->type != REDIS_REPLY_ARRAY)
+    if (reply->type != RDS_ARRAY)
         status = LARDER_CORRUPT;
-    for (size_t i = 0; status == LARDER_OK && i < reply->elements; i++)
-        status = read_range(&in, reply->element[i]);
+    for (size_t i = 0; status == LARDER_OK && i < reply->n; i++)
+        status = read_range(&in, &reply->elements[i]);
     if (status != LARDER_OK) {
         free(in.shards);
         free(in.shard_of);
@@ -206,28 +208,28 @@ int32_t slot_map_take(struct slot_map *map, const redisReply *reply, const char 
     return LARDER_OK;
 }
 
-int32_t slot_map_move(struct slot_map *map, uint16_t slot, const char *host, uint16_t port) {
-    uint16_t node = slot_map_node(map, host, port);
-    if (node == SLOT_NOBODY || slot >= SLOT_COUNT || (!map->shard_of && !(map->shard_of = nobodys())))
+int32_t rds_map_move(struct rds_map *map, uint16_t slot, const char *host, uint16_t port) {
+    uint16_t node = rds_map_node(map, host, port);
+    if (node == RDS_NOBODY || slot >= RDS_SLOTS || (!map->shard_of && !(map->shard_of = nobodys())))
         return LARDER_NOMEM;
     uint16_t number = shard_with(map->shards, map->n_shards, node);
     if (number ==
-        SLOT_NOBODY) { /* a replica that was promoted, or a new node: the next map tells its replicas */
+        RDS_NOBODY) { /* a replica that was promoted, or a new node: the next map tells its replicas */
         void *shards = map->shards;
-        struct slot_shard *shard = grow(&shards, &map->n_shards, &map->room_shards, sizeof(*shard));
+        struct rds_shard *shard = grow(&shards, &map->n_shards, &map->room_shards, sizeof(*shard));
         if (!shard)
             return LARDER_NOMEM;
         map->shards = shards;
         shard->primary = node;
         number = (uint16_t)(map->n_shards - 1);
     }
-    map->n_covered += map->shard_of[slot] == SLOT_NOBODY;
+    map->n_covered += map->shard_of[slot] == RDS_NOBODY;
     map->shard_of[slot] = number;
     return LARDER_OK;
 }
 
-const struct slot_shard *slot_map_find(const struct slot_map *map, uint16_t slot) {
-    if (!map->shard_of || slot >= SLOT_COUNT || map->shard_of[slot] == SLOT_NOBODY)
+const struct rds_shard *rds_map_find(const struct rds_map *map, uint16_t slot) {
+    if (!map->shard_of || slot >= RDS_SLOTS || map->shard_of[slot] == RDS_NOBODY)
         return NULL;
     return &map->shards[map->shard_of[slot]];
 }
@@ -250,19 +252,15 @@ static bool read_number(const char *p, const char *end, unsigned max, unsigned *
     return true;
 }
 
-bool slot_redirect_read(const char *error, size_t len, struct slot_redirect *ret) {
-    struct slot_redirect got = {0};
-    const char *end = error + len, *colon = NULL;
-    unsigned slot, port;
-    size_t skip = 0;
-    if (len > 6 && memcmp(error, "MOVED ", 6) == 0)
-        skip = 6;
-    else if (len > 4 && memcmp(error, "ASK ", 4) == 0)
-        skip = 4;
-    else
+bool rds_redirect_read(struct larder_bytes error, struct rds_redirect *ret) {
+    struct rds_redirect got = {.ask = rds_begins(error, "ASK")};
+    if (!got.ask && !rds_begins(error, "MOVED"))
         return false;
-    const char *number = error + skip, *space = memchr(number, ' ', (size_t)(end - number));
-    if (!space || !read_number(number, space, SLOT_COUNT - 1, &slot))
+    const char *text = (const char *)error.ptr, *end = text + error.len, *colon = NULL;
+    const char *number = text + (got.ask ? sizeof("ASK") : sizeof("MOVED"));
+    const char *space = number < end ? memchr(number, ' ', (size_t)(end - number)) : NULL;
+    unsigned slot, port;
+    if (!space || !read_number(number, space, RDS_SLOTS - 1, &slot))
         return false;
     for (const char *p = space + 1; p < end; p++) /* an IPv6 address has colons of its own */
         if (*p == ':')
@@ -273,7 +271,6 @@ bool slot_redirect_read(const char *error, size_t len, struct slot_redirect *ret
     if (host_len >= sizeof(got.host) || memchr(space + 1, 0, host_len) || (host_len == 1 && space[1] == '?'))
         return false;
     memcpy(got.host, space + 1, host_len);
-    got.ask = skip == 4;
     got.slot = (uint16_t)slot;
     got.port = (uint16_t)port;
     *ret = got;
