@@ -185,6 +185,16 @@ static void look_who_is_gone(struct rds_map *map) {
     }
 }
 
+static size_t moved(const struct rds_map *map, const struct reading *in) {
+    size_t n = 0;
+    for (uint16_t slot = 0; slot < RDS_SLOTS; slot++) {
+        const struct rds_shard *before = rds_map_find(map, slot);
+        const uint16_t now = in->shard_of[slot];
+        n += now != RDS_NOBODY && (!before || before->primary != in->shards[now].primary);
+    }
+    return n;
+}
+
 int32_t rds_map_take(struct rds_map *map, const struct rds_reply *reply, const char *from) {
     struct reading in = {.map = map, .from = from, .shard_of = nobodys()};
     int32_t status = in.shard_of ? LARDER_OK : LARDER_NOMEM;
@@ -197,6 +207,7 @@ int32_t rds_map_take(struct rds_map *map, const struct rds_reply *reply, const c
         free(in.shard_of);
         return status;
     }
+    map->n_moved = moved(map, &in);
     free(map->shards);
     free(map->shard_of);
     map->shards = in.shards;

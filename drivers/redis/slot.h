@@ -42,6 +42,7 @@ struct rds_map {
     size_t n_shards, room_shards;
     uint16_t *shard_of; /* RDS_SLOTS of them, RDS_NOBODY: no node says that it has the slot; NULL: no map */
     size_t n_covered;   /* slots that somebody has */
+    size_t n_moved;     /* slots that had another primary, or none, before the last rds_map_take() */
 };
 
 void rds_map_done(struct rds_map *map);

@@ -131,6 +131,7 @@ static void nodes_keep_their_numbers_from_map_to_map(void) {
                     LARDER_OK);
     uint16_t first = rds_map_node(&map, "127.0.0.1", 7001), second = rds_map_node(&map, "127.0.0.1", 7002);
     CU_ASSERT_EQUAL(take(&map, "*1\r\n*3\r\n:0\r\n:16383\r\n" N2, "seed"), LARDER_OK);
+    CU_ASSERT_EQUAL(map.n_moved, 100);
     CU_ASSERT_EQUAL(rds_map_find(&map, 0)->primary, second);
     CU_ASSERT(map.nodes[first].gone);
     CU_ASSERT_FALSE(map.nodes[second].gone);
@@ -252,7 +253,8 @@ static void a_host_of_a_redirection_has_a_bounded_length(void) {
     for (size_t len = 250; len < 260; len++) {
         memset(error + 8, 'h', len);
         memcpy(error + 8 + len, ":1", 2);
-        CU_ASSERT_EQUAL(rds_redirect_read((struct larder_bytes){(const uint8_t *)error, 10 + len}, &got), len < RDS_HOST_SIZE);
+        CU_ASSERT_EQUAL(rds_redirect_read((struct larder_bytes){(const uint8_t *)error, 10 + len}, &got),
+                        len < RDS_HOST_SIZE);
     }
 }
 
