@@ -30,9 +30,8 @@ void rds_node_free(struct rds_node *node);
 /* The same, also inside events: it is freed soon. */
 void rds_node_retire(struct rds_node *node);
 
-/* Gives r to one of the connections.  It is sent by rds_node_flush(). */
+/* Gives r to one of the connections.  It is sent with the burst, for which nobody but redis.c and conn.c cares. */
 void rds_node_send(struct rds_node *node, struct rds_request *r);
-void rds_node_flush(struct rds_node *node);
 
 /* What a router does with a reply that is nobody else's: NOSCRIPT is sent again as EVAL, everything else goes to
  * verb->done(). */
