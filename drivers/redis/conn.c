@@ -118,7 +118,7 @@ static void write_some(struct rds_conn *c) {
             lose(c);
             return;
         }
-        if (sent == RDS_AGAIN)
+        if (sent == RDS_BLOCKED)
             break;
         rds_out_sent(&c->out, (size_t)sent);
         total += (size_t)sent;
@@ -218,9 +218,8 @@ static void write_greeting(struct rds_conn *c) {
 }
 
 static void be_up(struct rds_conn *c) {
-    static uint64_t last; /* the I/O thread's */
     c->state = RDS_UP;
-    c->id = ++last;
+    c->id = ++c->burst->last_id;
     c->heard_ns = c->host->now_ns();
     set_timer(c, UINT64_MAX);
     rewatch(c);
@@ -288,22 +287,14 @@ static void on_reply(struct rds_conn *c, struct rds_answer *answer) {
         return;
     }
     const bool asking = is_asking(r);
+    const uint32_t which = r->flags & RDS_ASKING ? r->got / 2 : r->got;
     r->got++;
     if (asking)
         return;
-    const uint8_t which = r->seen;
-    if (which + 1 == r->replies)
-        rds_requests_take(&c->waiting);
-    else
-        r->seen++; /* after the call it may be gone; while it is due, it is not */
+    r->seen = (uint8_t)which;
     answer->connection = c->id;
-    if (which + 1 != r->replies) {
-        r->seen = which;
-        c->events->reply(c->owner, c, r, answer);
-        if (c->state == RDS_UP && c->waiting.first == r)
-            r->seen = (uint8_t)(which + 1);
-        return;
-    }
+    if (which + 1 == r->replies)
+        rds_requests_take(&c->waiting); /* during the call it becomes somebody else's */
     c->events->reply(c->owner, c, r, answer);
 }
 
@@ -337,7 +328,7 @@ static void read_some(struct rds_conn *c) {
             lose(c);
             return;
         }
-        if (got == RDS_AGAIN)
+        if (got == RDS_BLOCKED)
             break;
         c->heard_ns = c->host->now_ns();
         rds_intake_took(&c->in, (size_t)got);
@@ -373,7 +364,7 @@ static void start_transport(struct rds_conn *c) {
     const int started = c->transport.ops->start(&c->transport);
     if (started == RDS_LOST)
         lose(c);
-    else if (started == RDS_AGAIN)
+    else if (started == RDS_BLOCKED)
         rewatch(c);
     else
         start_greeting(c);

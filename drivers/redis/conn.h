@@ -37,6 +37,7 @@ struct rds_conn;
  * by the core, and of what came in on a connection. */
 struct rds_burst {
     struct rds_conn *first;
+    uint64_t last_id; /* of a connection */
 };
 void rds_burst_send(struct rds_burst *burst);
 
@@ -70,7 +71,7 @@ void rds_conn_cut(struct rds_conn *conn, int32_t status, const char *detail);
 bool rds_conn_send(struct rds_conn *conn, struct rds_request *r) __attribute__((warn_unused_result));
 
 enum rds_conn_state rds_conn_state(const struct rds_conn *conn);
-uint64_t rds_conn_id(const struct rds_conn *conn);        /* of this time up; unique in the process; for `on` */
+uint64_t rds_conn_id(const struct rds_conn *conn);        /* of this time up; unique in the instance; for `on` */
 size_t rds_conn_waiting(const struct rds_conn *conn);     /* requests without their last reply */
 size_t rds_conn_unsent(const struct rds_conn *conn);      /* bytes that the socket did not take yet */
 

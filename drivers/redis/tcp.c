@@ -27,7 +27,7 @@ static ssize_t moved(struct rds_transport *t, ssize_t n) {
     if (n > 0)
         return n;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return RDS_AGAIN;
+        return RDS_BLOCKED;
     return lost(t, "the connection broke", errno);
 }
 

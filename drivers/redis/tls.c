@@ -125,8 +125,8 @@ static int tls_start(struct rds_transport *t) {
     if (done == 1)
         return 1;
     switch (SSL_get_error(t->ssl, done)) {
-    case SSL_ERROR_WANT_READ: t->wants = LARDER_READ; return RDS_AGAIN;
-    case SSL_ERROR_WANT_WRITE: t->wants = LARDER_WRITE; return RDS_AGAIN;
+    case SSL_ERROR_WANT_READ: t->wants = LARDER_READ; return RDS_BLOCKED;
+    case SSL_ERROR_WANT_WRITE: t->wants = LARDER_WRITE; return RDS_BLOCKED;
     default: break;
     }
     const long verified = SSL_get_verify_result(t->ssl);
@@ -146,10 +146,10 @@ static ssize_t stopped(struct rds_transport *t, int n, bool reading) {
     switch (SSL_get_error(t->ssl, n)) {
     case SSL_ERROR_WANT_READ:
         t->send_reads = !reading;
-        return RDS_AGAIN;
+        return RDS_BLOCKED;
     case SSL_ERROR_WANT_WRITE:
         t->recv_writes = reading;
-        return RDS_AGAIN;
+        return RDS_BLOCKED;
     case SSL_ERROR_ZERO_RETURN: return lost(t, LARDER_RETRY, "the server hung up", NULL);
     case SSL_ERROR_SYSCALL:
         return lost(t, LARDER_RETRY, "the connection broke", saved ? strerrordesc_np(saved) : NULL);
@@ -187,7 +187,7 @@ static ssize_t tls_send(struct rds_transport *t, const struct iovec *iov, int n)
             const int ok = SSL_write_ex(t->ssl, (const uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at, &sent);
             if (ok != 1) {
                 const ssize_t why = stopped(t, ok, false);
-                return total > 0 && why == RDS_AGAIN ? (ssize_t)total : why;
+                return total > 0 && why == RDS_BLOCKED ? (ssize_t)total : why;
             }
             at += sent;
             total += sent;

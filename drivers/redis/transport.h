@@ -10,12 +10,12 @@
 
 struct rds_transport;
 
-enum { RDS_AGAIN = 0, RDS_LOST = -1 };
+enum { RDS_BLOCKED = 0, RDS_LOST = -1 };
 
 struct rds_transport_ops {
-    /* After the socket is connected.  1: bytes may flow; RDS_AGAIN; RDS_LOST. */
+    /* After the socket is connected.  1: bytes may flow; RDS_BLOCKED; RDS_LOST. */
     int (*start)(struct rds_transport *t);
-    /* How many bytes, at least 1; RDS_AGAIN; RDS_LOST, with t->status and t->detail. */
+    /* How many bytes, at least 1; RDS_BLOCKED; RDS_LOST, with t->status and t->detail. */
     ssize_t (*recv)(struct rds_transport *t, const struct iovec *iov, int n);
     ssize_t (*send)(struct rds_transport *t, const struct iovec *iov, int n);
     /* Whether bytes have come that the socket no longer tells of. */
@@ -27,7 +27,7 @@ struct rds_transport_ops {
 struct rds_transport {
     const struct rds_transport_ops *ops;
     int fd;
-    uint32_t wants;   /* after RDS_AGAIN of start(): LARDER_READ or LARDER_WRITE */
+    uint32_t wants;   /* after RDS_BLOCKED of start(): LARDER_READ or LARDER_WRITE */
     bool recv_writes; /* recv() waits for room to write, send() for bytes to read: a new key of TLS */
     bool send_reads;
     int32_t status;
