@@ -27,12 +27,12 @@ struct rds_node *rds_node_new(struct rds *d, const char *host, const char *port,
                               const struct rds_node_events *events, void *owner);
 /* What waits is answered with LARDER_RETRY.  Not inside a call of events, but rds_node_retire().  Accepts NULL. */
 void rds_node_free(struct rds_node *node);
-/* The same, also inside events: it is freed soon. */
+/* The same, also inside events: it is freed soon, by the instance (rds_node_reap()). */
 void rds_node_retire(struct rds_node *node);
+void rds_node_reap(struct rds *d);
 
-/* Gives r to one of the connections.  It is sent by rds_node_flush(). */
+/* Gives r to one of the connections.  It is sent with the burst, for which nobody but redis.c and conn.c cares. */
 void rds_node_send(struct rds_node *node, struct rds_request *r);
-void rds_node_flush(struct rds_node *node);
 
 /* What a router does with a reply that is nobody else's: NOSCRIPT is sent again as EVAL, everything else goes to
  * verb->done(). */

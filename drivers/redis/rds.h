@@ -58,6 +58,8 @@ struct rds {
     const struct rds_config *config;
     const struct rds_router_ops *router_ops;
     void *router;
+    struct rds_burst burst;
+    struct rds_node *retired;
     struct rds_tls *tls;       /* NULL: none */
     struct rds_url url;
     struct rds_script_sha shas[RDS_SCRIPTS];

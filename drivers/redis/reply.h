@@ -28,7 +28,6 @@ struct rds_reply {
     int64_t integer;
     struct larder_bytes text;      /* status, error, bulk */
     const struct rds_reply *elements;
-    uint32_t after;                /* inside rds_tree: elements below this one, all levels */
 };
 
 /* How far the end of a reply has been looked for; zeroed at the beginning of each. */

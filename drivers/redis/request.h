@@ -56,7 +56,7 @@ struct rds_request {
     uint64_t deadline_ns;          /* what is not written by then is not written any more */
     uint64_t on;                   /* 0, or the one connection that it is for (a transaction): if that is gone,
                                       the answer is LARDER_RETRY */
-    uint64_t sent_ns;              /* the connection's: when it was written */
+    uint64_t sent_ns;              /* the connection's: when it was given to it */
     uint16_t slot;                 /* of its keys; routers that know one server do not look at it */
     uint8_t kind;                  /* enum rds_kind */
     uint8_t flags;

@@ -33,8 +33,6 @@ struct rds_router_ops {
     int32_t (*open)(struct rds *d, const struct rds_url *url, void **ret, char *error);
     void (*close)(void *router);
     void (*submit)(void *router, struct rds_request *r);
-    /* The burst is over: what was submitted is sent. */
-    void (*flush)(void *router);
     /* For what goes over all servers that have keys (SCAN): a slot of the server whose first slot is the next one
      * at or behind `from`; UINT32_MAX: there is none.  One server: 0 for 0.  Where the map is not known yet it is
      * fetched: the answer is RDS_PARTS_UNKNOWN, and ready(arg) is called when it is worth asking again, or
