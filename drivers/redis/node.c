@@ -309,3 +309,16 @@ void rds_node_with(struct rds_node *node, const char *user, const char *password
     node->peer.password = password;
     node->peer.db = 0;
 }
+
+uint64_t rds_node_silent_ns(const struct rds_node *node) {
+    uint64_t longest_ns = 0;
+    for (size_t i = 0; i < node->n_lanes; i++) {
+        const uint64_t silent_ns = i == SLOW_LANE ? 0 : rds_conn_silent_ns(node->lanes[i].conn);
+        longest_ns = silent_ns > longest_ns ? silent_ns : longest_ns;
+    }
+    return longest_ns;
+}
+
+bool rds_node_is_well(const struct rds_node *node) {
+    return node->status == LARDER_OK;
+}

@@ -10,8 +10,8 @@
  * - It is told of every reply by rds_node_events.reply: it looks whether the reply is an error of its own
  *   (MOVED, ASK, TRYAGAIN, CLUSTERDOWN, READONLY ...; rds_begins()), and hands on all others by
  *   rds_node_answer().  A request of several commands gets all its replies, whatever they are, before it may be
- *   sent again: set RDS_AGAIN in r->flags at the first such error, do not hand on replies any more, and with the last
- *   reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  If one reply was handed on
+ *   sent again: set RDS_ELSEWHERE in r->flags at the first such error, do not hand on replies any more, and with the
+ *   last reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  If one reply was handed on
  *   before, it is not to be repeated: rds_request_fail().
  * - A request with `on` != 0 belongs to one connection: send it to the node where it was before.  (Nodes refuse it
  *   where the connection is gone.  Which node: by the slot, or keep a list.)
@@ -53,7 +53,7 @@ uint16_t rds_slot_of(struct larder_bytes key);
 
 /* As if it had never been sent. */
 static inline void rds_request_again(struct rds_request *r) {
-    r->flags &= (uint8_t)~RDS_AGAIN;
+    r->flags &= (uint8_t)~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_SPOILT);
     r->seen = 0;
     r->got = 0;
     r->sent_ns = 0;
