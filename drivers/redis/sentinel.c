@@ -26,7 +26,8 @@ enum {
     TROUBLE_MS = 10000,  /* after a sign of trouble they are asked from time to time, for so long */
     LOOK_EVERY_MS = 100, /* whether the master is silent, while there are requests under way */
     SILENT_MS = 300,
-    RELISTEN_MS = 1000 /* a subscription that was lost is made again */
+    DOUBT_MS = 10000,    /* so long an epoch that went back is not believed, while the master is out of reach */
+    RELISTEN_MS = 1000   /* a subscription that was lost is made again */
 };
 
 struct sentinel {
