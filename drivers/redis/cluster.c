@@ -173,7 +173,7 @@ static void fail_all(struct rds_requests *list, int32_t status, const char *deta
 /* With the last reply of a request that has to go elsewhere. */
 static void again(struct cluster *c, struct rds_request *r) {
     const uint8_t flags = r->flags;
-    rds_request_again(r);
+    rds_request_again(r); /* only now: RDS_ASKING tells the connection how many replies come */
     r->flags &= (uint8_t)~RDS_ASKING;
     if (flags & RDS_SPOILT) {
         rds_request_fail(r, LARDER_RETRY, "the slot was moved meanwhile");
@@ -186,7 +186,7 @@ static void again(struct cluster *c, struct rds_request *r) {
             c->later_ns = c->d->host->now_ns() + (AGAIN_MS / 2 + rds_random(c->d) % AGAIN_MS) * MS;
         rds_requests_add(&c->later, r);
         cluster_set_timer(c);
-    } else if (flags & RDS_ASKING) {
+    } else if (flags & RDS_TO_ASK) {
         const uint16_t number = c->asks[r->slot % CLUSTER_ASKS].number;
         if (c->asks[r->slot % CLUSTER_ASKS].slot != r->slot || number >= c->map.n_nodes) {
             submit(c, r);
@@ -223,7 +223,7 @@ static uint8_t look_at_error(struct cluster *c, const struct rds_node *node, con
     if (rds_redirect_read(error, &to)) {
         if (to.slot != r->slot || !note_redirection(c, node, &to))
             return 0;
-        return to.ask ? RDS_ELSEWHERE | RDS_ASKING : RDS_ELSEWHERE;
+        return to.ask ? RDS_ELSEWHERE | RDS_TO_ASK : RDS_ELSEWHERE;
     }
     if (rds_begins(error, "TRYAGAIN"))
         return RDS_ELSEWHERE | RDS_LATER;

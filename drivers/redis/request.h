@@ -48,7 +48,8 @@ enum {                             /* rds_request.flags */
     RDS_AGAIN = 1 << 3,            /* a reply said that it has to be sent again, when all have come */
     RDS_ELSEWHERE = 1 << 4,        /* the router's: the same, but it decides where and when ... */
     RDS_LATER = 1 << 5,            /* ... not at once ... */
-    RDS_SPOILT = 1 << 6            /* ... not at all, for one reply was handed on before */
+    RDS_SPOILT = 1 << 6,           /* ... not at all, for one reply was handed on before ... */
+    RDS_TO_ASK = 1 << 7            /* ... where ASK said */
 };
 
 enum { RDS_SLOTS = 16384 };

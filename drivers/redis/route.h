@@ -53,7 +53,7 @@ uint16_t rds_slot_of(struct larder_bytes key);
 
 /* As if it had never been sent. */
 static inline void rds_request_again(struct rds_request *r) {
-    r->flags &= (uint8_t)~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_SPOILT);
+    r->flags &= (uint8_t)~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_SPOILT | RDS_TO_ASK);
     r->seen = 0;
     r->got = 0;
     r->sent_ns = 0;

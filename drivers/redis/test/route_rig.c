@@ -314,12 +314,12 @@ void rig_reply(struct rds_node *node, const char *wire) {
     struct rds_request *r = node ? node->given.first : NULL;
     CU_ASSERT_FATAL(r != NULL);
     r->replies = commands_of(r);
-    for (uint8_t seen = r->seen; *wire; seen++) {
+    while (*wire) {
         struct rds_tree tree = {0};
         size_t len;
         struct rds_answer answer = {.reply = read_reply(&tree, wire, &len)};
-        r->seen = seen;
-        if (seen + 1 == r->replies)
+        r->seen = (uint8_t)r->got++;
+        if (r->got == r->replies)
             (void)rds_requests_take(&node->given);
         if (node->events && node->events->reply)
             node->events->reply(node->owner, node, r, &answer);
