@@ -19,15 +19,15 @@
 static const uint64_t MS = 1000000;
 
 enum {
-    ANSWER_MS = 250,    /* so long answers are gathered, where a majority has not answered before */
+    ANSWER_MS = 100,    /* so long answers are gathered, where not all have come before */
     PATIENCE_MS = 2000, /* then nobody has answered */
     PAUSE_MIN_MS = 100, /* between two rounds of questions */
     PAUSE_MAX_MS = 1000,
     TROUBLE_MS = 10000,  /* after a sign of trouble they are asked from time to time, for so long */
     LOOK_EVERY_MS = 100, /* whether the master is silent, while there are requests under way */
     SILENT_MS = 300,
-    DOUBT_MS = 10000,    /* so long an epoch that went back is not believed, while the master is out of reach */
-    RELISTEN_MS = 1000   /* a subscription that was lost is made again */
+    DOUBT_MS = 10000,  /* so long an epoch that went back is not believed, while the master is out of reach */
+    RELISTEN_MS = 1000 /* a subscription that was lost is made again */
 };
 
 struct sentinel {
