@@ -11,8 +11,8 @@
  *   (MOVED, ASK, TRYAGAIN, CLUSTERDOWN, READONLY ...; rds_begins()), and hands on all others by
  *   rds_node_answer().  A request of several commands gets all its replies, whatever they are, before it may be
  *   sent again: set RDS_AGAIN in r->flags at the first such error, do not hand on replies any more, and with the last
- *   reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  If one reply was handed on
- *   before, it is not to be repeated: rds_request_fail().
+ *   reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  (So done() of a verb with several
+ *   commands may see its first replies twice.)  A reply that is dropped may have a value: buf_unref() it.
  * - A request with `on` != 0 belongs to one connection: send it to the node where it was before.  (Nodes refuse it
  *   where the connection is gone.  Which node: by the slot, or keep a list.)
  * - Commands of its own (CLUSTER SLOTS, SENTINEL get-master-addr-by-name) are requests with a verb of the router's,
