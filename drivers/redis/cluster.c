@@ -170,20 +170,23 @@ static void fail_all(struct rds_requests *list, int32_t status, const char *deta
 
 /* ---- what nodes answer ------------------------------------------------------------------------------------ */
 
+static uint64_t again_ms(struct cluster *c, unsigned attempts) {
+    const uint64_t ms = AGAIN_MS * (attempts < 10 ? attempts : 10);
+    return ms / 2 + rds_random(c->d) % ms;
+}
+
 /* With the last reply of a request that has to go elsewhere. */
 static void again(struct cluster *c, struct rds_request *r) {
     const uint8_t flags = r->flags;
     rds_request_again(r); /* only now: RDS_ASKING tells the connection how many replies come */
     r->flags &= (uint8_t)~RDS_ASKING;
-    if (flags & RDS_SPOILT) {
-        rds_request_fail(r, LARDER_RETRY, "the slot was moved meanwhile");
-    } else if (r->attempts > (flags & RDS_LATER ? MAX_TRYAGAIN : MAX_REDIRECTIONS)) {
+    if (r->attempts > (flags & RDS_LATER ? MAX_TRYAGAIN : MAX_REDIRECTIONS)) {
         rds_request_fail(r, LARDER_RETRY, "the nodes of the cluster do not agree about who has the slot");
     } else if (c->d->host->now_ns() >= r->deadline_ns) {
         rds_request_fail(r, LARDER_DEADLINE, "a slot of the cluster is on the move");
     } else if (flags & RDS_LATER) {
         if (!c->later.first)
-            c->later_ns = c->d->host->now_ns() + (AGAIN_MS / 2 + rds_random(c->d) % AGAIN_MS) * MS;
+            c->later_ns = c->d->host->now_ns() + again_ms(c, r->attempts) * MS;
         rds_requests_add(&c->later, r);
         cluster_set_timer(c);
     } else if (flags & RDS_TO_ASK) {
@@ -249,7 +252,7 @@ static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, 
             rds_node_answer(node, r, answer);
             return;
         }
-        r->flags |= todo | (r->seen > 0 ? RDS_SPOILT : 0);
+        r->flags |= todo;
     } else {
         c->d->host->buf_unref(answer->value.owner);
     }

@@ -162,7 +162,7 @@ static struct lane *big_lane(struct rds_node *node) {
             best = lane;
     }
     if (!best)
-        return idle;
+        return idle ? idle : &node->lanes[FIRST_BIG_LANE];
     if (idle && load_of(best) >= BUSY && may_connect(node))
         lane_connect(idle);
     return best;

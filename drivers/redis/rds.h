@@ -19,6 +19,7 @@
 #ifndef REDIS_RDS_H
 #define REDIS_RDS_H
 
+#include "key.h"
 #include "larder/merge.h"
 #include "route.h"
 #include "script.h"
@@ -30,23 +31,18 @@ struct rds_config { /* table: params[] in redis.c */
     const char *password;
     const char *sentinel_username;
     const char *sentinel_password;
+    const char *read_from;
     const char *client_name;
     const char *prefix;
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
     const char *server_name;
-    const char *wait_replicas; /* "auto" or a number */
-    const char *read_from;     /* "master" or "replica" (entries) */
-    int64_t db;
     int64_t connections;
     int64_t connect_timeout_ms;
     int64_t server_timeout_ms;
-    int64_t wait_timeout_ms;
     int64_t keepalive_ms;
     int64_t mark_max_age_ms;
-    int64_t scripts;
-    int64_t push;
 };
 
 struct rds_task;
@@ -60,17 +56,17 @@ struct rds {
     void *router;
     struct rds_burst burst;
     struct rds_node *retired;
-    struct rds_tls *tls;       /* NULL: none */
+    struct rds_tls *tls; /* NULL: none */
     struct rds_url url;
     struct rds_script_sha shas[RDS_SCRIPTS];
+    struct rds_names names;
     struct rds_task *free_tasks; /* kept for the next op */
     size_t n_free_tasks;
     uint64_t random_state;
-    int32_t wait_replicas;     /* -1: as many as the server has, at most 1 */
-    bool scripts_forbidden;    /* the server has said so */
 };
 
 uint64_t rds_random(struct rds *d);
+void rds_random_hex(struct rds *d, char *to, size_t n);
 
 /* What the settings say about every server: a peer without host, port and path. */
 void rds_peer_of(const struct rds *d, struct rds_peer *ret);
@@ -80,6 +76,14 @@ static inline void rds_submit(struct rds *d, struct rds_request *r) {
     d->router_ops->submit(d->router, r);
 }
 
+/* The slot of what belongs to an entry's key or a tag; 0 where nobody asks. */
+static inline uint16_t rds_slot(const struct rds *d, struct larder_bytes key) {
+    return d->router_ops->is_slotted ? rds_key_slot(key) : 0;
+}
+
+/* Sends what was gathered; for what the core's flush() does not follow. */
+void rds_flush(void *instance);
+
 /* ---- task.c ---------------------------------------------------------------------------------------- */
 
 enum { RDS_TASK_BYTES = 512 };
@@ -88,14 +92,56 @@ struct rds_task { /* the first member of what is kept for an op */
     struct rds *d;
     struct larder_op *op;
     struct rds_task *next_free;
-    int32_t status;            /* the first failure */
-    uint32_t waiting;          /* requests that are under way */
+    size_t size;
+    uint32_t waiting; /* the part's own: requests that are under way */
+    int32_t status;   /* the first failure, told by res and detail; LARDER_OK */
     struct larder_result res;
     char detail[160];
 };
 
-/* A flag that is not known, or a key that is too long, completes the op with the reason. */
+/* A flag that is not known completes the op. */
 bool rds_accepts(struct rds *d, struct larder_op *op, uint32_t flags);
-void rds_answer_op(struct rds *d, struct larder_op *op, int32_t status, const char *detail);
+void rds_complete(struct rds *d, struct larder_op *op, int32_t status, const char *detail);
+/* Zeroed but for the head.  NULL: no memory, and the op is completed. */
+void *rds_task_new(struct rds *d, struct larder_op *op, size_t size);
+/* Completes the op with task->res and this status, or the failure that was kept, and frees the task. */
+void rds_task_end(struct rds_task *task, int32_t status);
+/* Keeps a failure, the first of several; returns its status. */
+int32_t rds_task_refused(struct rds_task *task, int32_t status, const char *detail);
+/* Looks whether the answer is a reply of this type (several: a text like ":$"); what is not is kept as a failure. */
+bool rds_task_got(struct rds_task *task, const struct rds_answer *answer, const char *types);
+void rds_tasks_done(struct rds *d);
+
+/* The struct that a request is a member of. */
+#define RDS_OF(type, member, request) \
+    ((type *)(void *)((uint8_t *)(uintptr_t)(request)-offsetof(type, member)))
+
+void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const struct larder_op *op,
+                      uint16_t slot, enum rds_kind kind);
+
+/* What is over after ttl_ms is over at this time; LARDER_UNSET: never. */
+int64_t rds_expiry_ms(int64_t now_ms, int64_t ttl_ms);
+/* How long the server keeps it, by its own clock, as an argument: longer, for what is over is told by the op's clock; "0":
+ * for ever. */
+void rds_arg_kept_ms(struct rds_out *out, int64_t ttl_ms);
+
+/* ---- entry.c --------------------------------------------------------------------------------------- */
+
+enum rds_entry_state { RDS_ENTRY_THERE, RDS_ENTRY_OVER, RDS_ENTRY_FOREIGN };
+/* By the first RDS_HEAD bytes of a stored entry. */
+enum rds_entry_state rds_entry_look(struct larder_bytes head, int64_t now_ms);
+
+/* ---- mark.c ---------------------------------------------------------------------------------------- */
+
+/* Emits a mark as it is stored; LARDER_CORRUPT: it is none. */
+int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
+                      struct larder_bytes stored);
+
+/* ---- the ops ---------------------------------------------------------------------------------------- */
+
+larder_op_fn rds_get, rds_put, rds_remove, rds_claim, rds_release;
+larder_op_fn rds_read, rds_write, rds_advance, rds_bump, rds_link, rds_tags_of;
+larder_op_fn rds_list, rds_keys_of, rds_list_marks;
+larder_op_fn rds_ping, rds_provision, rds_explain;
 
 #endif

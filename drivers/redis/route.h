@@ -11,8 +11,8 @@
  *   (MOVED, ASK, TRYAGAIN, CLUSTERDOWN, READONLY ...; rds_begins()), and hands on all others by
  *   rds_node_answer().  A request of several commands gets all its replies, whatever they are, before it may be
  *   sent again: set RDS_ELSEWHERE in r->flags at the first such error, do not hand on replies any more, and with the
- *   last reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  If one reply was handed on
- *   before, it is not to be repeated: rds_request_fail().
+ *   last reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  (So done() of a verb with
+ *   several commands may see its first replies twice.)  A reply that is dropped may have a value: buf_unref() it.
  * - A request with `on` != 0 belongs to one connection: send it to the node where it was before.  (Nodes refuse it
  *   where the connection is gone.  Which node: by the slot, or keep a list.)
  * - Commands of its own (CLUSTER SLOTS, SENTINEL get-master-addr-by-name) are requests with a verb of the router's,
@@ -37,9 +37,9 @@ struct rds_router_ops {
      * at or behind `from`; UINT32_MAX: there is none.  One server: 0 for 0.  Where the map is not known yet it is
      * fetched: the answer is RDS_PARTS_UNKNOWN, and ready(arg) is called when it is worth asking again, or
      * (status < 0) with why it cannot be known. */
-    uint32_t (*part)(void *router, uint32_t from, void (*ready)(void *arg, int32_t status, const char *detail),
-                     void *arg);
-    bool is_slotted;               /* requests need their slot (rds_slot_of()) */
+    uint32_t (*part)(void *router, uint32_t from,
+                     void (*ready)(void *arg, int32_t status, const char *detail), void *arg);
+    bool is_slotted; /* requests need their slot (rds_slot_of()) */
 };
 
 #define RDS_NO_PART UINT32_MAX
@@ -53,7 +53,7 @@ uint16_t rds_slot_of(struct larder_bytes key);
 
 /* As if it had never been sent. */
 static inline void rds_request_again(struct rds_request *r) {
-    r->flags &= (uint8_t)~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_SPOILT | RDS_TO_ASK);
+    r->flags &= (uint8_t) ~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_TO_ASK);
     r->seen = 0;
     r->got = 0;
     r->sent_ns = 0;

@@ -8,13 +8,13 @@
 /* ---- slots of keys -------------------------------------------------------------------------------------- */
 
 /* Four bits at a time: a table of 16, and keys are short. */
-static uint16_t crc16(const uint8_t *p, size_t len) {
+uint16_t rds_crc16(struct larder_bytes bytes) {
     static const uint16_t of_nibble[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
                                            0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
     unsigned crc = 0;
-    for (size_t i = 0; i < len; i++) {
-        crc = (crc << 4 & 0xffff) ^ of_nibble[(crc >> 12 ^ p[i] >> 4) & 15];
-        crc = (crc << 4 & 0xffff) ^ of_nibble[(crc >> 12 ^ p[i]) & 15];
+    for (size_t i = 0; i < bytes.len; i++) {
+        crc = (crc << 4 & 0xffff) ^ of_nibble[(crc >> 12 ^ bytes.ptr[i] >> 4) & 15];
+        crc = (crc << 4 & 0xffff) ^ of_nibble[(crc >> 12 ^ bytes.ptr[i]) & 15];
     }
     return (uint16_t)crc;
 }
@@ -31,8 +31,7 @@ struct larder_bytes rds_slot_part(struct larder_bytes key) {
 }
 
 uint16_t rds_slot_of(struct larder_bytes key) {
-    struct larder_bytes part = rds_slot_part(key);
-    return crc16(part.ptr, part.len) % RDS_SLOTS;
+    return rds_crc16(rds_slot_part(key)) % RDS_SLOTS;
 }
 
 /* ---- the map -------------------------------------------------------------------------------------------- */

@@ -14,6 +14,8 @@ enum {
     RDS_MAX_NODES = 4096 /* a cluster has at most 1000 masters, by its own advice; more is no cluster */
 };
 
+/* CRC-16/XMODEM. */
+uint16_t rds_crc16(struct larder_bytes bytes);
 /* What decides about the slot: what stands between the first { and the first } after it, unless that is
  * nothing; else all of the key. */
 struct larder_bytes rds_slot_part(struct larder_bytes key);

@@ -26,7 +26,7 @@ static ssize_t lost(struct rds_transport *t, const char *what, int error) {
 static ssize_t moved(struct rds_transport *t, ssize_t n) {
     if (n > 0)
         return n;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return RDS_BLOCKED;
     return lost(t, "the connection broke", errno);
 }

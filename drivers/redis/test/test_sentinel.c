@@ -125,7 +125,7 @@ static void only_a_master_has_the_right_role(void) {
 /* ---- the master --------------------------------------------------------------------------------------------------- */
 
 static void the_first_request_waits_until_the_sentinels_have_told_the_master(void) {
-    begin("master");
+    begin("primary");
     struct asked *a = rig_ask(0, 1, 0);
     rig_pass_ms(1);
     CU_ASSERT_STRING_EQUAL(rig_written(rig_node("a:26379", false)),
@@ -140,7 +140,7 @@ static void the_first_request_waits_until_the_sentinels_have_told_the_master(voi
 }
 
 static void sentinels_have_a_password_of_their_own(void) {
-    begin("master");
+    begin("primary");
     CU_ASSERT(rig_node("b:26379", false)->user == NULL);
     CU_ASSERT_STRING_EQUAL(rig_node("b:26379", false)->password, "sesame");
     (void)rig_ask(0, 1, 0);
@@ -153,7 +153,7 @@ static void sentinels_have_a_password_of_their_own(void) {
 }
 
 static void the_latest_failover_counts_whoever_says_so(void) {
-    begin("master");
+    begin("primary");
     (void)rig_ask(0, 1, 0);
     rig_pass_ms(1);
     say("a:26379", SAYS(ONE, "3"));
@@ -166,7 +166,7 @@ static void the_latest_failover_counts_whoever_says_so(void) {
 }
 
 static void a_sentinel_that_does_not_answer_is_not_waited_for_long(void) {
-    begin("master");
+    begin("primary");
     (void)rig_ask(0, 1, 0);
     rig_pass_ms(1);
     say("b:26379", SAYS(ONE, "3"));
@@ -178,7 +178,7 @@ static void a_sentinel_that_does_not_answer_is_not_waited_for_long(void) {
 }
 
 static void an_epoch_that_goes_back_is_not_believed(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     rig_lose(rig_node("m:1", false), "gone");
     rig_pass_ms(200);
     all_say(SAYS(TWO, "2"));
@@ -187,7 +187,7 @@ static void an_epoch_that_goes_back_is_not_believed(void) {
 }
 
 static void sentinels_that_begin_anew_are_believed_when_the_master_is_long_gone(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     rig_lose(rig_node("m:1", false), "gone");
     unsigned ms = 0;
     for (; ms < 20000 && !rig_node("m:2", false); ms++) {
@@ -202,7 +202,7 @@ static void sentinels_that_begin_anew_are_believed_when_the_master_is_long_gone(
 }
 
 static void where_epochs_are_not_told_the_address_has_to_do(void) {
-    begin("master");
+    begin("primary");
     (void)rig_ask(0, 1, 0);
     rig_pass_ms(1);
     all_say(ADDRESS(ONE) "-NOPERM this user has no permissions\r\n");
@@ -211,7 +211,7 @@ static void where_epochs_are_not_told_the_address_has_to_do(void) {
 }
 
 static void a_name_that_nobody_watches_is_told_of(void) {
-    begin("master");
+    begin("primary");
     struct asked *a = rig_ask(0, 1, 0);
     rig_pass_ms(1);
     all_say("*-1\r\n-ERR No such master with that name\r\n");
@@ -221,7 +221,7 @@ static void a_name_that_nobody_watches_is_told_of(void) {
 }
 
 static void when_no_sentinel_can_be_reached_it_is_told_at_once_and_tried_again(void) {
-    begin("master");
+    begin("primary");
     struct asked *a = rig_ask(0, 1, 0);
     rig_pass_ms(1);
     rig_lose(rig_node("a:26379", false), "refused");
@@ -242,7 +242,7 @@ static void when_no_sentinel_can_be_reached_it_is_told_at_once_and_tried_again(v
 }
 
 static void what_waits_for_silent_sentinels_ends_by_its_deadline(void) {
-    begin("master");
+    begin("primary");
     struct asked *a = rig_ask(0, 1, 0);
     rig_pass_ms(499);
     CU_ASSERT_EQUAL(a->n, 0);
@@ -255,7 +255,7 @@ static void what_waits_for_silent_sentinels_ends_by_its_deadline(void) {
 
 static void a_lost_connection_and_READONLY_and_silence_ask_the_sentinels(void) {
     for (int how = 0; how < 3; how++) {
-        begin_with_master("master");
+        begin_with_master("primary");
         struct asked *a = rig_ask(0, 1, 0);
         struct rds_node *old = rig_node("m:1", false);
         if (how == 0)
@@ -278,7 +278,7 @@ static void a_lost_connection_and_READONLY_and_silence_ask_the_sentinels(void) {
 }
 
 static void an_announced_failover_is_followed_though_nothing_else_tells_of_it(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     rig_message(rig.conns[1], SWITCH);
     rig_pass_ms(1);
     say("a:26379", SAYS(ONE, "3"));
@@ -290,7 +290,7 @@ static void an_announced_failover_is_followed_though_nothing_else_tells_of_it(vo
 }
 
 static void what_is_announced_of_another_master_is_nothing_to_us(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     rig_message(rig.conns[1], "*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$13\r\nother m 1 m 2\r\n");
     rig_pass_ms(10);
     CU_ASSERT_FALSE(are_asked());
@@ -298,7 +298,7 @@ static void what_is_announced_of_another_master_is_nothing_to_us(void) {
 }
 
 static void a_subscription_that_was_lost_is_made_again_and_what_was_missed_is_asked_for(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     rds_conn_cut(rig.conns[2], LARDER_RETRY, "gone");
     CU_ASSERT(rig.conns[2]->peer == NULL);
     rig_pass_ms(2000);
@@ -316,7 +316,7 @@ static void a_subscription_that_was_lost_is_made_again_and_what_was_missed_is_as
 }
 
 static void the_same_master_is_kept_with_its_connections(void) {
-    begin_with_master("master");
+    begin_with_master("primary");
     struct rds_node *node = rig_node("m:1", false);
     rig_reply((rig_ask(0, 1, 0), node), "-LOADING Redis is loading the dataset in memory\r\n");
     rig_pass_ms(200);
