@@ -7,8 +7,8 @@ static bool is_tag(struct larder_bytes key) {
     return key.len > 0 && key.ptr[0] != '}';
 }
 
-void rds_arg_key(struct rds_out *out, const struct rds_names *names, enum rds_name kind, struct larder_bytes key,
-                 struct larder_bytes suffix) {
+void rds_arg_key(struct rds_out *out, const struct rds_names *names, enum rds_name kind,
+                 struct larder_bytes key, struct larder_bytes suffix) {
     const bool plain = is_tag(key);
     const uint8_t front[] = {':', (uint8_t)(plain ? kind : kind - 'a' + 'A'), ':', '{'};
     const size_t more = suffix.len > 0 ? 1 + suffix.len : 0;
@@ -110,7 +110,8 @@ void rds_arg_group_pattern(struct rds_out *out, const struct rds_names *names) {
     rds_arg_end(out);
 }
 
-bool rds_group_read(const struct rds_names *names, struct larder_bytes stored, struct larder_bytes *ret_group) {
+bool rds_group_read(const struct rds_names *names, struct larder_bytes stored,
+                    struct larder_bytes *ret_group) {
     const size_t front = 2 * names->prefix_len + 6;
     if (stored.len < front)
         return false;

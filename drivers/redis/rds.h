@@ -53,7 +53,7 @@ struct rds {
     void *router;
     struct rds_burst burst;
     struct rds_node *retired;
-    struct rds_tls *tls;       /* NULL: none */
+    struct rds_tls *tls; /* NULL: none */
     struct rds_url url;
     struct rds_script_sha shas[RDS_SCRIPTS];
     struct rds_names names;
@@ -111,10 +111,10 @@ void rds_tasks_done(struct rds *d);
 
 /* The struct that a request is a member of. */
 #define RDS_OF(type, member, request) \
-    ((type *)(void *)((uint8_t *)(uintptr_t)(request) - offsetof(type, member)))
+    ((type *)(void *)((uint8_t *)(uintptr_t)(request)-offsetof(type, member)))
 
-void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const struct larder_op *op, uint16_t slot,
-                      enum rds_kind kind);
+void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const struct larder_op *op,
+                      uint16_t slot, enum rds_kind kind);
 
 /* What is over after ttl_ms is over at this time; LARDER_UNSET: never. */
 int64_t rds_expiry_ms(int64_t now_ms, int64_t ttl_ms);
@@ -131,7 +131,8 @@ enum rds_entry_state rds_entry_look(struct larder_bytes head, int64_t now_ms);
 /* ---- mark.c ---------------------------------------------------------------------------------------- */
 
 /* Emits a mark as it is stored; LARDER_CORRUPT: it is none. */
-int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag, struct larder_bytes stored);
+int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
+                      struct larder_bytes stored);
 
 /* ---- the ops ---------------------------------------------------------------------------------------- */
 

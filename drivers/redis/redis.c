@@ -147,16 +147,19 @@ static int32_t take_settings(struct rds *d, char *error) {
     }
     rds_peer_of(d, &peer);
     if (peer.user && !peer.password) {
-        snprintf(error, LARDER_ERROR_SIZE, "there is a user, and no password: REDIS_PASSWORD, or the setting password");
+        snprintf(error, LARDER_ERROR_SIZE,
+                 "there is a user, and no password: REDIS_PASSWORD, or the setting password");
         return LARDER_INVALID;
     }
     if (!d->url.tls && config->ca_file[0] + config->cert_file[0] + config->server_name[0] != 0) {
-        snprintf(error, LARDER_ERROR_SIZE, "ca-file, cert-file and server-name are for TLS: a url of rediss://");
+        snprintf(error, LARDER_ERROR_SIZE,
+                 "ca-file, cert-file and server-name are for TLS: a url of rediss://");
         return LARDER_INVALID;
     }
     d->names.prefix_len = strlen(config->prefix);
     memcpy(d->names.prefix, config->prefix, d->names.prefix_len + 1);
-    d->names.mark_slot = rds_slot_of((struct larder_bytes){(const uint8_t *)config->prefix, d->names.prefix_len});
+    d->names.mark_slot = rds_slot_of(
+        (struct larder_bytes){(const uint8_t *)config->prefix, d->names.prefix_len});
     if (!rds_script_shas(d->shas)) {
         snprintf(error, LARDER_ERROR_SIZE, "OpenSSL has no SHA-1, by which the server knows scripts");
         return LARDER_UNSUPPORTED;

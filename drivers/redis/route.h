@@ -37,9 +37,9 @@ struct rds_router_ops {
      * at or behind `from`; UINT32_MAX: there is none.  One server: 0 for 0.  Where the map is not known yet it is
      * fetched: the answer is RDS_PARTS_UNKNOWN, and ready(arg) is called when it is worth asking again, or
      * (status < 0) with why it cannot be known. */
-    uint32_t (*part)(void *router, uint32_t from, void (*ready)(void *arg, int32_t status, const char *detail),
-                     void *arg);
-    bool is_slotted;               /* requests need their slot (rds_slot_of()) */
+    uint32_t (*part)(void *router, uint32_t from,
+                     void (*ready)(void *arg, int32_t status, const char *detail), void *arg);
+    bool is_slotted; /* requests need their slot (rds_slot_of()) */
 };
 
 #define RDS_NO_PART UINT32_MAX
