@@ -77,8 +77,10 @@ static void tell_policy(struct rds_task *task, const char *policy) {
     else if (strncmp(policy, "volatile-", 9) == 0)
         tell(task, "maxmemory-policy %s: entries go when memory is full, marks stay", policy);
     else
-        tell(task, "maxmemory-policy %s: entries go when memory is full, and so may all marks of a namespace at once: "
-                   "then everything in it is rendered again; volatile-lru spares them",
+        tell(task,
+             "maxmemory-policy %s: entries go when memory is full, and so may all marks of a namespace at "
+             "once: "
+             "then everything in it is rendered again; volatile-lru spares them",
              policy);
 }
 
@@ -119,7 +121,8 @@ void rds_provision(void *instance, struct larder_op *op) {
 
 /* The commands that this driver uses; tests/servers/redis.js runs it with no others. */
 static const char acl[] =
-    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +set +del +getrange +exists +rename +persist "
+    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +set +del +getrange +exists +rename "
+    "+persist "
     "+pexpire +hget +hset +hmget +hscan +zadd +zrem +zremrangebyscore +zscan +scan +ping +evalsha +eval "
     "+client|setname +info";
 

@@ -11,7 +11,8 @@
 #include "transport.h"
 
 enum {
-    BYTES_AT_ONCE = 1 << 20, /* moved per event: the next connection waits no longer than a copy of that takes */
+    BYTES_AT_ONCE =
+        1 << 20, /* moved per event: the next connection waits no longer than a copy of that takes */
     PIECES_AT_ONCE = 64
 };
 
@@ -31,17 +32,17 @@ struct rds_conn {
     struct rds_transport transport;
     struct larder_watch *watch;
     uint32_t watched;
-    struct larder_timer *timer;      /* while it is made: that it takes too long; up: that nothing is heard */
+    struct larder_timer *timer; /* while it is made: that it takes too long; up: that nothing is heard */
     bool timer_runs;
     uint64_t made_by_ns, heard_ns, burst_ns;
     struct rds_lookup *lookup;
     struct rds_address addresses[RDS_MAX_ADDRESSES];
     size_t n_addresses, next_address;
-    uint8_t greetings[GREETINGS];    /* replies that are due, in their order */
+    uint8_t greetings[GREETINGS]; /* replies that are due, in their order */
     size_t n_greetings, greeted;
     struct rds_out out;
     struct rds_intake in;
-    struct rds_requests waiting;     /* for replies */
+    struct rds_requests waiting; /* for replies */
 };
 
 static void on_ready(void *arg, int fd, uint32_t events);
@@ -233,11 +234,12 @@ static void on_greeted(struct rds_conn *c, const struct rds_reply *reply) {
     const enum greeting which = c->greetings[c->greeted++];
     char detail[160] = "";
     int32_t status = LARDER_OK;
-    if (reply->type == RDS_ERROR && which != GREET_NAME) { /* a name is for people: not all users may give one */
+    if (reply->type == RDS_ERROR &&
+        which != GREET_NAME) { /* a name is for people: not all users may give one */
         char line[128];
         rds_error_line(reply->text, line, sizeof(line));
-        snprintf(detail, sizeof(detail), "%s: %s", which == GREET_QUESTION ? c->peer.question : greeting_names[which],
-                 line);
+        snprintf(detail, sizeof(detail), "%s: %s",
+                 which == GREET_QUESTION ? c->peer.question : greeting_names[which], line);
         status = rds_error_of(reply->text).status;
         if (which == GREET_AUTH && status == LARDER_INTERNAL)
             status = LARDER_DENIED;
@@ -264,7 +266,8 @@ static void on_unasked(struct rds_conn *c, const struct rds_reply *reply) {
 }
 
 static bool is_message(const struct rds_conn *c, const struct rds_reply *reply) {
-    return c->events->message && reply->type == RDS_ARRAY && reply->n == 3 && rds_is(&reply->elements[0], "message");
+    return c->events->message && reply->type == RDS_ARRAY && reply->n == 3 &&
+           rds_is(&reply->elements[0], "message");
 }
 
 /* Whether the next reply is the one for ASKING that stands before each command. */
@@ -336,7 +339,8 @@ static void read_some(struct rds_conn *c) {
         if (!take_replies(c))
             return;
         /* The socket was emptied, or will tell. */
-        if ((size_t)got < iov[0].iov_len + (n > 1 ? iov[1].iov_len : 0) && !c->transport.ops->has_more(&c->transport))
+        if ((size_t)got < iov[0].iov_len + (n > 1 ? iov[1].iov_len : 0) &&
+            !c->transport.ops->has_more(&c->transport))
             break;
     }
     if (c->transport.ops->has_more(&c->transport)) /* which the socket will not tell */
@@ -490,7 +494,8 @@ static void on_silence(struct rds_conn *c, uint64_t now_ns) {
         set_timer(c, UINT64_MAX);
         return;
     }
-    const uint64_t since_ns = c->heard_ns > c->waiting.first->sent_ns ? c->heard_ns : c->waiting.first->sent_ns;
+    const uint64_t since_ns = c->heard_ns > c->waiting.first->sent_ns ? c->heard_ns
+                                                                      : c->waiting.first->sent_ns;
     if (now_ns >= since_ns && now_ns - since_ns >= c->peer.silence_ns)
         rds_conn_cut(c, LARDER_RETRY, "the server is silent");
     else
@@ -534,8 +539,8 @@ static void on_timer(void *arg) {
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------- */
 
-struct rds_conn *rds_conn_new(const struct larder_host *host, struct larder_home *home, struct rds_burst *burst,
-                              const struct rds_conn_events *events, void *owner) {
+struct rds_conn *rds_conn_new(const struct larder_host *host, struct larder_home *home,
+                              struct rds_burst *burst, const struct rds_conn_events *events, void *owner) {
     struct rds_conn *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;

@@ -11,24 +11,24 @@
 
 #include "request.h"
 
-struct rds_peer {                  /* how to reach and greet one server; all texts are the owner's */
-    const char *host;              /* name or address; NULL: a unix socket */
-    const char *port;              /* decimal */
-    const char *path;              /* of the unix socket */
-    const char *user;              /* NULL: AUTH with the password alone */
-    const char *password;          /* NULL: no AUTH */
-    const char *name;              /* CLIENT SETNAME; NULL: none */
-    int64_t db;                    /* SELECT, where it is not 0 */
-    struct rds_tls *tls;           /* NULL: none */
-    bool readonly;                 /* a replica of a cluster: READONLY */
+struct rds_peer {         /* how to reach and greet one server; all texts are the owner's */
+    const char *host;     /* name or address; NULL: a unix socket */
+    const char *port;     /* decimal */
+    const char *path;     /* of the unix socket */
+    const char *user;     /* NULL: AUTH with the password alone */
+    const char *password; /* NULL: no AUTH */
+    const char *name;     /* CLIENT SETNAME; NULL: none */
+    int64_t db;           /* SELECT, where it is not 0 */
+    struct rds_tls *tls;  /* NULL: none */
+    bool readonly;        /* a replica of a cluster: READONLY */
     /* A question that the greeting ends with, and what its reply must be; NULL: none.  Sentinel: ROLE.  The
      * answer is LARDER_OK or a status with the reason in detail; then the connection is not used. */
     const char *question;
     int32_t (*is_right)(void *arg, const struct rds_reply *reply, char *detail, size_t size);
     void *arg;
-    uint64_t connect_ns;           /* for all of it */
+    uint64_t connect_ns; /* for all of it */
     uint64_t silence_ns;
-    int64_t keepalive_ms;          /* TCP keepalive; 0: none */
+    int64_t keepalive_ms; /* TCP keepalive; 0: none */
 };
 
 struct rds_conn;
@@ -41,13 +41,14 @@ struct rds_burst {
 };
 void rds_burst_send(struct rds_burst *burst);
 
-struct rds_conn_events {           /* the owner; all are called on the I/O thread, never inside a call of its own
+struct rds_conn_events { /* the owner; all are called on the I/O thread, never inside a call of its own
                                       but rds_conn_cut() and rds_burst_send() */
     /* It is ready. */
     void (*up)(void *owner, struct rds_conn *conn);
     /* It could not be made, or is lost.  `left` are requests that were not answered to the end, in their order; what
      * they ask for may have happened.  The owner ends or moves them. */
-    void (*down)(void *owner, struct rds_conn *conn, int32_t status, const char *detail, struct rds_requests *left);
+    void (*down)(void *owner, struct rds_conn *conn, int32_t status, const char *detail,
+                 struct rds_requests *left);
     /* A reply for r.  r->seen says which; r is out of the connection's lists with the last one
      * (r->seen == r->replies - 1).  The owner calls verb->done(), or keeps r to send it again. */
     void (*reply)(void *owner, struct rds_conn *conn, struct rds_request *r, struct rds_answer *answer);
@@ -71,9 +72,9 @@ void rds_conn_cut(struct rds_conn *conn, int32_t status, const char *detail);
 bool rds_conn_send(struct rds_conn *conn, struct rds_request *r) __attribute__((warn_unused_result));
 
 enum rds_conn_state rds_conn_state(const struct rds_conn *conn);
-uint64_t rds_conn_id(const struct rds_conn *conn);        /* of this time up; unique in the instance; for `on` */
-size_t rds_conn_waiting(const struct rds_conn *conn);     /* requests without their last reply */
-size_t rds_conn_unsent(const struct rds_conn *conn);      /* bytes that the socket did not take yet */
+uint64_t rds_conn_id(const struct rds_conn *conn);    /* of this time up; unique in the instance; for `on` */
+size_t rds_conn_waiting(const struct rds_conn *conn); /* requests without their last reply */
+size_t rds_conn_unsent(const struct rds_conn *conn);  /* bytes that the socket did not take yet */
 /* For how long something has been due - a reply, or all of its making - and nothing has come; 0: nothing is due. */
 uint64_t rds_conn_silent_ns(const struct rds_conn *conn);
 

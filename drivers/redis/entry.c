@@ -57,8 +57,8 @@ static const struct rds_task *task_of(const struct rds_request *r) {
     return &RDS_OF(const struct one, r, r)->task;
 }
 
-static void one_run(struct rds *d, struct larder_op *op, uint32_t flags, const struct rds_verb *verb, enum rds_kind kind,
-                    uint8_t request_flags) {
+static void one_run(struct rds *d, struct larder_op *op, uint32_t flags, const struct rds_verb *verb,
+                    enum rds_kind kind, uint8_t request_flags) {
     struct one *one;
     if (!rds_accepts(d, op, flags) || !(one = rds_task_new(d, op, sizeof(*one))))
         return;

@@ -9,26 +9,26 @@ static const struct {
     const char *word;
     struct rds_error means;
 } words[] = {
-    {"LOADING", {LARDER_RETRY, 0}},     /* it reads its data from the disk */
-    {"BUSY", {LARDER_RETRY, 0}},        /* a script, of anybody's, runs for too long */
+    {"LOADING", {LARDER_RETRY, 0}}, /* it reads its data from the disk */
+    {"BUSY", {LARDER_RETRY, 0}},    /* a script, of anybody's, runs for too long */
     {"UNBLOCKED", {LARDER_RETRY, 0}},
     {"MASTERDOWN", {LARDER_RETRY, 0}},
     {"CLUSTERDOWN", {LARDER_RETRY, 0}},
     {"TRYAGAIN", {LARDER_RETRY, 0}},
-    {"MOVED", {LARDER_RETRY, 0}},       /* where the router could not follow */
+    {"MOVED", {LARDER_RETRY, 0}}, /* where the router could not follow */
     {"ASK", {LARDER_RETRY, 0}},
-    {"READONLY", {LARDER_RETRY, 0}},    /* a failover: the next connection finds the master */
+    {"READONLY", {LARDER_RETRY, 0}}, /* a failover: the next connection finds the master */
     {"NOREPLICAS", {LARDER_RETRY, 0}},
     {"NOGOODSLAVE", {LARDER_RETRY, 0}},
-    {"MISCONF", {LARDER_RETRY, 0}},     /* it cannot save to its disk, and takes no writes until it can */
+    {"MISCONF", {LARDER_RETRY, 0}}, /* it cannot save to its disk, and takes no writes until it can */
     {"NOSCRIPT", {LARDER_RETRY, 0}},
     {"EXECABORT", {LARDER_RETRY, 0}},
     {"INPROG", {LARDER_RETRY, 0}},
-    {"OOM", {LARDER_THROTTLED, 1000}},  /* maxmemory, and nothing that may be evicted */
+    {"OOM", {LARDER_THROTTLED, 1000}}, /* maxmemory, and nothing that may be evicted */
     {"NOAUTH", {LARDER_DENIED, 0}},
     {"WRONGPASS", {LARDER_DENIED, 0}},
     {"NOPERM", {LARDER_DENIED, 0}},
-    {"DENIED", {LARDER_DENIED, 0}},     /* protected mode */
+    {"DENIED", {LARDER_DENIED, 0}}, /* protected mode */
     {"NOTBUSY", {LARDER_RETRY, 0}},
     {"CROSSSLOT", {LARDER_INTERNAL, 0}},
     {"WRONGTYPE", {LARDER_CORRUPT, 0}}, /* a key of ours holds what is not ours */

@@ -113,7 +113,8 @@ static bool is_linked(const struct link *link, struct larder_bytes stored) {
     const struct rds_links links = rds_links_of(stored);
     const struct larder_op *op = link->task.op;
     if (stored.len != link->wanted_len ||
-        memcmp(stored.ptr + RDS_NUMBER_BYTES, link->wanted + RDS_NUMBER_BYTES, stored.len - RDS_NUMBER_BYTES) != 0)
+        memcmp(stored.ptr + RDS_NUMBER_BYTES, link->wanted + RDS_NUMBER_BYTES,
+               stored.len - RDS_NUMBER_BYTES) != 0)
         return false;
     return op->n_marks > 0 && links.linked_ms <= op->now_ms &&
            op->now_ms - links.linked_ms < link->task.d->config->mark_max_age_ms / 2;
@@ -231,7 +232,8 @@ static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     const struct larder_bytes stored = answer->reply->text;
     const bool nothing = answer->reply->type == RDS_NIL && link->task.op->n_marks == 0;
     const bool done = nothing || (is_last ? rds_same(stored, wanted_of(link)) : is_linked(link, stored));
-    if (done || link->rounds == MOST_ROUNDS) { /* others go on changing it: the last of them leaves it right */
+    if (done ||
+        link->rounds == MOST_ROUNDS) { /* others go on changing it: the last of them leaves it right */
         link_end(link);
         return;
     }
@@ -252,7 +254,8 @@ static void look_done(struct rds_request *r, const struct rds_answer *answer) {
 static const struct rds_verb look_verb = {.write = look_write, .done = look_done};
 
 static void look_again(struct link *link) {
-    rds_request_init(&link->look, &look_verb, link->task.op, rds_slot(link->task.d, link->task.op->key), RDS_SMALL);
+    rds_request_init(&link->look, &look_verb, link->task.op, rds_slot(link->task.d, link->task.op->key),
+                     RDS_SMALL);
     rds_submit(link->task.d, &link->look);
 }
 

@@ -11,8 +11,8 @@
 #include "request.h"
 
 enum {
-    RDS_INTAKE_BYTES = 64 << 10,      /* of the buffer, at first */
-    RDS_INTAKE_MOST = 64 << 20,       /* a reply that is no value of an entry is not larger */
+    RDS_INTAKE_BYTES = 64 << 10, /* of the buffer, at first */
+    RDS_INTAKE_MOST = 64 << 20,  /* a reply that is no value of an entry is not larger */
 };
 
 enum rds_value_part { RDS_NO_VALUE, RDS_VALUE_BODY, RDS_VALUE_END };
@@ -21,14 +21,14 @@ struct rds_intake {
     const struct larder_host *host;
     uint8_t *buf;
     size_t size, begin, end;
-    struct rds_frame frame;           /* of the reply at buf[begin] */
+    struct rds_frame frame; /* of the reply at buf[begin] */
     struct rds_tree tree;
-    struct rds_reply reply;           /* the last one, where it needs no tree */
+    struct rds_reply reply; /* the last one, where it needs no tree */
     enum rds_value_part part;
     uint8_t head[RDS_HEAD];
-    struct larder_slice value;        /* one reference, while part is not RDS_NO_VALUE */
-    uint8_t *to;                      /* where the rest of it goes; NULL: no memory, it is thrown away */
-    size_t left;                      /* bytes of it that are still to come */
+    struct larder_slice value; /* one reference, while part is not RDS_NO_VALUE */
+    uint8_t *to;               /* where the rest of it goes; NULL: no memory, it is thrown away */
+    size_t left;               /* bytes of it that are still to come */
     bool no_memory;
 };
 
@@ -42,10 +42,10 @@ int rds_intake_room(struct rds_intake *in, struct iovec iov[2]);
 void rds_intake_took(struct rds_intake *in, size_t n);
 
 enum rds_taken {
-    RDS_TAKEN,       /* *ret is set: status, reply, value.  It is valid until the next call */
-    RDS_TAKE_MORE,   /* nothing whole has come */
+    RDS_TAKEN,     /* *ret is set: status, reply, value.  It is valid until the next call */
+    RDS_TAKE_MORE, /* nothing whole has come */
     RDS_TAKE_GARBAGE,
-    RDS_TAKE_NOMEM   /* the connection cannot go on */
+    RDS_TAKE_NOMEM /* the connection cannot go on */
 };
 /* The next reply; is_value: the value of an entry is expected. */
 enum rds_taken rds_intake_next(struct rds_intake *in, bool is_value, struct rds_answer *ret);

@@ -30,8 +30,8 @@ struct rds_names {
 };
 
 /* The key as an argument.  suffix: RDS_STAGED alone; else empty. */
-void rds_arg_key(struct rds_out *out, const struct rds_names *names, enum rds_name kind, struct larder_bytes key,
-                 struct larder_bytes suffix);
+void rds_arg_key(struct rds_out *out, const struct rds_names *names, enum rds_name kind,
+                 struct larder_bytes key, struct larder_bytes suffix);
 uint16_t rds_key_slot(struct larder_bytes key);
 /* Of a key of the server, the KEY in it; false: it is none of this kind. */
 bool rds_key_read(const struct rds_names *names, enum rds_name kind, struct larder_bytes stored,
@@ -56,7 +56,8 @@ static inline bool rds_starts(struct larder_bytes text, struct larder_bytes with
 void rds_arg_group(struct rds_out *out, const struct rds_names *names, struct larder_bytes group);
 /* A pattern for the hashes of all namespaces, which are few. */
 void rds_arg_group_pattern(struct rds_out *out, const struct rds_names *names);
-bool rds_group_read(const struct rds_names *names, struct larder_bytes stored, struct larder_bytes *ret_group);
+bool rds_group_read(const struct rds_names *names, struct larder_bytes stored,
+                    struct larder_bytes *ret_group);
 /* The field of a mark ('m') or a counter ('c'). */
 void rds_arg_field(struct rds_out *out, char c, struct larder_bytes name);
 

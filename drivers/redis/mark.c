@@ -54,8 +54,8 @@ static void part_end(struct part *part) {
 }
 
 /* One request for each run. */
-static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const struct rds_verb *verb, size_t most,
-                      enum rds_kind kind) {
+static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const struct rds_verb *verb,
+                      size_t most, enum rds_kind kind) {
     struct batch *batch;
     size_t n = 0;
     if (!rds_accepts(d, op, flags) || !(batch = rds_task_new(d, op, sizeof(*batch))))
@@ -96,7 +96,8 @@ static void read_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', task->op->marks[part->begin + i].tag);
 }
 
-int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag, struct larder_bytes stored) {
+int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
+                      struct larder_bytes stored) {
     if (stored.len < MARK_BYTES)
         return LARDER_CORRUPT;
     const struct larder_mark mark = {.tag = tag,
@@ -115,7 +116,8 @@ static void read_done(struct rds_request *r, const struct rds_answer *answer) {
         const struct rds_reply *field = &answer->reply->elements[i];
         if (field->type == RDS_NIL)
             continue;
-        const int32_t status = rds_mark_emit(task->d, task->op, task->op->marks[part->begin + i].tag, field->text);
+        const int32_t status = rds_mark_emit(task->d, task->op, task->op->marks[part->begin + i].tag,
+                                             field->text);
         if (status != LARDER_OK)
             rds_task_refused(task, status,
                              status == LARDER_CORRUPT ? "a mark is not of this driver's" : NULL);

@@ -32,7 +32,7 @@ struct rds_node {
     int32_t status;           /* of the last failure */
     char detail[160];
     size_t n_lanes;
-    struct lane lanes[];      /* RDS_SMALL, RDS_SLOW, then those for RDS_BIG */
+    struct lane lanes[]; /* RDS_SMALL, RDS_SLOW, then those for RDS_BIG */
 };
 
 enum { SMALL_LANE, SLOW_LANE, FIRST_BIG_LANE };
@@ -96,12 +96,13 @@ static void log_failure(struct rds_node *node) {
     node->d->host->log(node->d->home, LARDER_LOG_WARN, line);
 }
 
-static void on_down(void *owner, __attribute__((unused)) struct rds_conn *conn, int32_t status, const char *detail,
-                    struct rds_requests *left) {
+static void on_down(void *owner, __attribute__((unused)) struct rds_conn *conn, int32_t status,
+                    const char *detail, struct rds_requests *left) {
     struct lane *lane = owner;
     struct rds_node *node = lane->node;
     const uint64_t now_ns = node->d->host->now_ns();
-    const bool was_up = lane->up_ns != 0, was_short = now_ns - lane->up_ns < (uint64_t)LONGEST_PAUSE_MS * NS_PER_MS;
+    const bool was_up = lane->up_ns != 0,
+               was_short = now_ns - lane->up_ns < (uint64_t)LONGEST_PAUSE_MS * NS_PER_MS;
     const int32_t before = node->status;
     lane->up_ns = 0;
     snprintf(node->detail, sizeof(node->detail), "%s", detail ? detail : "");
@@ -185,7 +186,8 @@ void rds_node_send(struct rds_node *node, struct rds_request *r) {
             return;
         }
     } else {
-        lane = r->kind == RDS_BIG ? big_lane(node) : &node->lanes[r->kind == RDS_SLOW ? SLOW_LANE : SMALL_LANE];
+        lane = r->kind == RDS_BIG ? big_lane(node)
+                                  : &node->lanes[r->kind == RDS_SLOW ? SLOW_LANE : SMALL_LANE];
     }
     if (is_up(lane)) {
         lane_write(lane, r);
@@ -294,7 +296,8 @@ const char *rds_node_port(const struct rds_node *node) {
 }
 
 void rds_node_ask(struct rds_node *node, const char *question,
-                  int32_t (*is_right)(void *arg, const struct rds_reply *reply, char *detail, size_t size), void *arg) {
+                  int32_t (*is_right)(void *arg, const struct rds_reply *reply, char *detail, size_t size),
+                  void *arg) {
     node->peer.question = question;
     node->peer.is_right = is_right;
     node->peer.arg = arg;

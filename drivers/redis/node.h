@@ -10,7 +10,7 @@
 
 #include "conn.h"
 
-struct rds;                        /* the instance: rds.h */
+struct rds; /* the instance: rds.h */
 struct rds_node;
 
 struct rds_node_events {
@@ -38,7 +38,7 @@ void rds_node_send(struct rds_node *node, struct rds_request *r);
  * verb->done(). */
 void rds_node_answer(struct rds_node *node, struct rds_request *r, struct rds_answer *answer);
 
-const char *rds_node_host(const struct rds_node *node);  /* NULL: a unix socket */
+const char *rds_node_host(const struct rds_node *node); /* NULL: a unix socket */
 const char *rds_node_port(const struct rds_node *node);
 /* For how long a reply or a connection has been due there and nothing was heard; 0: nothing is due.  What blocks
  * at the server (RDS_SLOW) does not count. */
@@ -47,8 +47,10 @@ uint64_t rds_node_silent_ns(const struct rds_node *node);
 bool rds_node_is_well(const struct rds_node *node);
 /* Before it is used: see rds_peer.  The texts must live as long as the node. */
 void rds_node_ask(struct rds_node *node, const char *question,
-                  int32_t (*is_right)(void *arg, const struct rds_reply *reply, char *detail, size_t size), void *arg);
+                  int32_t (*is_right)(void *arg, const struct rds_reply *reply, char *detail, size_t size),
+                  void *arg);
 void rds_node_readonly(struct rds_node *node);
-void rds_node_with(struct rds_node *node, const char *user, const char *password); /* others than the settings' */
+void rds_node_with(struct rds_node *node, const char *user,
+                   const char *password); /* others than the settings' */
 
 #endif

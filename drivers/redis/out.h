@@ -11,9 +11,11 @@
 
 #include "larder/driver.h"
 
-enum { RDS_COPY_BELOW = 1024 }; /* bytes: a shorter argument is copied, which is cheaper than one more iovec */
+enum {
+    RDS_COPY_BELOW = 1024
+}; /* bytes: a shorter argument is copied, which is cheaper than one more iovec */
 
-struct rds_piece {     /* foreign bytes that come behind text[at - 1] */
+struct rds_piece { /* foreign bytes that come behind text[at - 1] */
     size_t at;
     const uint8_t *ptr;
     size_t len;
@@ -25,9 +27,9 @@ struct rds_out {
     struct rds_piece *pieces;
     size_t n_pieces, pieces_size;
     size_t sent_text, sent_pieces, sent_of_piece; /* what has been written already */
-    size_t bytes;      /* that are not written yet, pieces included */
-    uint32_t commands; /* that were begun since the owner set it to 0 */
-    bool asking;       /* each command is preceded by ASKING */
+    size_t bytes;                                 /* that are not written yet, pieces included */
+    uint32_t commands;                            /* that were begun since the owner set it to 0 */
+    bool asking;                                  /* each command is preceded by ASKING */
     bool failed;
 };
 
@@ -37,8 +39,8 @@ void rds_out_clear(struct rds_out *out);
 
 /* A command of argc arguments, its name among them; exactly so many rds_arg*() follow. */
 void rds_command(struct rds_out *out, const char *name, size_t argc);
-void rds_arg(struct rds_out *out, struct larder_bytes arg);                  /* copied */
-void rds_arg_text(struct rds_out *out, const char *arg);                     /* copied */
+void rds_arg(struct rds_out *out, struct larder_bytes arg); /* copied */
+void rds_arg_text(struct rds_out *out, const char *arg);    /* copied */
 void rds_arg_number(struct rds_out *out, int64_t arg);
 /* An argument that consists of head, which is copied, and body, which is written from where it is: it must stay
  * until the reply has come or the connection is lost. */

@@ -11,7 +11,8 @@
 
 #include "index.h"
 
-enum { USUAL_COUNT = 250, MOST_COUNT = 1000, RUN_BYTES = 16, MOST_CURSOR = 64, OLD_LINK_MS = 600000 };
+/* COUNT is how many records the server looks at, of which most may be others than those that are meant. */
+enum { LEAST_COUNT = 100, MOST_COUNT = 1000, RUN_BYTES = 16, MOST_CURSOR = 64, OLD_LINK_MS = 600000 };
 
 struct page;
 
@@ -30,7 +31,8 @@ struct page_kind {
     int32_t (*take)(struct page *page, struct larder_bytes element, struct larder_bytes value,
                     struct larder_bytes *ret_name);
     const struct rds_verb *look;
-    bool over_all; /* all servers, one behind the other */
+    bool has_names; /* what is looked at has the slot of the item's name; else that of marks */
+    bool over_all;  /* all servers, one behind the other */
 };
 
 enum { RDS_KEEP = 1, RDS_SKIP = 2 };
@@ -39,15 +41,15 @@ struct page {
     struct rds_task task;
     struct rds_request scan;
     const struct page_kind *kind;
-    uint32_t from;              /* slot of the server that is asked */
-    char run[RUN_BYTES + 1];    /* of the cursor, then of the server */
-    char cursor[24];            /* the server's; "0" at the beginning */
-    bool is_new;                /* no cursor was given */
-    bool begins_anew;           /* the server is not the one that the cursor is of */
+    uint32_t from;           /* slot of the server that is asked */
+    char run[RUN_BYTES + 1]; /* of the cursor, then of the server */
+    char cursor[24];         /* the server's; "0" at the beginning */
+    bool is_new;             /* no cursor was given */
+    bool begins_anew;        /* the server is not the one that the cursor is of */
     size_t n_items;
     struct item *items;
     uint8_t *names;
-    struct larder_slice told;   /* the cursor that is told */
+    struct larder_slice told; /* the cursor that is told */
 };
 
 static struct larder_bytes none(void) {
@@ -104,10 +106,11 @@ static void cursor_tell(struct page *page, uint32_t from, const char *run, const
         rds_task_refused(&page->task, LARDER_NOMEM, NULL);
 }
 
-static int64_t count_of(const struct larder_op *op) {
-    if (op->limit == 0)
-        return USUAL_COUNT;
-    return op->limit < MOST_COUNT ? (int64_t)op->limit : MOST_COUNT;
+static int64_t count_of(const struct page *page) {
+    const uint64_t limit = page->task.op->limit;
+    if (page->kind->over_all || limit == 0 || limit > MOST_COUNT)
+        return MOST_COUNT;
+    return limit > LEAST_COUNT ? (int64_t)limit : LEAST_COUNT;
 }
 
 /* ---- one server, page by page ------------------------------------------------------------------------------------------- */
@@ -136,7 +139,8 @@ static void on_next_parts(void *arg, int32_t status, const char *detail) {
 static void next_part(struct page *page, uint32_t from) {
     struct rds *d = page->task.d;
     page->from = from;
-    const uint32_t part = from < RDS_SLOTS ? d->router_ops->part(d->router, from, on_next_parts, page) : RDS_NO_PART;
+    const uint32_t part = from < RDS_SLOTS ? d->router_ops->part(d->router, from, on_next_parts, page)
+                                           : RDS_NO_PART;
     if (part == RDS_PARTS_UNKNOWN)
         return;
     if (part != RDS_NO_PART)
@@ -206,7 +210,7 @@ static void look_at_items(struct page *page) {
     }
     page->task.waiting = (uint32_t)n;
     for (size_t i = 0; i < n; i++)
-        item_start(page, &items[i], page->kind->over_all ? rds_slot(d, items[i].name) : d->names.mark_slot);
+        item_start(page, &items[i], page->kind->has_names ? rds_slot(d, items[i].name) : d->names.mark_slot);
     for (size_t i = 0; i < n; i++) /* with the last one the page may be gone */
         rds_submit(d, &items[i].r);
 }
@@ -215,7 +219,8 @@ static void look_at_items(struct page *page) {
 static void run_read(const struct rds_answer *answer, char ret[RUN_BYTES + 1]) {
     static const char name[] = "\nrun_id:";
     const struct larder_bytes text = answer->reply->text;
-    const uint8_t *at = answer->reply->type == RDS_BULK ? memmem(text.ptr, text.len, name, sizeof(name) - 1) : NULL;
+    const uint8_t *at = answer->reply->type == RDS_BULK ? memmem(text.ptr, text.len, name, sizeof(name) - 1)
+                                                        : NULL;
     snprintf(ret, RUN_BYTES + 1, "-");
     if (at && at + sizeof(name) - 1 + RUN_BYTES <= text.ptr + text.len)
         snprintf(ret, RUN_BYTES + 1, "%.*s", RUN_BYTES, (const char *)at + sizeof(name) - 1);
@@ -240,7 +245,8 @@ static void scan_done(struct rds_request *r, const struct rds_answer *answer) {
         scan(page);
         return;
     }
-    if (reply->n != 2 || reply->elements[1].type != RDS_ARRAY || reply->elements[0].text.len >= sizeof(page->cursor)) {
+    if (reply->n != 2 || reply->elements[1].type != RDS_ARRAY ||
+        reply->elements[0].text.len >= sizeof(page->cursor)) {
         page_fail(page, LARDER_RETRY, "SCAN was answered with something else");
         return;
     }
@@ -298,7 +304,7 @@ static void page_run(struct rds *d, struct larder_op *op, const struct page_kind
 
 static void arg_count(struct rds_out *out, const struct page *page) {
     rds_arg_text(out, "COUNT");
-    rds_arg_number(out, count_of(page->task.op));
+    rds_arg_number(out, count_of(page));
 }
 
 static void emit_key(struct page *page, struct larder_bytes key) {
@@ -344,7 +350,8 @@ static void head_done(struct rds_request *r, const struct rds_answer *answer) {
 
 void rds_list(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = head_write, .done = head_done};
-    static const struct page_kind kind = {.write = list_write, .take = list_take, .look = &look, .over_all = true};
+    static const struct page_kind kind = {
+        .write = list_write, .take = list_take, .look = &look, .has_names = true, .over_all = true};
     page_run(instance, op, &kind, 0);
 }
 
@@ -358,7 +365,8 @@ static void carriers_write(const struct page *page, struct rds_out *out) {
 }
 
 static int32_t carriers_take(__attribute__((unused)) struct page *page, struct larder_bytes element,
-                             __attribute__((unused)) struct larder_bytes value, struct larder_bytes *ret_name) {
+                             __attribute__((unused)) struct larder_bytes value,
+                             struct larder_bytes *ret_name) {
     *ret_name = element;
     return RDS_KEEP;
 }
@@ -405,14 +413,15 @@ static void links_done(struct rds_request *r, const struct rds_answer *answer) {
 void rds_keys_of(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = links_write, .done = links_done};
     static const struct page_kind kind = {
-        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look};
+        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look, .has_names = true};
     struct rds *d = instance;
     page_run(d, op, &kind, rds_slot(d, op->key));
 }
 
 /* ---- list_marks --------------------------------------------------------------------------------------------------------- */
 
-static void arg_marks(struct rds_out *out, const struct page *page, struct larder_bytes group, const char *cursor) {
+static void arg_marks(struct rds_out *out, const struct page *page, struct larder_bytes group,
+                      const char *cursor) {
     rds_command(out, "HSCAN", 7);
     rds_arg_group(out, &page->task.d->names, group);
     rds_arg_text(out, cursor);
@@ -467,7 +476,8 @@ static void group_done(struct rds_request *r, const struct rds_answer *answer) {
         item_end(page);
         return;
     }
-    if (reply->n != 2 || reply->elements[1].type != RDS_ARRAY || reply->elements[0].text.len >= sizeof(item->cursor)) {
+    if (reply->n != 2 || reply->elements[1].type != RDS_ARRAY ||
+        reply->elements[0].text.len >= sizeof(item->cursor)) {
         rds_task_refused(&page->task, LARDER_RETRY, "HSCAN was answered with something else");
         item_end(page);
         return;
@@ -491,7 +501,8 @@ static void group_done(struct rds_request *r, const struct rds_answer *answer) {
 
 void rds_list_marks(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = group_write, .done = group_done};
-    static const struct page_kind one = {.write = marks_write, .is_pairs = true, .take = marks_take, .look = &look};
+    static const struct page_kind one = {
+        .write = marks_write, .is_pairs = true, .take = marks_take, .look = &look};
     static const struct page_kind all = {.write = groups_write, .take = groups_take, .look = &look};
     struct rds *d = instance;
     const bool is_one = op->key.len > 0 && memchr(op->key.ptr, '/', op->key.len);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* The line that begins at `at`, without its CRLF; RDS_WHOLE: *ret_next is where the next one begins. */
-static enum rds_framed line(struct larder_bytes bytes, size_t at, struct larder_bytes *ret, size_t *ret_next) {
+static enum rds_framed line(struct larder_bytes bytes, size_t at, struct larder_bytes *ret,
+                            size_t *ret_next) {
     const size_t left = bytes.len - at;
     const uint8_t *from = bytes.ptr + at;
     const uint8_t *end = left > 0 ? memchr(from, '\r', left < RDS_MAX_LINE ? left : RDS_MAX_LINE) : NULL;
@@ -129,7 +130,8 @@ static struct rds_reply read_one(struct larder_bytes bytes, size_t *at) {
 /* Elements of an array have to lie side by side, and come with their own elements between them: so each level is
  * written behind the one above.  Where the next free place is at the time an array's head is read, its elements
  * go; a stack tells where to go on. */
-const struct rds_reply *rds_tree_read(struct rds_tree *tree, const struct rds_frame *f, struct larder_bytes bytes) {
+const struct rds_reply *rds_tree_read(struct rds_tree *tree, const struct rds_frame *f,
+                                      struct larder_bytes bytes) {
     if (tree->size < f->n) {
         const uint32_t size = f->n + 16;
         struct rds_reply *replies = reallocarray(tree->replies, size, sizeof(*replies));

@@ -15,27 +15,34 @@
 
 enum {
     RDS_MAX_DEPTH = 8,
-    RDS_MAX_BULK = 512 << 20,     /* bytes: the server's own limit (proto-max-bulk-len) */
-    RDS_MAX_ELEMENTS = 4 << 20,   /* of one reply, all levels together */
-    RDS_MAX_LINE = 64 << 10       /* of a status, an error, a number */
+    RDS_MAX_BULK = 512 << 20,   /* bytes: the server's own limit (proto-max-bulk-len) */
+    RDS_MAX_ELEMENTS = 4 << 20, /* of one reply, all levels together */
+    RDS_MAX_LINE = 64 << 10     /* of a status, an error, a number */
 };
 
-enum rds_type { RDS_STATUS = '+', RDS_ERROR = '-', RDS_INTEGER = ':', RDS_BULK = '$', RDS_ARRAY = '*', RDS_NIL = '_' };
+enum rds_type {
+    RDS_STATUS = '+',
+    RDS_ERROR = '-',
+    RDS_INTEGER = ':',
+    RDS_BULK = '$',
+    RDS_ARRAY = '*',
+    RDS_NIL = '_'
+};
 
 struct rds_reply {
-    uint8_t type;                  /* enum rds_type; a null bulk and a null array are RDS_NIL */
-    uint32_t n;                    /* array: elements */
+    uint8_t type; /* enum rds_type; a null bulk and a null array are RDS_NIL */
+    uint32_t n;   /* array: elements */
     int64_t integer;
-    struct larder_bytes text;      /* status, error, bulk */
+    struct larder_bytes text; /* status, error, bulk */
     const struct rds_reply *elements;
 };
 
 /* How far the end of a reply has been looked for; zeroed at the beginning of each. */
 struct rds_frame {
-    size_t at;                     /* bytes that were looked at */
+    size_t at; /* bytes that were looked at */
     uint32_t depth;
-    uint32_t n;                    /* elements so far, the reply itself among them */
-    uint32_t left[RDS_MAX_DEPTH];  /* elements that are still to come, per level */
+    uint32_t n;                   /* elements so far, the reply itself among them */
+    uint32_t left[RDS_MAX_DEPTH]; /* elements that are still to come, per level */
 };
 
 enum rds_framed { RDS_MORE, RDS_WHOLE, RDS_GARBAGE };
@@ -49,7 +56,8 @@ struct rds_tree {
 };
 void rds_tree_done(struct rds_tree *tree);
 /* A whole reply, as rds_frame() found it, into tree; texts point into bytes.  NULL: no memory. */
-const struct rds_reply *rds_tree_read(struct rds_tree *tree, const struct rds_frame *f, struct larder_bytes bytes);
+const struct rds_reply *rds_tree_read(struct rds_tree *tree, const struct rds_frame *f,
+                                      struct larder_bytes bytes);
 
 /* "$123\r\n" at the beginning of bytes: RDS_WHOLE, its length (-1: nil) and where it ends; RDS_MORE;
  * RDS_GARBAGE.  Only for bytes that begin with `$`. */

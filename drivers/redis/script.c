@@ -8,8 +8,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define LESS                                                                                               \
-    "local function less(a, b) for i = 1, 8 do local x, y = a:byte(i), b:byte(i) "                         \
+#define LESS                                                                       \
+    "local function less(a, b) for i = 1, 8 do local x, y = a:byte(i), b:byte(i) " \
     "if x ~= y then return x < y end end return false end\n"
 #define UNSET "local U = string.rep('\\0', 8)\n"
 /* Whether a time has come. */
@@ -17,11 +17,11 @@
 
 /* KEYS: entry.  ARGV: head and value, now, 1: only if absent, milliseconds to keep it.
  * 1: stored, or a newer one is there; 0: one is there, and that was what was asked. */
-#define MAY_PUT                                                                                            \
-    "local function may_put(old, epoch, now, absent)\n"                                                    \
-    "if #old < 32 or old:sub(1, 4) ~= 'Ldr\\1' or over(old:sub(25, 32), now) then return 2 end\n"          \
-    "if absent == '1' then return 0 end\n"                                                                 \
-    "if less(epoch, old:sub(17, 24)) then return 1 end\n"                                                  \
+#define MAY_PUT                                                                                   \
+    "local function may_put(old, epoch, now, absent)\n"                                           \
+    "if #old < 32 or old:sub(1, 4) ~= 'Ldr\\1' or over(old:sub(25, 32), now) then return 2 end\n" \
+    "if absent == '1' then return 0 end\n"                                                        \
+    "if less(epoch, old:sub(17, 24)) then return 1 end\n"                                         \
     "return 2 end\n"
 
 static const char put[] = LESS UNSET OVER MAY_PUT
@@ -55,46 +55,46 @@ static const char release[] = "local old = redis.call('GET', KEYS[1])\n"
                               "return 1";
 
 /* The rule of larder/merge.h.  A mark is stored as expired, stale, expire_at, and when it was written. */
-#define MERGE                                                                                              \
-    "local function max(a, b) if less(a, b) then return b end return a end\n"                              \
-    "local function sooner(a, b) if a == U then return b end "                                             \
-    "if b == U or less(a, b) then return a end return b end\n"                                             \
-    "local function settled(m, now) local e, s, x = m:sub(1, 8), m:sub(9, 16), m:sub(17, 24)\n"            \
-    "if s == U then x = U end\n"                                                                           \
-    "if over(x, now) then e, s, x = max(e, s), U, U end\n"                                                 \
-    "return e, s, x end\n"                                                                                 \
-    "local function merge(key, field, add, now, absent)\n"                                                 \
-    "local old = redis.call('HGET', key, field)\n"                                                         \
-    "if old and absent then return 0 end\n"                                                                \
-    "if old and #old >= 24 then\n"                                                                         \
-    "local e, s, x = settled(add, now)\n"                                                                  \
-    "local f, t, y = settled(old, now)\n"                                                                  \
-    "add = max(f, e) .. max(t, s) .. sooner(y, x)\n"                                                       \
-    "end\n"                                                                                                \
-    "redis.call('HSET', key, field, add .. now)\n"                                                         \
+#define MERGE                                                                                   \
+    "local function max(a, b) if less(a, b) then return b end return a end\n"                   \
+    "local function sooner(a, b) if a == U then return b end "                                  \
+    "if b == U or less(a, b) then return a end return b end\n"                                  \
+    "local function settled(m, now) local e, s, x = m:sub(1, 8), m:sub(9, 16), m:sub(17, 24)\n" \
+    "if s == U then x = U end\n"                                                                \
+    "if over(x, now) then e, s, x = max(e, s), U, U end\n"                                      \
+    "return e, s, x end\n"                                                                      \
+    "local function merge(key, field, add, now, absent)\n"                                      \
+    "local old = redis.call('HGET', key, field)\n"                                              \
+    "if old and absent then return 0 end\n"                                                     \
+    "if old and #old >= 24 then\n"                                                              \
+    "local e, s, x = settled(add, now)\n"                                                       \
+    "local f, t, y = settled(old, now)\n"                                                       \
+    "add = max(f, e) .. max(t, s) .. sooner(y, x)\n"                                            \
+    "end\n"                                                                                     \
+    "redis.call('HSET', key, field, add .. now)\n"                                              \
     "return 1 end\n"
 
 /* KEYS: the hashes.  ARGV: now, 1: only if absent, then for each mark the number of its hash, field, mark.
  * 1: all written; 0: one was there. */
-static const char merge[] = LESS UNSET OVER MERGE
-    "local all = 1\n"
-    "for i = 3, #ARGV, 3 do\n"
-    "if merge(KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2], ARGV[1], ARGV[2] == '1') == 0 then all = 0 end\n"
-    "end\n"
-    "return all";
+static const char merge[] = LESS UNSET OVER MERGE "local all = 1\n"
+                                                  "for i = 3, #ARGV, 3 do\n"
+                                                  "if merge(KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + "
+                                                  "2], ARGV[1], ARGV[2] == '1') == 0 then all = 0 end\n"
+                                                  "end\n"
+                                                  "return all";
 
 /* max(stored + add, now); the greatest number stays the greatest but one, for the greatest means something. */
-#define RAISE                                                                                              \
-    "local function raise(key, field, now)\n"                                                              \
-    "local old = redis.call('HGET', key, field)\n"                                                         \
-    "if not old then old = '\\128' .. string.rep('\\0', 7) end\n"                                          \
-    "local b = {old:byte(1, 8)}\n"                                                                         \
-    "for i = 8, 1, -1 do if b[i] < 255 then b[i] = b[i] + 1 break end b[i] = 0 end\n"                      \
-    "local new = string.char(unpack(b))\n"                                                                 \
-    "local last = string.rep('\\255', 8)\n"                                                                \
-    "if new == last or new == U then new = string.rep('\\255', 7) .. '\\254' end\n"                        \
-    "new = max(new, now)\n"                                                                                \
-    "redis.call('HSET', key, field, new)\n"                                                                \
+#define RAISE                                                                         \
+    "local function raise(key, field, now)\n"                                         \
+    "local old = redis.call('HGET', key, field)\n"                                    \
+    "if not old then old = '\\128' .. string.rep('\\0', 7) end\n"                     \
+    "local b = {old:byte(1, 8)}\n"                                                    \
+    "for i = 8, 1, -1 do if b[i] < 255 then b[i] = b[i] + 1 break end b[i] = 0 end\n" \
+    "local new = string.char(unpack(b))\n"                                            \
+    "local last = string.rep('\\255', 8)\n"                                           \
+    "if new == last or new == U then new = string.rep('\\255', 7) .. '\\254' end\n"   \
+    "new = max(new, now)\n"                                                           \
+    "redis.call('HSET', key, field, new)\n"                                           \
     "return new end\n"
 
 /* KEYS: the hash of the counter, then those of the marks.  ARGV: now, the counter's field, then as in merge. */
@@ -121,9 +121,12 @@ static const struct {
     const char *text;
     size_t len;
 } scripts[RDS_SCRIPTS] = {
-    [RDS_PUT] = {put, sizeof(put) - 1},         [RDS_PLACE] = {place, sizeof(place) - 1},
-    [RDS_TAKE] = {claim, sizeof(claim) - 1},    [RDS_GIVE] = {release, sizeof(release) - 1},
-    [RDS_MERGE] = {merge, sizeof(merge) - 1},   [RDS_BUMP] = {bump, sizeof(bump) - 1},
+    [RDS_PUT] = {put, sizeof(put) - 1},
+    [RDS_PLACE] = {place, sizeof(place) - 1},
+    [RDS_TAKE] = {claim, sizeof(claim) - 1},
+    [RDS_GIVE] = {release, sizeof(release) - 1},
+    [RDS_MERGE] = {merge, sizeof(merge) - 1},
+    [RDS_BUMP] = {bump, sizeof(bump) - 1},
     [RDS_ADVANCE] = {advance, sizeof(advance) - 1},
 };
 

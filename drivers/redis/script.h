@@ -5,12 +5,12 @@
 #include "request.h"
 
 enum rds_script {
-    RDS_PUT,     /* an entry, unless a newer one is there */
-    RDS_PLACE,   /* the same, of a value that was sent to a key beside it before */
-    RDS_TAKE,    /* a claim */
-    RDS_GIVE,    /* it back */
-    RDS_MERGE,   /* marks */
-    RDS_BUMP,    /* a counter and marks */
+    RDS_PUT,   /* an entry, unless a newer one is there */
+    RDS_PLACE, /* the same, of a value that was sent to a key beside it before */
+    RDS_TAKE,  /* a claim */
+    RDS_GIVE,  /* it back */
+    RDS_MERGE, /* marks */
+    RDS_BUMP,  /* a counter and marks */
     RDS_ADVANCE,
     RDS_SCRIPTS
 };

@@ -25,7 +25,8 @@ static void single_submit(void *router, struct rds_request *r) {
 }
 
 static uint32_t single_part(__attribute__((unused)) void *router, uint32_t from,
-                            __attribute__((unused)) void (*ready)(void *arg, int32_t status, const char *detail),
+                            __attribute__((unused)) void (*ready)(void *arg, int32_t status,
+                                                                  const char *detail),
                             __attribute__((unused)) void *arg) {
     return from == 0 ? 0 : RDS_NO_PART;
 }

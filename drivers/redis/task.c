@@ -97,9 +97,10 @@ bool rds_task_got(struct rds_task *task, const struct rds_answer *answer, const 
     return false;
 }
 
-void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const struct larder_op *op, uint16_t slot,
-                      enum rds_kind kind) {
-    *r = (struct rds_request){.verb = verb, .deadline_ns = op->deadline_ns, .slot = slot, .kind = (uint8_t)kind};
+void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const struct larder_op *op,
+                      uint16_t slot, enum rds_kind kind) {
+    *r = (struct rds_request){
+        .verb = verb, .deadline_ns = op->deadline_ns, .slot = slot, .kind = (uint8_t)kind};
 }
 
 /* ---- times ---------------------------------------------------------------------------------------------------- */

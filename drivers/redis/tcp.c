@@ -52,8 +52,7 @@ static bool plain_has_more(__attribute__((unused)) const struct rds_transport *t
     return false;
 }
 
-static void plain_done(__attribute__((unused)) struct rds_transport *t) {
-}
+static void plain_done(__attribute__((unused)) struct rds_transport *t) {}
 
 const struct rds_transport_ops rds_plain = {
     .start = plain_start,
@@ -167,8 +166,8 @@ static void lookup_done(void *arg) {
     free(l);
 }
 
-struct rds_lookup *rds_lookup_start(const struct larder_host *host, struct larder_home *home, const char *name,
-                                    const char *port, rds_lookup_fn *fn, void *arg) {
+struct rds_lookup *rds_lookup_start(const struct larder_host *host, struct larder_home *home,
+                                    const char *name, const char *port, rds_lookup_fn *fn, void *arg) {
     struct rds_lookup *l = calloc(1, sizeof(*l));
     if (!l)
         return NULL;

@@ -33,8 +33,8 @@ static bool refuse(char *error, size_t size, const char *what, const char *file)
     return false;
 }
 
-static bool read_files(SSL_CTX *ctx, const char *ca_file, const char *cert_file, const char *key_file, char *error,
-                       size_t size) {
+static bool read_files(SSL_CTX *ctx, const char *ca_file, const char *cert_file, const char *key_file,
+                       char *error, size_t size) {
     if (ca_file[0] == '\0' && SSL_CTX_set_default_verify_paths(ctx) != 1)
         return refuse(error, size, "the certificates of the system", "");
     if (ca_file[0] != '\0' && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1)
@@ -55,8 +55,8 @@ static int no_passphrase(__attribute__((unused)) char *buf, __attribute__((unuse
     return -1;
 }
 
-struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const char *key_file, const char *server_name,
-                            char *error, size_t size) {
+struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const char *key_file,
+                            const char *server_name, char *error, size_t size) {
     struct rds_tls *tls = calloc(1, sizeof(*tls));
     ERR_clear_error();
     if (!tls || !(tls->ctx = SSL_CTX_new(TLS_client_method()))) {
@@ -100,7 +100,8 @@ static bool expect_name(SSL *ssl, const char *name) {
     ERR_clear_error();
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
-           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (char *)(uintptr_t)name) == 1;
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (char *)(uintptr_t)name) ==
+               1;
 }
 
 static int tls_begin(struct rds_transport *t) {
@@ -144,12 +145,8 @@ static ssize_t stopped(struct rds_transport *t, int n, bool reading) {
     const int saved = errno;
     char why[120];
     switch (SSL_get_error(t->ssl, n)) {
-    case SSL_ERROR_WANT_READ:
-        t->send_reads = !reading;
-        return RDS_BLOCKED;
-    case SSL_ERROR_WANT_WRITE:
-        t->recv_writes = reading;
-        return RDS_BLOCKED;
+    case SSL_ERROR_WANT_READ: t->send_reads = !reading; return RDS_BLOCKED;
+    case SSL_ERROR_WANT_WRITE: t->recv_writes = reading; return RDS_BLOCKED;
     case SSL_ERROR_ZERO_RETURN: return lost(t, LARDER_RETRY, "the server hung up", NULL);
     case SSL_ERROR_SYSCALL:
         return lost(t, LARDER_RETRY, "the connection broke", saved ? strerrordesc_np(saved) : NULL);
@@ -184,7 +181,8 @@ static ssize_t tls_send(struct rds_transport *t, const struct iovec *iov, int n)
         for (size_t at = 0; at < iov[i].iov_len;) {
             size_t sent = 0;
             ERR_clear_error();
-            const int ok = SSL_write_ex(t->ssl, (const uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at, &sent);
+            const int ok = SSL_write_ex(t->ssl, (const uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at,
+                                        &sent);
             if (ok != 1) {
                 const ssize_t why = stopped(t, ok, false);
                 return total > 0 && why == RDS_BLOCKED ? (ssize_t)total : why;

@@ -59,16 +59,16 @@ bool rds_address_of_number(const char *host, const char *port, struct rds_addres
  * unless rds_lookup_drop() comes before.  NULL: no memory. */
 struct rds_lookup;
 typedef void rds_lookup_fn(void *arg, const struct rds_address *addresses, size_t n, const char *why);
-struct rds_lookup *rds_lookup_start(const struct larder_host *host, struct larder_home *home, const char *name,
-                                    const char *port, rds_lookup_fn *fn, void *arg);
+struct rds_lookup *rds_lookup_start(const struct larder_host *host, struct larder_home *home,
+                                    const char *name, const char *port, rds_lookup_fn *fn, void *arg);
 void rds_lookup_drop(struct rds_lookup *lookup); /* accepts NULL */
 
 /* ---- tls.c ------------------------------------------------------------------------------------------------ */
 
 struct rds_tls;
 /* Certificates are read now.  server_name NULL or "": the name that is connected to.  NULL: error says why. */
-struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const char *key_file, const char *server_name,
-                            char *error, size_t size);
+struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const char *key_file,
+                            const char *server_name, char *error, size_t size);
 void rds_tls_free(struct rds_tls *tls);
 
 #endif

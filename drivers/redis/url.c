@@ -114,7 +114,8 @@ static bool read_hosts(struct reader *r, const char *from, size_t len) {
             return false;
         if (!comma)
             return r->url->mode != RDS_ONE || r->url->n_hosts == 1 ||
-                   wrong(r, "several hosts are a cluster (redis+cluster://) or sentinels (redis+sentinel://)");
+                   wrong(r,
+                         "several hosts are a cluster (redis+cluster://) or sentinels (redis+sentinel://)");
         at = comma + 1;
     }
 }
@@ -142,7 +143,8 @@ static bool read_end(struct reader *r, const char *path) {
     const size_t len = strcspn(name, "/");
     if (len == 0)
         return wrong(r, "the name of the master is missing: redis+sentinel://HOST,HOST/NAME");
-    return decode(r, name, len, &r->url->master) && read_db(r, name[len] == '/' ? name + len + 1 : name + len);
+    return decode(r, name, len, &r->url->master) &&
+           read_db(r, name[len] == '/' ? name + len + 1 : name + len);
 }
 
 static const struct scheme {
@@ -173,7 +175,8 @@ bool rds_url_read(const char *text, struct rds_url *ret, char *error, size_t err
     memset(ret, 0, sizeof(*ret));
     const struct scheme *scheme = scheme_of(text);
     if (!scheme)
-        return wrong(&r, "it begins with redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://");
+        return wrong(&r,
+                     "it begins with redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://");
     if (strlen(text) > RDS_MAX_URL)
         return wrong(&r, "it is longer than 4096 bytes");
     ret->mode = scheme->mode;
