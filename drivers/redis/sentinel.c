@@ -178,6 +178,11 @@ static void use_replicas(struct group *g, const struct rds_server *replicas, siz
         retire(&old[k]);
 }
 
+static void ask_failed(struct group *g, int32_t status, const char *detail) {
+    g->failed_status = status;
+    snprintf(g->failed_detail, sizeof(g->failed_detail), "%.150s", detail ? detail : "");
+}
+
 /* What was under way to another master is answered: it may be dead without a word. */
 static void use_master(struct group *g, const struct rds_told *told) {
     const bool is_same = g->master && rds_server_same(&told->master, &g->known.master);
@@ -188,6 +193,8 @@ static void use_master(struct group *g, const struct rds_told *told) {
                                              g);
         retire(&g->master);
         if (!node) {
+            g->failed_ns = now(g);
+            ask_failed(g, LARDER_NOMEM, "out of memory");
             fail_all(&g->waiting, LARDER_NOMEM, NULL);
             return;
         }
@@ -272,11 +279,6 @@ static void judge(struct group *g) {
     fail_all(&g->waiting, g->failed_status, g->failed_detail);
 }
 
-static void ask_failed(struct group *g, int32_t status, const char *detail) {
-    g->failed_status = status;
-    snprintf(g->failed_detail, sizeof(g->failed_detail), "a sentinel: %.120s", detail ? detail : "");
-}
-
 static void take_answer(struct sentinel *s, unsigned which, const struct rds_reply *reply) {
     struct group *g = s->g;
     char line[120];
@@ -287,7 +289,7 @@ static void take_answer(struct sentinel *s, unsigned which, const struct rds_rep
             rds_error_line(reply->text, line, sizeof(line));
             ask_failed(g, rds_error_of(reply->text).status, line);
         } else if (!s->was_heard) {
-            ask_failed(g, LARDER_INVALID, "it watches no master of that name");
+            ask_failed(g, LARDER_INVALID, "the sentinels watch no master of that name");
         }
     } else if (which == 1) {
         (void)rds_told_master(reply, &s->told); /* where it may not be asked, the address has to do */
