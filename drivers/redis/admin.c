@@ -124,7 +124,7 @@ static const char acl[] =
     "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +set +del +getrange +exists +rename "
     "+persist "
     "+pexpire +hget +hset +hmget +hscan +zadd +zrem +zremrangebyscore +zscan +scan +ping +evalsha +eval "
-    "+client|setname +info";
+    "+client|setname +info +wait +role +readonly +asking +cluster|slots";
 
 void rds_explain(void *instance, struct larder_op *op) {
     struct rds *d = instance;

@@ -550,6 +550,15 @@ static uint32_t part(void *router, uint32_t from,
     return best;
 }
 
+static uint32_t replicas(void *router, uint16_t slot) {
+    const struct rds_shard *shard = rds_map_find(&((struct cluster *)router)->map, slot);
+    return shard ? shard->n_replicas : 0;
+}
+
+static void doubt(void *router) {
+    trouble(router);
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
 static void cluster_close(void *router) {
@@ -604,5 +613,10 @@ static int32_t cluster_open(struct rds *d, const struct rds_url *url, void **ret
     return LARDER_OK;
 }
 
-const struct rds_router_ops rds_cluster = {
-    .open = cluster_open, .close = cluster_close, .submit = submit, .part = part, .is_slotted = true};
+const struct rds_router_ops rds_cluster = {.open = cluster_open,
+                                           .close = cluster_close,
+                                           .submit = submit,
+                                           .part = part,
+                                           .replicas = replicas,
+                                           .doubt = doubt,
+                                           .is_slotted = true};

@@ -18,6 +18,7 @@ struct part {
     struct rds_request r;
     struct batch *batch;
     size_t begin, n;
+    uint32_t waits_for; /* replicas */
 };
 
 struct batch {
@@ -78,7 +79,8 @@ static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const
         part->begin = i;
         part->n = run_at(op, i, most);
         i += part->n;
-        rds_request_init(&part->r, verb, op, d->names.mark_slot, kind);
+        part->waits_for = kind == RDS_SLOW ? rds_waits_for(d, d->names.mark_slot) : 0;
+        rds_request_init(&part->r, verb, op, d->names.mark_slot, part->waits_for > 0 ? RDS_SLOW : RDS_SMALL);
     }
     struct part *parts = batch->parts;
     for (size_t p = 0; p < n; p++) /* with the last one the batch may be gone */
@@ -153,18 +155,23 @@ static void write_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(task, out, part->waits_for);
 }
 
 static void write_done(struct rds_request *r, const struct rds_answer *answer) {
     struct part *part = RDS_OF(struct part, r, r);
-    if (rds_task_got(&part->batch->task, answer, ":") && answer->reply->integer == 0)
+    struct rds_task *task = &part->batch->task;
+    if (answer->status == LARDER_OK && r->seen == 1)
+        rds_wait_done(task, answer, part->waits_for);
+    else if (rds_task_got(task, answer, ":") && answer->reply->integer == 0)
         part->batch->missed = true;
-    part_end(part);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        part_end(part);
 }
 
 void rds_write(void *instance, struct larder_op *op) {
     static const struct rds_verb verb = {.write = write_write, .done = write_done};
-    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SMALL);
+    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SLOW);
 }
 
 /* ---- counters --------------------------------------------------------------------------------------------------- */
@@ -172,7 +179,8 @@ void rds_write(void *instance, struct larder_op *op) {
 struct count {
     struct rds_task task;
     struct rds_request r;
-    size_t n_groups; /* bump: other namespaces than the counter's, seldom any */
+    uint32_t waits_for; /* replicas */
+    size_t n_groups;    /* bump: other namespaces than the counter's, seldom any */
     struct larder_bytes *groups;
     uint32_t *group_of; /* of each mark: 1 is the counter's */
 };
@@ -185,13 +193,25 @@ static void count_end(struct count *count) {
 
 static void count_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    if (rds_task_got(&count->task, answer, "$")) {
+    if (answer->status == LARDER_OK && r->seen == 1) {
+        rds_wait_done(&count->task, answer, count->waits_for);
+    } else if (rds_task_got(&count->task, answer, "$")) {
         if (answer->reply->text.len == RDS_NUMBER_BYTES)
             count->task.res.epoch = rds_number_read(answer->reply->text.ptr);
         else
             rds_task_refused(&count->task, LARDER_CORRUPT, "a counter is not of this driver's");
     }
-    count_end(count);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        count_end(count);
+}
+
+/* What writes waits for replicas, on the connection that is for what waits. */
+static void count_submit(struct count *count, const struct rds_verb *verb, bool writes) {
+    struct rds *d = count->task.d;
+    count->waits_for = writes ? rds_waits_for(d, d->names.mark_slot) : 0;
+    rds_request_init(&count->r, verb, count->task.op, d->names.mark_slot,
+                     count->waits_for > 0 ? RDS_SLOW : RDS_SMALL);
+    rds_submit(d, &count->r);
 }
 
 static void advance_write(const struct rds_request *r, struct rds_out *out) {
@@ -202,6 +222,7 @@ static void advance_write(const struct rds_request *r, struct rds_out *out) {
     rds_arg_sortable(out, op->now_ms);
     rds_arg_field(out, 'c', op->key);
     rds_arg_text(out, op->add > 0 ? "1" : "0");
+    rds_wait_write(task, out, RDS_OF(const struct count, r, r)->waits_for);
 }
 
 static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
@@ -216,10 +237,8 @@ static void look_write(const struct rds_request *r, struct rds_out *out) {
 /* A counter that is not there is created, by the script. */
 static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    struct rds *d = count->task.d;
     if (answer->status == LARDER_OK && answer->reply->type == RDS_NIL) {
-        rds_request_init(r, &advance_verb, count->task.op, d->names.mark_slot, RDS_SMALL);
-        rds_submit(d, r);
+        count_submit(count, &advance_verb, true);
         return;
     }
     count_done(r, answer);
@@ -231,8 +250,7 @@ void rds_advance(void *instance, struct larder_op *op) {
     struct count *count;
     if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
         return;
-    rds_request_init(&count->r, op->add > 0 ? &advance_verb : &look_verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    count_submit(count, op->add > 0 ? &advance_verb : &look_verb, op->add > 0);
 }
 
 /* ---- bump ------------------------------------------------------------------------------------------------------- */
@@ -252,6 +270,7 @@ static void bump_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(&count->task, out, count->waits_for);
 }
 
 /* Which hash each mark is in; nothing where all are in the counter's. */
@@ -293,6 +312,5 @@ void rds_bump(void *instance, struct larder_op *op) {
         count_end(count);
         return;
     }
-    rds_request_init(&count->r, &verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    count_submit(count, &verb, true);
 }

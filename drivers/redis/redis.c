@@ -43,6 +43,20 @@ static const struct larder_param params[] = {
      .preset = "primary",
      .choices = "primary|replica",
      .help = "where entries are read; replica: what was just written may be missed"},
+    {.name = "wait-replicas",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct rds_config, wait_replicas),
+     .preset = "auto",
+     .choices = "auto|0|1|2|3|4|5",
+     .help =
+         "so many replicas must have a revalidation before it is acknowledged; auto: 1 where there are any"},
+    {.name = "wait-timeout",
+     .type = LARDER_P_MS,
+     .offset = LARDER_AT(struct rds_config, wait_timeout_ms),
+     .preset = "500ms",
+     .min = 1,
+     .max = 600000,
+     .help = "if they do not have it after this, the revalidation is tried again"},
     {.name = "prefix",
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct rds_config, prefix),
@@ -174,6 +188,7 @@ static int32_t take_settings(struct rds *d, char *error) {
                  "ca-file, cert-file and server-name are for TLS: a url of rediss://");
         return LARDER_INVALID;
     }
+    d->wait_replicas = strcmp(config->wait_replicas, "auto") == 0 ? -1 : config->wait_replicas[0] - '0';
     d->names.prefix_len = strlen(config->prefix);
     memcpy(d->names.prefix, config->prefix, d->names.prefix_len + 1);
     d->names.mark_slot = rds_slot_of(

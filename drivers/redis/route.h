@@ -39,6 +39,10 @@ struct rds_router_ops {
      * (status < 0) with why it cannot be known. */
     uint32_t (*part)(void *router, uint32_t from,
                      void (*ready)(void *arg, int32_t status, const char *detail), void *arg);
+    /* How many replicas the primary of the slot has, as others than it say.  NULL: nobody says. */
+    uint32_t (*replicas)(void *router, uint16_t slot);
+    /* What it knows may be wrong: it asks anew, in its own time.  NULL: there is nothing to ask. */
+    void (*doubt)(void *router);
     bool is_slotted; /* requests need their slot (rds_slot_of()) */
 };
 

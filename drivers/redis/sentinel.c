@@ -216,11 +216,10 @@ static const struct sentinel *sentinel_of(const struct rds_request *ask) {
 
 static void ask_write(const struct rds_request *r, struct rds_out *out) {
     static const char *const what[] = {"GET-MASTER-ADDR-BY-NAME", "MASTER", "REPLICAS"};
-    const struct group *g = sentinel_of(r)->g;
-    for (size_t i = 0; i < (g->reads_replicas ? 3u : 2u); i++) {
+    for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
         rds_command(out, "SENTINEL", 3);
         rds_arg_text(out, what[i]);
-        rds_arg_text(out, g->name);
+        rds_arg_text(out, sentinel_of(r)->g->name);
     }
 }
 
@@ -263,8 +262,7 @@ static void judge(struct group *g) {
         return;
     if (best && is_credible(g, &best->told)) {
         end_round(g, !rds_server_same(&best->told.master, &g->known.master));
-        if (g->reads_replicas)
-            use_replicas(g, best->replicas, best->n_replicas);
+        use_replicas(g, best->replicas, best->n_replicas);
         use_master(g, &best->told);
         return;
     }
@@ -538,5 +536,17 @@ static uint32_t sentinel_part(__attribute__((unused)) void *router, uint32_t fro
     return from == 0 ? 0 : RDS_NO_PART;
 }
 
-const struct rds_router_ops rds_sentinel = {
-    .open = sentinel_open, .close = sentinel_close, .submit = submit, .part = sentinel_part};
+static uint32_t sentinel_replicas(void *router, __attribute__((unused)) uint16_t slot) {
+    return (uint32_t)((const struct group *)router)->n_replicas;
+}
+
+static void sentinel_doubt(void *router) {
+    trouble(router);
+}
+
+const struct rds_router_ops rds_sentinel = {.open = sentinel_open,
+                                            .close = sentinel_close,
+                                            .submit = submit,
+                                            .part = sentinel_part,
+                                            .replicas = sentinel_replicas,
+                                            .doubt = sentinel_doubt};
