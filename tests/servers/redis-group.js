@@ -17,7 +17,9 @@
  *   stop:KEY       SIGSTOP
  *   continue       those that were stopped run on
  *   failover:KEY   its replica takes over, in good order
- *   reshard:KEY    its slot is moved to another primary, some keys at a time (cluster)
+ *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: every slot of a primary that has
+ *                  keys (cluster)
+ *   stop-replica:KEY   SIGSTOP of its replica
  *   cut, restart   all servers are killed; are started again, and work
  */
 const fs = require('node:fs');
@@ -244,9 +246,9 @@ const cluster = {
     }
   },
 
-  /** [primary, ...replicas] of the slot, as somebody who runs says. */
+  /** [primary, ...replicas] of a key or a slot, as somebody who runs says. */
   async shard(group, key) {
-    const slot = slotOf(key);
+    const slot = typeof key === 'number' ? key : slotOf(key);
     return until('somebody tells who has the slot', async () => {
       for (const asked of group.servers.filter((server) => running(server) && !server.stopped)) {
         const ranges = await ask(group, asked.port, ['CLUSTER', 'SLOTS']).catch(() => []);
@@ -263,10 +265,17 @@ const cluster = {
     await until('the replica has taken over', async () => (await this.shard(group, key))[0] !== old);
   },
 
-  /** In three steps, between which the slot's keys are in two places: most, then all, then the slot. */
   async reshard(group, key) {
-    const slot = slotOf(key);
-    const [from] = await this.shard(group, key);
+    if (key !== '*') return this.move(group, slotOf(key));
+    const [from] = await this.shard(group, 'any');
+    const slots = new Set((await ask(group, from.port, ['KEYS', '*'])).map(slotOf));
+    for (const slot of slots) await this.move(group, slot);
+    group.told.push(`${slots.size} slots moved`);
+  },
+
+  /** A few keys at a time, between which the slot's keys are in two places. */
+  async move(group, slot) {
+    const [from] = await this.shard(group, slot);
     const to = await until('there is another primary', async () => {
       const ranges = await ask(group, from.port, ['CLUSTER', 'SLOTS']);
       const other = ranges.find(([, , [, port]]) => port !== from.port);
@@ -282,7 +291,7 @@ const cluster = {
       await pause(10); // a while in which some are here and some are there
     }
     for (const server of [to, from]) await ask(group, server.port, ['CLUSTER', 'SETSLOT', slot, 'NODE', to.id]);
-    await until('the others know', async () => (await this.shard(group, key))[0] === to);
+    await until('the others know', async () => (await this.shard(group, slot))[0] === to);
   },
 };
 
@@ -333,7 +342,7 @@ const sentinel = {
       for (const asked of group.servers.filter((server) => server.sentinel && running(server) && !server.stopped)) {
         const at = await ask(group, asked.port, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME]).catch(() => null);
         const primary = at && group.servers.find((server) => server.port === Number(at[1]));
-        if (primary) return [primary];
+        if (primary) return [primary, ...group.servers.filter((server) => server !== primary && !server.sentinel)];
       }
       return null;
     });
@@ -351,6 +360,11 @@ const sentinel = {
 
 // ---- what is done to them ------------------------------------------------------------------------------------
 
+function halt(server) {
+  server.child.kill('SIGSTOP');
+  server.stopped = true;
+}
+
 const actions = {
   async kill(group, key) {
     const [primary] = await group.kind.shard(group, key);
@@ -358,8 +372,11 @@ const actions = {
   },
   async stop(group, key) {
     const [primary] = await group.kind.shard(group, key);
-    primary.child.kill('SIGSTOP');
-    primary.stopped = true;
+    halt(primary);
+  },
+  async 'stop-replica'(group, key) {
+    const [, ...replicas] = await group.kind.shard(group, key);
+    replicas.forEach(halt);
   },
   async continue(group) {
     for (const server of group.servers.filter((one) => one.stopped)) {
@@ -384,6 +401,7 @@ async function act(group, words) {
   if (!actions[name]) throw new Error(`what is ${words}?`);
   const begin = performance.now();
   await actions[name](group, key.join(':'));
+  group.done++;
   group.told.push(`${name} ${((begin - group.begin) / 1000).toFixed(1)}-${((performance.now() - group.begin) / 1000).toFixed(1)} s`);
 }
 
@@ -442,7 +460,7 @@ async function run(group, given) {
     child.on('exit', (code, signal) => resolve(code ?? (signal ? 128 : 1)));
   });
   timers.forEach(clearTimeout);
-  if (group.told.length < given.at.length) failed.push('the command ended before all was done to the servers');
+  if (group.done < given.at.length) failed.push('the command ended before all was done to the servers');
   if (group.told.length > 0) console.log(`servers: ${group.told.join(', ')}`);
   failed.forEach((line) => console.error(`redis-group.js: ${line}`));
   return status || (failed.length > 0 ? 1 : 0);
@@ -455,7 +473,7 @@ async function main(words) {
   }
   const given = options(words);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'larder-redis-'));
-  const group = { kind: given.kind, folder, password: given.password, servers: [], told: [], begin: performance.now() };
+  const group = { kind: given.kind, folder, password: given.password, servers: [], told: [], done: 0, begin: performance.now() };
   process.on('exit', () => group.servers.forEach((server) => server.child && server.child.kill('SIGKILL')));
   try {
     return await run(group, given);
