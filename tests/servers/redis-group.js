@@ -17,8 +17,8 @@
  *   stop:KEY       SIGSTOP
  *   continue       those that were stopped run on
  *   failover:KEY   its replica takes over, in good order
- *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: every slot of a primary that has
- *                  keys (cluster)
+ *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: of every key
+ *                  that there is (cluster)
  *   stop-replica:KEY   SIGSTOP of its replica
  *   cut, restart   all servers are killed; are started again, and work
  */
@@ -267,8 +267,10 @@ const cluster = {
 
   async reshard(group, key) {
     if (key !== '*') return this.move(group, slotOf(key));
-    const [from] = await this.shard(group, 'any');
-    const slots = new Set((await ask(group, from.port, ['KEYS', '*'])).map(slotOf));
+    const slots = new Set();
+    for (const [, , [, port]] of await ask(group, group.servers.find(running).port, ['CLUSTER', 'SLOTS'])) {
+      for (const stored of await ask(group, port, ['KEYS', '*'])) slots.add(slotOf(stored));
+    }
     for (const slot of slots) await this.move(group, slot);
     group.told.push(`${slots.size} slots moved`);
   },
