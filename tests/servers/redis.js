@@ -108,7 +108,7 @@ async function kill(it) {
 
 // ---- what is done to it ----------------------------------------------------------------------------------
 
-const tagKeys = (it) => ask(it, '--scan', '--pattern', '*:t:{*}:*').split('\n').filter(Boolean);
+const tagKeys = (it) => ask(it, '--scan', '--pattern', '*:[tn]:{*}:*').split('\n').filter(Boolean);
 
 /** DUMP in Lua, so that bytes come as text. */
 const AS_HEX = "return (redis.call('DUMP', KEYS[1]):gsub('.', function(c) return string.format('%02x', c:byte()) end))";
