@@ -121,7 +121,8 @@ void rds_provision(void *instance, struct larder_op *op) {
 
 /* The commands that this driver uses; tests/servers/redis.js runs it with no others. */
 static const char acl[] =
-    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +set +del +getrange +exists +rename "
+    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +mget +set +del +getrange +exists "
+    "+rename "
     "+persist "
     "+pexpire +hget +hset +hmget +hscan +zadd +zrem +zremrangebyscore +zscan +scan +ping +evalsha +eval "
     "+client|setname +info +wait +role +readonly +asking +cluster|slots";

@@ -104,6 +104,18 @@ void rds_arg_group(struct rds_out *out, const struct rds_names *names, struct la
     rds_arg_end(out);
 }
 
+void rds_arg_counter(struct rds_out *out, const struct rds_names *names, char which,
+                     struct larder_bytes name) {
+    const char behind[] = {'}', ':', which, ':'};
+    rds_arg_begin(out, 2 * names->prefix_len + 8 + name.len);
+    rds_arg_part(out, names->prefix, names->prefix_len);
+    rds_arg_part(out, ":n:{", 4);
+    rds_arg_part(out, names->prefix, names->prefix_len);
+    rds_arg_part(out, behind, sizeof(behind));
+    rds_arg_part(out, name.ptr, name.len);
+    rds_arg_end(out);
+}
+
 /* There are few namespaces: the others are left out by whoever asks. */
 void rds_arg_group_pattern(struct rds_out *out, const struct rds_names *names) {
     part_group(out, names, 1);

@@ -10,7 +10,9 @@
  *       --unix           {url} is that of its unix socket
  *       --appendonly     what it has acknowledged is there again after `restart`
  *       --set NAME=VALUE of its configuration; repeatable
- *       --faults PERMILLE [--seed N]   in so many of a thousand packets, either way, something goes wrong
+ *       --faults PERMILLE [--for SECONDS] [--seed N]
+ *                        in so many of a thousand packets, either way, something goes wrong; so long
+ *       --ballast        somebody else fills its memory, on and on: so that it evicts (--set maxmemory=8mb)
  *       --at SECONDS ACTION            so long after COMMAND has begun; repeatable
  *   node redis.js --tell ACTION
  *       from within COMMAND
@@ -106,7 +108,7 @@ async function kill(it) {
 
 // ---- what is done to it ----------------------------------------------------------------------------------
 
-const tagKeys = (it) => ask(it, '--scan', '--pattern', '*:t:{*}:*').split('\n').filter(Boolean);
+const tagKeys = (it) => ask(it, '--scan', '--pattern', '*:[tn]:{*}:*').split('\n').filter(Boolean);
 
 /** DUMP in Lua, so that bytes come as text. */
 const AS_HEX = "return (redis.call('DUMP', KEYS[1]):gsub('.', function(c) return string.format('%02x', c:byte()) end))";
@@ -200,9 +202,10 @@ const faults = {
 async function proxy(it) {
   const random = randomness(it.seed);
   const names = Object.keys(faults);
+  const until = performance.now() + it.seconds * 1000;
   const pipe = (from, to) => {
     from.on('data', async (packet) => {
-      if (random(1000) >= it.permille) {
+      if (random(1000) >= it.permille || performance.now() > until) {
         if (!to.write(packet)) {
           from.pause();
           to.once('drain', () => from.resume());
@@ -227,10 +230,23 @@ async function proxy(it) {
   return server.address().port;
 }
 
+/** Values of 50 KB, more of them than there is room for, written anew one after the other. */
+function ballast(it) {
+  const random = randomness(it.seed);
+  const socket = net.connect(back(it));
+  socket.on('error', () => {});
+  socket.resume();
+  const value = 'x'.repeat(50000);
+  setInterval(() => {
+    const key = `ballast:${random(400)}`;
+    socket.write(`*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${value.length}\r\n${value}\r\n`);
+  }, 2).unref();
+}
+
 // ---- the command line ----------------------------------------------------------------------------------------
 
 function options(words) {
-  const given = { set: [], at: [], permille: 0, seed: 1, command: [] };
+  const given = { set: [], at: [], permille: 0, seconds: Infinity, seed: 1, command: [] };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === '--') given.command = words.slice(i + 1);
     if (words[i] === '--') break;
@@ -240,6 +256,8 @@ function options(words) {
     else if (words[i] === '--appendonly') given.appendonly = true;
     else if (words[i] === '--set') given.set.push(words[++i].split('='));
     else if (words[i] === '--faults') given.permille = Number(words[++i]);
+    else if (words[i] === '--for') given.seconds = Number(words[++i]);
+    else if (words[i] === '--ballast') given.ballast = true;
     else if (words[i] === '--seed') given.seed = Number(words[++i]);
     else if (words[i] === '--at') given.at.push([Number(words[++i]), words[++i]]);
     else throw new Error(`what is ${words[i]}?`);
@@ -270,6 +288,7 @@ async function run(it) {
   const child = spawn(program, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   it.begin = performance.now();
+  if (it.ballast) ballast(it);
   const failed = [];
   const timers = it.at.map(([seconds, name]) => setTimeout(() => {
     it.acting = Promise.resolve(it.acting).then(() => act(it, name)).catch((error) => failed.push(`${name}: ${error.message}`));
@@ -281,6 +300,7 @@ async function run(it) {
   timers.forEach(clearTimeout);
   if (it.told.length < it.at.length) failed.push('the command ended before all was done to the server');
   if (it.at.length > 0) console.log(`server: ${it.told.join(', ')}`);
+  if (it.ballast) console.log(`server: ${/evicted_keys:\d+/.exec(ask(it, 'INFO', 'stats'))[0]}`);
   if (it.permille > 0) console.log(`faults: ${JSON.stringify(it.faults)}`);
   failed.forEach((line) => console.error(`redis.js: ${line}`));
   return status || (failed.length > 0 ? 1 : 0);
