@@ -313,6 +313,8 @@ static const struct rds_reply *read_reply(struct rds_tree *tree, const char *wir
 void rig_reply(struct rds_node *node, const char *wire) {
     struct rds_request *r = node ? node->given.first : NULL;
     CU_ASSERT_FATAL(r != NULL);
+    if (!r)
+        return; /* for the compiler: FATAL has left */
     r->replies = commands_of(r);
     while (*wire) {
         struct rds_tree tree = {0};

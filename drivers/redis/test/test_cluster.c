@@ -447,6 +447,18 @@ static void parts_are_the_first_slots_of_the_primaries(void) {
     rig_end();
 }
 
+static void replicas_are_those_of_the_map_and_a_doubt_asks_for_it(void) {
+    begin_with_map("primary");
+    CU_ASSERT_EQUAL(rds_cluster.replicas(rig.router, 5), 1);
+    rds_cluster.doubt(rig.router);
+    rig_pass_ms(1);
+    CU_ASSERT_FATAL(asked_for_map() != NULL);
+    rig_reply(asked_for_map(), FAILED_OVER);
+    CU_ASSERT_EQUAL(rds_cluster.replicas(rig.router, 5), 0);
+    CU_ASSERT_EQUAL(rds_cluster.replicas(rig.router, 105), 1);
+    rig_end();
+}
+
 static void whoever_waits_for_parts_hears_that_they_cannot_be_known(void) {
     begin("primary");
     heard = 99;
@@ -484,4 +496,5 @@ UNIT_MAIN(
     UNIT(only_what_may_lag_is_asked_of_replicas_and_only_where_that_is_set),
     UNIT(what_a_replica_cannot_answer_its_primary_is_asked),
     UNIT(a_replica_that_is_silent_or_gone_is_not_asked), UNIT(parts_are_the_first_slots_of_the_primaries),
+    UNIT(replicas_are_those_of_the_map_and_a_doubt_asks_for_it),
     UNIT(whoever_waits_for_parts_hears_that_they_cannot_be_known))

@@ -12,7 +12,7 @@
     "*6\r\n" PAIR("2\r\nip", "1", "m") "$4\r\nport\r\n$" port "\r\n" PAIR("12\r\nconfig-epoch", "1", epoch)
 #define ONE "1\r\n1"
 #define TWO "1\r\n2"
-#define SAYS(port, epoch) ADDRESS(port) MASTER(port, epoch)
+#define SAYS(port, epoch) ADDRESS(port) MASTER(port, epoch) "*0\r\n"
 #define SWITCH "*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$16\r\nmymaster m 1 m 2\r\n"
 
 static void begin(const char *read_from) {
@@ -130,7 +130,8 @@ static void the_first_request_waits_until_the_sentinels_have_told_the_master(voi
     rig_pass_ms(1);
     CU_ASSERT_STRING_EQUAL(rig_written(rig_node("a:26379", false)),
                            "*3\r\n$8\r\nSENTINEL\r\n$23\r\nGET-MASTER-ADDR-BY-NAME\r\n$8\r\nmymaster\r\n"
-                           "*3\r\n$8\r\nSENTINEL\r\n$6\r\nMASTER\r\n$8\r\nmymaster\r\n");
+                           "*3\r\n$8\r\nSENTINEL\r\n$6\r\nMASTER\r\n$8\r\nmymaster\r\n"
+                           "*3\r\n$8\r\nSENTINEL\r\n$8\r\nREPLICAS\r\n$8\r\nmymaster\r\n");
     all_say(SAYS(ONE, "3"));
     CU_ASSERT_FATAL(rig_node("m:1", false) != NULL);
     CU_ASSERT(rig_node("m:1", false)->has_question);
@@ -205,7 +206,7 @@ static void where_epochs_are_not_told_the_address_has_to_do(void) {
     begin("primary");
     (void)rig_ask(0, 1, 0);
     rig_pass_ms(1);
-    all_say(ADDRESS(ONE) "-NOPERM this user has no permissions\r\n");
+    all_say(ADDRESS(ONE) "-NOPERM this user has no permissions\r\n-NOPERM this user has no permissions\r\n");
     CU_ASSERT_EQUAL(rig_given("m:1", false), 1);
     rig_end();
 }
@@ -214,7 +215,7 @@ static void a_name_that_nobody_watches_is_told_of(void) {
     begin("primary");
     struct asked *a = rig_ask(0, 1, 0);
     rig_pass_ms(1);
-    all_say("*-1\r\n-ERR No such master with that name\r\n");
+    all_say("*-1\r\n-ERR No such master with that name\r\n-ERR No such master with that name\r\n");
     CU_ASSERT_EQUAL(a->status, LARDER_INVALID);
     CU_ASSERT(strstr(a->text, "no master of that name") != NULL);
     rig_end();
@@ -331,9 +332,10 @@ static void entries_are_read_from_replicas_that_are_well_where_that_is_set(void)
     begin("replica");
     struct asked *a = rig_ask(0, 1, RDS_MAY_LAG), *b = rig_ask(0, 1, 0);
     rig_pass_ms(1);
-    all_say(SAYS(ONE, "3") "*1\r\n" REPLICA(TWO, "5\r\nslave", "2\r\nok"));
+    all_say(ADDRESS(ONE) MASTER(ONE, "3") "*1\r\n" REPLICA(TWO, "5\r\nslave", "2\r\nok"));
     rig_reply(rig_node("r:2", false), "+lagging\r\n");
     rig_reply(rig_node("m:1", false), "+now\r\n");
+    CU_ASSERT_EQUAL(rds_sentinel.replicas(rig.router, 0), 1);
     CU_ASSERT_STRING_EQUAL(a->text, "lagging");
     CU_ASSERT_STRING_EQUAL(b->text, "now");
     rig_node("r:2", false)->silent_ns = 400000000;
