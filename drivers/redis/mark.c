@@ -20,7 +20,6 @@ struct part {
     struct rds_request r;
     struct batch *batch;
     size_t begin, n;
-    uint32_t waits_for; /* replicas */
 };
 
 struct batch {
@@ -81,8 +80,7 @@ static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const
         part->begin = i;
         part->n = run_at(op, i, most);
         i += part->n;
-        part->waits_for = kind == RDS_SLOW ? rds_waits_for(d, d->names.mark_slot) : 0;
-        rds_request_init(&part->r, verb, op, d->names.mark_slot, part->waits_for > 0 ? RDS_SLOW : RDS_SMALL);
+        rds_request_init(&part->r, verb, op, d->names.mark_slot, kind);
     }
     struct part *parts = batch->parts;
     for (size_t p = 0; p < n; p++) /* with the last one the batch may be gone */
@@ -177,14 +175,14 @@ static void write_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
-    rds_wait_write(task, out, part->waits_for);
+    rds_wait_write(task, out);
 }
 
 static void write_done(struct rds_request *r, const struct rds_answer *answer) {
     struct part *part = RDS_OF(struct part, r, r);
     struct rds_task *task = &part->batch->task;
-    if (answer->status == LARDER_OK && r->seen == 1)
-        rds_wait_done(task, answer, part->waits_for);
+    if (answer->status == LARDER_OK && rds_is_wait(r))
+        rds_wait_done(task, answer);
     else if (rds_task_got(task, answer, ":") && answer->reply->integer == 0)
         part->batch->missed = true;
     if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
@@ -193,7 +191,7 @@ static void write_done(struct rds_request *r, const struct rds_answer *answer) {
 
 void rds_write(void *instance, struct larder_op *op) {
     static const struct rds_verb verb = {.write = write_write, .done = write_done};
-    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SLOW);
+    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, rds_wait_kind(instance));
 }
 
 /* ---- counters --------------------------------------------------------------------------------------------------- */
@@ -201,8 +199,7 @@ void rds_write(void *instance, struct larder_op *op) {
 struct count {
     struct rds_task task;
     struct rds_request r;
-    uint32_t waits_for; /* replicas */
-    size_t n_groups;    /* bump: other namespaces than the counter's, seldom any */
+    size_t n_groups; /* bump: other namespaces than the counter's, seldom any */
     struct larder_bytes *groups;
     uint32_t *group_of;  /* of each mark: 1 is the counter's, then from FIRST_OTHER on */
     bool is_partly_lost; /* advance: one of the counter's three is not there */
@@ -224,8 +221,8 @@ static void count_end(struct count *count) {
 
 static void count_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    if (answer->status == LARDER_OK && r->seen == 1 && count->waits_for > 0) {
-        rds_wait_done(&count->task, answer, count->waits_for);
+    if (answer->status == LARDER_OK && rds_is_wait(r)) {
+        rds_wait_done(&count->task, answer);
     } else if (rds_task_got(&count->task, answer, "$")) {
         if (answer->reply->text.len == RDS_NUMBER_BYTES)
             count->task.res.epoch = rds_number_read(answer->reply->text.ptr);
@@ -236,12 +233,9 @@ static void count_done(struct rds_request *r, const struct rds_answer *answer) {
         count_end(count);
 }
 
-/* What writes waits for replicas, on the connection that is for what waits. */
-static void count_submit(struct count *count, const struct rds_verb *verb, bool writes) {
+static void count_submit(struct count *count, const struct rds_verb *verb, enum rds_kind kind) {
     struct rds *d = count->task.d;
-    count->waits_for = writes ? rds_waits_for(d, d->names.mark_slot) : 0;
-    rds_request_init(&count->r, verb, count->task.op, d->names.mark_slot,
-                     count->waits_for > 0 ? RDS_SLOW : RDS_SMALL);
+    rds_request_init(&count->r, verb, count->task.op, d->names.mark_slot, kind);
     rds_submit(d, &count->r);
 }
 
@@ -253,7 +247,7 @@ static void advance_write(const struct rds_request *r, struct rds_out *out) {
     rds_arg_sortable(out, op->now_ms);
     rds_arg_field(out, 'c', op->key);
     rds_arg_text(out, op->add > 0 ? "1" : "0");
-    rds_wait_write(task, out, RDS_OF(const struct count, r, r)->waits_for);
+    rds_wait_write(task, out);
 }
 
 static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
@@ -281,7 +275,7 @@ static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     }
     if (answer->status == LARDER_OK && count->task.status == LARDER_OK &&
         (answer->reply->type == RDS_NIL || count->is_partly_lost)) {
-        count_submit(count, &advance_verb, true);
+        count_submit(count, &advance_verb, rds_wait_kind(count->task.d));
         return;
     }
     count_done(r, answer);
@@ -293,7 +287,10 @@ void rds_advance(void *instance, struct larder_op *op) {
     struct count *count;
     if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
         return;
-    count_submit(count, op->add > 0 ? &advance_verb : &look_verb, op->add > 0);
+    if (op->add > 0)
+        count_submit(count, &advance_verb, rds_wait_kind(d));
+    else
+        count_submit(count, &look_verb, RDS_SMALL);
 }
 
 /* ---- bump ------------------------------------------------------------------------------------------------------- */
@@ -313,7 +310,7 @@ static void bump_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
-    rds_wait_write(&count->task, out, count->waits_for);
+    rds_wait_write(&count->task, out);
 }
 
 /* Which hash each mark is in; nothing where all are in the counter's. */
@@ -355,5 +352,5 @@ void rds_bump(void *instance, struct larder_op *op) {
         count_end(count);
         return;
     }
-    count_submit(count, &verb, true);
+    count_submit(count, &verb, rds_wait_kind(d));
 }

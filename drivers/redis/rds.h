@@ -150,11 +150,15 @@ larder_op_fn rds_ping, rds_provision, rds_explain;
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------- */
 
-/* How many replicas must have what is written to marks in this slot. */
-uint32_t rds_waits_for(struct rds *d, uint16_t slot);
-/* WAIT, behind the command that writes; nothing where n_replicas is 0. */
-void rds_wait_write(const struct rds_task *task, struct rds_out *out, uint32_t n_replicas);
-/* The reply to it: a failure of the task where they have not. */
-void rds_wait_done(struct rds_task *task, const struct rds_answer *answer, uint32_t n_replicas);
+/* The connection for what writes marks or counters. */
+enum rds_kind rds_wait_kind(const struct rds *d);
+/* WAIT, behind the command that writes, where there is something to wait for. */
+void rds_wait_write(const struct rds_task *task, struct rds_out *out);
+/* The reply to it: a failure of the task where the replicas have not got it. */
+void rds_wait_done(struct rds_task *task, const struct rds_answer *answer);
+/* Whether this is that reply: of a request of rds_wait_kind() with one command before WAIT. */
+static inline bool rds_is_wait(const struct rds_request *r) {
+    return r->kind == RDS_SLOW && r->seen == 1;
+}
 
 #endif

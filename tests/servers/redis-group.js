@@ -16,6 +16,7 @@
  *   kill:KEY       SIGKILL; it stays down
  *   stop:KEY       SIGSTOP
  *   continue       those that were stopped run on
+ *   revive         those that were killed are started again, and nobody waits for them
  *   failover:KEY   its replica takes over, in good order
  *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: of every key
  *                  that there is (cluster)
@@ -229,7 +230,7 @@ const cluster = {
       if (i >= 3) await until('they have met', () => ask(group, server.port, ['CLUSTER', 'REPLICATE', group.servers[i - 3].id]));
     }
     await this.works(group);
-    return `redis+cluster://${group.servers.slice(0, 3).map((server) => `127.0.0.1:${server.port}`).join(',')}`;
+    return `${group.ca ? 'rediss' : 'redis'}+cluster://${group.servers.slice(0, 3).map((server) => `127.0.0.1:${server.port}`).join(',')}`;
   },
 
   /** All that run agree, and each primary has its replica. */
@@ -323,7 +324,7 @@ const sentinel = {
     const sentinels = group.servers.filter((server) => server.sentinel);
     sentinels.forEach((server) => launch(group, server));
     await this.works(group);
-    return `redis+sentinel://${sentinels.map((server) => `127.0.0.1:${server.port}`).join(',')}/${NAME}`;
+    return `${group.ca ? 'rediss' : 'redis'}+sentinel://${sentinels.map((server) => `127.0.0.1:${server.port}`).join(',')}/${NAME}`;
   },
 
   async works(group) {
@@ -385,6 +386,9 @@ const actions = {
       server.child.kill('SIGCONT');
       server.stopped = false;
     }
+  },
+  async revive(group) {
+    group.servers.filter((server) => !running(server)).forEach((server) => launch(group, server));
   },
   failover: (group, key) => group.kind.failover(group, key),
   reshard: (group, key) => group.kind.reshard(group, key),
