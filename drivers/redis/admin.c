@@ -9,14 +9,16 @@ struct admin {
     struct rds_request r;
 };
 
+/* A line. */
 static int32_t tell(struct rds_task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int32_t tell(struct rds_task *task, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(text, sizeof(text), format, args);
+    const int len = vsnprintf(text, sizeof(text) - 1, format, args);
     va_end(args);
-    const size_t told = len < 0 ? 0 : (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
+    size_t told = len < 0 ? 0 : (size_t)len < sizeof(text) - 2 ? (size_t)len : sizeof(text) - 2;
+    text[told++] = '\n';
     return task->d->host->emit_text(task->op, (struct larder_bytes){(const uint8_t *)text, told});
 }
 

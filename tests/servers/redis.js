@@ -10,9 +10,9 @@
  *       --unix           {url} is that of its unix socket
  *       --appendonly     what it has acknowledged is there again after `restart`
  *       --set NAME=VALUE of its configuration; repeatable
- *       --faults PERMILLE [--for SECONDS] [--seed N]
- *                        in so many of a thousand packets, either way, something goes wrong; so long
+ *       --faults PERMILLE [--seed N]   in so many of a thousand packets, either way, something goes wrong
  *       --ballast        somebody else fills its memory, on and on: so that it evicts (--set maxmemory=8mb)
+ *       --for SECONDS    that is how long faults and ballast last
  *       --at SECONDS ACTION            so long after COMMAND has begun; repeatable
  *   node redis.js --tell ACTION
  *       from within COMMAND
@@ -108,11 +108,11 @@ async function kill(it) {
 
 // ---- what is done to it ----------------------------------------------------------------------------------
 
-const tagKeys = (it) => ask(it, '--scan', '--pattern', '*:[tn]:{*}:*').split('\n').filter(Boolean);
-
-/** DUMP in Lua, so that bytes come as text. */
-const AS_HEX = "return (redis.call('DUMP', KEYS[1]):gsub('.', function(c) return string.format('%02x', c:byte()) end))";
-const FROM_HEX = "return redis.call('RESTORE', KEYS[1], 0, (ARGV[1]:gsub('..', function(h) return string.char(tonumber(h, 16)) end)), 'REPLACE')";
+/** Names of keys may have any bytes, so all this is done in the server. */
+const EACH = "for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*:[tn]:{*}:*')) do";
+const WIPE = `${EACH} redis.call('DEL', k) end`;
+const SAVE = `${EACH} redis.call('COPY', k, 'saved|' .. k, 'REPLACE') end`;
+const BRING_BACK = `${EACH} redis.call('RENAME', k, k:sub(7)) end`;
 
 const actions = {
   cut: kill,
@@ -124,13 +124,11 @@ const actions = {
   continue: (it) => it.child.kill('SIGCONT'),
   flush: (it) => ask(it, 'FLUSHALL'),
   'forget-scripts': (it) => ask(it, 'SCRIPT', 'FLUSH'),
-  wipe: (it) => tagKeys(it).forEach((key) => ask(it, 'DEL', key)),
-  save(it) {
-    it.saved = tagKeys(it).map((key) => [key, ask(it, 'EVAL', AS_HEX, '1', key)]);
-  },
+  wipe: (it) => ask(it, 'EVAL', WIPE, '0', 'larder'),
+  save: (it) => ask(it, 'EVAL', SAVE, '0', 'larder'),
   rollback(it) {
     actions.wipe(it);
-    it.saved.forEach(([key, bytes]) => ask(it, 'EVAL', FROM_HEX, '1', key, bytes));
+    ask(it, 'EVAL', BRING_BACK, '0', 'saved|');
   },
 };
 
@@ -237,7 +235,9 @@ function ballast(it) {
   socket.on('error', () => {});
   socket.resume();
   const value = 'x'.repeat(50000);
+  const end = performance.now() + it.seconds * 1000;
   setInterval(() => {
+    if (performance.now() > end) return;
     const key = `ballast:${random(400)}`;
     socket.write(`*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${value.length}\r\n${value}\r\n`);
   }, 2).unref();
