@@ -9,7 +9,7 @@
 
 enum { STAGED_FROM = 16 << 10, STAGED_FOR_MS = 60000 };
 
-static const uint8_t magic[8] = {'L', 'd', 'r', 1};
+static const uint8_t magic[8] = {'L', 'd', 'r', '1'};
 
 struct head {
     int64_t modified_ms, epoch, expires_ms;
