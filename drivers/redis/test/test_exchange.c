@@ -140,7 +140,7 @@ static void driver_open(void) {
                                  .sentinel_username = "",
                                  .sentinel_password = "",
                                  .read_from = "primary",
-                                 .wait_replicas = "auto",
+                                 .wait_replicas = "0",
                                  .client_name = "larder",
                                  .prefix = "p",
                                  .ca_file = "",
