@@ -132,6 +132,8 @@ static void keep(void *arg, struct op *op) {
     last = op;
 }
 
+static const char *wait_replicas = "0";
+
 static void driver_open(void) {
     snprintf(url, sizeof(url), "unix://%s", server.path);
     config = (struct rds_config){.url = url,
@@ -140,7 +142,7 @@ static void driver_open(void) {
                                  .sentinel_username = "",
                                  .sentinel_password = "",
                                  .read_from = "primary",
-                                 .wait_replicas = "0",
+                                 .wait_replicas = wait_replicas,
                                  .client_name = "larder",
                                  .prefix = "p",
                                  .ca_file = "",
@@ -307,6 +309,29 @@ static void a_bump_that_is_cut_off_is_to_be_tried_again(void) {
         .n_replies = 3,
         .replies = {REPLY("+OK\r\n"), REPLY("-NOSCRIPT x\r\n"), REPLY("$8\r\n" EPOCH_9 "\r\n")}};
     cut_everywhere(&e, is_epoch);
+}
+
+static void a_bump_that_replicas_must_have_is_acknowledged_when_they_have_it(void) {
+    static const struct {
+        struct reply wait;
+        int32_t status;
+    } rows[] = {{REPLY(":1\r\n"), LARDER_OK},
+                {REPLY(":2\r\n"), LARDER_OK},
+                {REPLY(":0\r\n"), LARDER_RETRY},
+                {REPLY("-NOPERM no permissions to run the 'wait' command\r\n"), LARDER_DENIED},
+                {REPLY("-ERR unknown command 'WAIT'\r\n"), LARDER_UNSUPPORTED},
+                {REPLY("+OK\r\n"), LARDER_RETRY}};
+    wait_replicas = "1";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct exchange e = {
+            .code = LARDER_OP_BUMP,
+            .in = {.key = BYTES("n/epoch"), .marks = two_marks, .n_marks = 2},
+            .n_replies = 3,
+            .replies = {REPLY("+OK\r\n"), REPLY("$8\r\n" EPOCH_9 "\r\n"), rows[i].wait},
+            .status = rows[i].status};
+        cut_everywhere(&e, rows[i].status == LARDER_OK ? is_epoch : is_plain);
+    }
+    wait_replicas = "0";
 }
 
 /* A look at a counter that is not there, on a server that allows no scripts: the longest of all. */
@@ -527,6 +552,7 @@ UNIT_MAIN("redis exchanges", UNIT(a_get_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_put_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_read_that_is_cut_off_is_not_half_an_answer),
           UNIT(a_bump_that_is_cut_off_is_to_be_tried_again),
+          UNIT(a_bump_that_replicas_must_have_is_acknowledged_when_they_have_it),
           UNIT(a_transaction_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_list_that_is_cut_off_is_to_be_tried_again),
           UNIT(an_error_of_the_server_has_its_class_and_its_words), UNIT(nonsense_is_no_answer),
