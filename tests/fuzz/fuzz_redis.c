@@ -9,6 +9,8 @@
 #include "redis/error.h"
 #include "redis/intake.h"
 #include "redis/key.h"
+#include "redis/sentinel.h"
+#include "redis/slot.h"
 #include "redis/url.h"
 
 static bool lies_within(struct larder_bytes text, const struct rds_intake *in) {
@@ -30,6 +32,28 @@ static void check_reply(const struct rds_reply *reply, const struct rds_intake *
         for (const char *c = line; *c != '\0'; c++)
             CHECK(*c >= 32 && *c < 127);
     }
+}
+
+/* What a cluster and sentinels say about who is where. */
+static void check_topology(const struct rds_reply *reply) {
+    struct rds_map map = {0};
+    struct rds_redirect to;
+    struct rds_told told;
+    struct rds_server servers[SENTINEL_REPLICAS];
+    if (reply->type == RDS_ERROR && rds_redirect_read(reply->text, &to))
+        CHECK(to.slot < RDS_SLOTS && to.port > 0 &&
+              rds_map_move(&map, to.slot, to.host, to.port) == LARDER_OK);
+    if (rds_map_take(&map, reply, "seed") == LARDER_OK)
+        CHECK(map.n_covered <= RDS_SLOTS && map.n_moved <= map.n_covered);
+    for (unsigned slot = 0; slot < RDS_SLOTS; slot += 97) {
+        const struct rds_shard *shard = rds_map_find(&map, (uint16_t)slot);
+        CHECK(!shard || (shard->primary < map.n_nodes && map.nodes[shard->primary].port > 0));
+    }
+    rds_map_done(&map);
+    (void)rds_told_address(reply, &told);
+    (void)rds_told_master(reply, &told);
+    CHECK(rds_told_replicas(reply, servers) <= SENTINEL_REPLICAS);
+    (void)rds_told_switch(reply->text, "mymaster", &servers[0]);
 }
 
 /* Of what a server only announces, no more than a megabyte is given: the rest of the time would go into that. */
@@ -63,6 +87,8 @@ static uint32_t read_all(const uint8_t *data, size_t size, size_t step) {
         struct rds_answer answer;
         while ((taken = rds_intake_next(&in, n % 3 == 0, &answer)) == RDS_TAKEN) {
             check_reply(answer.reply, &in, 0);
+            if (step == SIZE_MAX)
+                check_topology(answer.reply);
             types = types * 31 + answer.reply->type + (uint32_t)answer.value.len;
             buf_unref(answer.value.owner);
             n++;
