@@ -232,6 +232,7 @@ stage_next_16() { next_tests 16.4.6; }
 stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
+    script/demo --check --store redis
 }
 
 stage_lint() {
