@@ -127,7 +127,7 @@ static const char acl[] =
     "+rename "
     "+persist "
     "+pexpire +hget +hset +hmget +hscan +zadd +zrem +zremrangebyscore +zscan +scan +ping +evalsha +eval "
-    "+client|setname +info";
+    "+client|setname +info +wait +role +readonly +asking +cluster|slots";
 
 void rds_explain(void *instance, struct larder_op *op) {
     struct rds *d = instance;

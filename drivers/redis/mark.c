@@ -175,18 +175,23 @@ static void write_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(task, out);
 }
 
 static void write_done(struct rds_request *r, const struct rds_answer *answer) {
     struct part *part = RDS_OF(struct part, r, r);
-    if (rds_task_got(&part->batch->task, answer, ":") && answer->reply->integer == 0)
+    struct rds_task *task = &part->batch->task;
+    if (answer->status == LARDER_OK && rds_is_wait(r))
+        rds_wait_done(task, answer);
+    else if (rds_task_got(task, answer, ":") && answer->reply->integer == 0)
         part->batch->missed = true;
-    part_end(part);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        part_end(part);
 }
 
 void rds_write(void *instance, struct larder_op *op) {
     static const struct rds_verb verb = {.write = write_write, .done = write_done};
-    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SMALL);
+    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, rds_wait_kind(instance));
 }
 
 /* ---- counters --------------------------------------------------------------------------------------------------- */
@@ -216,13 +221,22 @@ static void count_end(struct count *count) {
 
 static void count_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    if (rds_task_got(&count->task, answer, "$")) {
+    if (answer->status == LARDER_OK && rds_is_wait(r)) {
+        rds_wait_done(&count->task, answer);
+    } else if (rds_task_got(&count->task, answer, "$")) {
         if (answer->reply->text.len == RDS_NUMBER_BYTES)
             count->task.res.epoch = rds_number_read(answer->reply->text.ptr);
         else
             rds_task_refused(&count->task, LARDER_CORRUPT, "a counter is not of this driver's");
     }
-    count_end(count);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        count_end(count);
+}
+
+static void count_submit(struct count *count, const struct rds_verb *verb, enum rds_kind kind) {
+    struct rds *d = count->task.d;
+    rds_request_init(&count->r, verb, count->task.op, d->names.mark_slot, kind);
+    rds_submit(d, &count->r);
 }
 
 static void advance_write(const struct rds_request *r, struct rds_out *out) {
@@ -233,6 +247,7 @@ static void advance_write(const struct rds_request *r, struct rds_out *out) {
     rds_arg_sortable(out, op->now_ms);
     rds_arg_field(out, 'c', op->key);
     rds_arg_text(out, op->add > 0 ? "1" : "0");
+    rds_wait_write(task, out);
 }
 
 static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
@@ -251,7 +266,6 @@ static void look_write(const struct rds_request *r, struct rds_out *out) {
  * the others from being evicted. */
 static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    struct rds *d = count->task.d;
     if (answer->status == LARDER_OK && r->seen == 0) {
         const struct rds_reply *reply = answer->reply;
         if (rds_task_got(&count->task, answer, "*"))
@@ -261,8 +275,7 @@ static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     }
     if (answer->status == LARDER_OK && count->task.status == LARDER_OK &&
         (answer->reply->type == RDS_NIL || count->is_partly_lost)) {
-        rds_request_init(r, &advance_verb, count->task.op, d->names.mark_slot, RDS_SMALL);
-        rds_submit(d, r);
+        count_submit(count, &advance_verb, rds_wait_kind(count->task.d));
         return;
     }
     count_done(r, answer);
@@ -274,8 +287,10 @@ void rds_advance(void *instance, struct larder_op *op) {
     struct count *count;
     if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
         return;
-    rds_request_init(&count->r, op->add > 0 ? &advance_verb : &look_verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    if (op->add > 0)
+        count_submit(count, &advance_verb, rds_wait_kind(d));
+    else
+        count_submit(count, &look_verb, RDS_SMALL);
 }
 
 /* ---- bump ------------------------------------------------------------------------------------------------------- */
@@ -295,6 +310,7 @@ static void bump_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(&count->task, out);
 }
 
 /* Which hash each mark is in; nothing where all are in the counter's. */
@@ -336,6 +352,5 @@ void rds_bump(void *instance, struct larder_op *op) {
         count_end(count);
         return;
     }
-    rds_request_init(&count->r, &verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    count_submit(count, &verb, rds_wait_kind(d));
 }

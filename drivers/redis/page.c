@@ -39,7 +39,8 @@ struct page_kind {
     int32_t (*take)(struct page *page, struct larder_bytes element, struct larder_bytes value,
                     struct larder_bytes *ret_name);
     const struct rds_verb *look;
-    bool over_all; /* all servers, one behind the other */
+    bool has_names; /* what is looked at has the slot of the item's name; else that of marks */
+    bool over_all;  /* all servers, one behind the other */
 };
 
 enum { RDS_KEEP = 1, RDS_SKIP = 2 };
@@ -227,7 +228,7 @@ static void look_at_items(struct page *page) {
     }
     page->task.waiting = (uint32_t)n;
     for (size_t i = 0; i < n; i++)
-        item_start(page, &items[i], page->kind->over_all ? rds_slot(d, items[i].name) : d->names.mark_slot);
+        item_start(page, &items[i], page->kind->has_names ? rds_slot(d, items[i].name) : d->names.mark_slot);
     for (size_t i = 0; i < n; i++) /* with the last one the page may be gone */
         rds_submit(d, &items[i].r);
 }
@@ -370,7 +371,7 @@ static void head_done(struct rds_request *r, const struct rds_answer *answer) {
 void rds_list(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = head_write, .done = head_done};
     static const struct page_kind kind = {
-        .write = list_write, .take = list_take, .look = &look, .over_all = true};
+        .write = list_write, .take = list_take, .look = &look, .has_names = true, .over_all = true};
     page_run(instance, op, &kind, 0);
 }
 
@@ -432,7 +433,7 @@ static void links_done(struct rds_request *r, const struct rds_answer *answer) {
 void rds_keys_of(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = links_write, .done = links_done};
     static const struct page_kind kind = {
-        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look};
+        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look, .has_names = true};
     struct rds *d = instance;
     page_run(d, op, &kind, rds_slot(d, op->key));
 }

@@ -15,9 +15,9 @@ struct rds_chunk;
 
 struct rds_reader { /* zeroed at first */
     struct redisReader *hiredis;
-    struct rds_chunk *chunks;  /* of the replies and their texts, used anew for each reply; the newest first */
-    size_t fed;                /* bytes of a reply that has not come to its end */
-    size_t n;                  /* elements of it so far */
+    struct rds_chunk *chunks; /* of the replies and their texts, used anew for each reply; the newest first */
+    size_t fed;               /* bytes of a reply that has not come to its end */
+    size_t n;                 /* elements of it so far */
     bool is_too_much;
 };
 
