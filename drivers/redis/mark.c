@@ -1,0 +1,298 @@
+/*
+ * Marks and counters.  All of a namespace are fields of one hash: what is read together is there together or, evicted,
+ * gone together (README.md says what that is good for), and one script changes them in one step.
+ *
+ * A field's value: expired_epoch, stale_epoch, expire_at_ms, and when it was written; a counter's: its number.
+ */
+#include <stdlib.h>
+
+#include "rds.h"
+
+enum {
+    MARK_BYTES = 3 * RDS_NUMBER_BYTES, /* at least */
+    MARKS_AT_ONCE = 1000               /* in one call of a script: the server does nothing else meanwhile */
+};
+
+/* Marks from `begin` on that one command is about. */
+struct part {
+    struct rds_request r;
+    struct batch *batch;
+    size_t begin, n;
+};
+
+struct batch {
+    struct rds_task task;
+    size_t n_parts;
+    bool missed; /* write: a mark was there */
+    struct part *parts;
+    struct part first; /* where there is one alone, as nearly always */
+};
+
+static struct larder_bytes group_at(const struct larder_op *op, size_t i) {
+    return rds_group_of(op->marks[i].tag);
+}
+
+/* How many marks from i on are of one namespace. */
+static size_t run_at(const struct larder_op *op, size_t i, size_t most) {
+    const struct larder_bytes group = group_at(op, i);
+    size_t n = 1;
+    while (i + n < op->n_marks && n < most && rds_same(group_at(op, i + n), group))
+        n++;
+    return n;
+}
+
+static void batch_end(struct batch *batch) {
+    if (batch->parts != &batch->first)
+        free(batch->parts);
+    rds_task_end(&batch->task, batch->missed ? LARDER_MISS : LARDER_OK);
+}
+
+static void part_end(struct part *part) {
+    struct batch *batch = part->batch;
+    if (--batch->task.waiting == 0)
+        batch_end(batch);
+}
+
+/* One request for each run. */
+static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const struct rds_verb *verb,
+                      size_t most, enum rds_kind kind) {
+    struct batch *batch;
+    size_t n = 0;
+    if (!rds_accepts(d, op, flags) || !(batch = rds_task_new(d, op, sizeof(*batch))))
+        return;
+    for (size_t i = 0; i < op->n_marks; i += run_at(op, i, most))
+        n++;
+    batch->parts = n <= 1 ? &batch->first : calloc(n, sizeof(*batch->parts));
+    if (!batch->parts || n == 0) {
+        if (n > 0)
+            rds_task_refused(&batch->task, LARDER_NOMEM, NULL);
+        batch_end(batch);
+        return;
+    }
+    batch->n_parts = n;
+    batch->task.waiting = (uint32_t)n; /* before the first is submitted: it may end at once */
+    size_t i = 0;
+    for (size_t p = 0; p < n; p++) {
+        struct part *part = &batch->parts[p];
+        part->batch = batch;
+        part->begin = i;
+        part->n = run_at(op, i, most);
+        i += part->n;
+        rds_request_init(&part->r, verb, op, d->names.mark_slot, kind);
+    }
+    struct part *parts = batch->parts;
+    for (size_t p = 0; p < n; p++) /* with the last one the batch may be gone */
+        rds_submit(d, &parts[p].r);
+}
+
+/* ---- read ------------------------------------------------------------------------------------------------------- */
+
+static void read_write(const struct rds_request *r, struct rds_out *out) {
+    const struct part *part = RDS_OF(const struct part, r, r);
+    const struct rds_task *task = &part->batch->task;
+    rds_command(out, "HMGET", 2 + part->n);
+    rds_arg_group(out, &task->d->names, group_at(task->op, part->begin));
+    for (size_t i = 0; i < part->n; i++)
+        rds_arg_field(out, 'm', task->op->marks[part->begin + i].tag);
+}
+
+int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
+                      struct larder_bytes stored) {
+    if (stored.len < MARK_BYTES)
+        return LARDER_CORRUPT;
+    const struct larder_mark mark = {.tag = tag,
+                                     .expired_epoch = rds_number_read(stored.ptr),
+                                     .stale_epoch = rds_number_read(stored.ptr + 8),
+                                     .expire_at_ms = rds_number_read(stored.ptr + 16)};
+    return d->host->emit_mark(op, &mark);
+}
+
+static void read_done(struct rds_request *r, const struct rds_answer *answer) {
+    struct part *part = RDS_OF(struct part, r, r);
+    struct rds_task *task = &part->batch->task;
+    if (rds_task_got(task, answer, "*") && answer->reply->n != part->n)
+        rds_task_refused(task, LARDER_RETRY, "HMGET was answered with another number of values");
+    for (size_t i = 0; task->status == LARDER_OK && i < part->n; i++) {
+        const struct rds_reply *field = &answer->reply->elements[i];
+        if (field->type == RDS_NIL)
+            continue;
+        const int32_t status = rds_mark_emit(task->d, task->op, task->op->marks[part->begin + i].tag,
+                                             field->text);
+        if (status != LARDER_OK)
+            rds_task_refused(task, status,
+                             status == LARDER_CORRUPT ? "a mark is not of this driver's" : NULL);
+    }
+    part_end(part);
+}
+
+void rds_read(void *instance, struct larder_op *op) {
+    static const struct rds_verb verb = {.write = read_write, .done = read_done};
+    batch_run(instance, op, 0, &verb, SIZE_MAX, RDS_SMALL);
+}
+
+/* ---- write ------------------------------------------------------------------------------------------------------ */
+
+static void arg_mark(struct rds_out *out, const struct larder_mark *mark) {
+    uint8_t bytes[MARK_BYTES];
+    rds_number_write(mark->expired_epoch, bytes);
+    rds_number_write(mark->stale_epoch, bytes + 8);
+    rds_number_write(mark->expire_at_ms, bytes + 16);
+    rds_arg(out, (struct larder_bytes){bytes, sizeof(bytes)});
+}
+
+static void write_write(const struct rds_request *r, struct rds_out *out) {
+    const struct part *part = RDS_OF(const struct part, r, r);
+    const struct rds_task *task = &part->batch->task;
+    const struct larder_op *op = task->op;
+    rds_script_begin(out, task->d->shas, r, RDS_MERGE, 1, 2 + 3 * part->n);
+    rds_arg_group(out, &task->d->names, group_at(op, part->begin));
+    rds_arg_sortable(out, op->now_ms);
+    rds_arg_text(out, op->flags & LARDER_IF_ABSENT ? "1" : "0");
+    for (size_t i = part->begin; i < part->begin + part->n; i++) {
+        rds_arg_text(out, "1");
+        rds_arg_field(out, 'm', op->marks[i].tag);
+        arg_mark(out, &op->marks[i]);
+    }
+}
+
+static void write_done(struct rds_request *r, const struct rds_answer *answer) {
+    struct part *part = RDS_OF(struct part, r, r);
+    if (rds_task_got(&part->batch->task, answer, ":") && answer->reply->integer == 0)
+        part->batch->missed = true;
+    part_end(part);
+}
+
+void rds_write(void *instance, struct larder_op *op) {
+    static const struct rds_verb verb = {.write = write_write, .done = write_done};
+    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SMALL);
+}
+
+/* ---- counters --------------------------------------------------------------------------------------------------- */
+
+struct count {
+    struct rds_task task;
+    struct rds_request r;
+    size_t n_groups; /* bump: other namespaces than the counter's, seldom any */
+    struct larder_bytes *groups;
+    uint32_t *group_of; /* of each mark: 1 is the counter's */
+};
+
+static void count_end(struct count *count) {
+    free(count->groups);
+    free(count->group_of);
+    rds_task_end(&count->task, LARDER_OK);
+}
+
+static void count_done(struct rds_request *r, const struct rds_answer *answer) {
+    struct count *count = RDS_OF(struct count, r, r);
+    if (rds_task_got(&count->task, answer, "$")) {
+        if (answer->reply->text.len == RDS_NUMBER_BYTES)
+            count->task.res.epoch = rds_number_read(answer->reply->text.ptr);
+        else
+            rds_task_refused(&count->task, LARDER_CORRUPT, "a counter is not of this driver's");
+    }
+    count_end(count);
+}
+
+static void advance_write(const struct rds_request *r, struct rds_out *out) {
+    const struct rds_task *task = &RDS_OF(const struct count, r, r)->task;
+    const struct larder_op *op = task->op;
+    rds_script_begin(out, task->d->shas, r, RDS_ADVANCE, 1, 3);
+    rds_arg_group(out, &task->d->names, rds_group_of(op->key));
+    rds_arg_sortable(out, op->now_ms);
+    rds_arg_field(out, 'c', op->key);
+    rds_arg_text(out, op->add > 0 ? "1" : "0");
+}
+
+static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
+
+static void look_write(const struct rds_request *r, struct rds_out *out) {
+    const struct rds_task *task = &RDS_OF(const struct count, r, r)->task;
+    rds_command(out, "HGET", 3);
+    rds_arg_group(out, &task->d->names, rds_group_of(task->op->key));
+    rds_arg_field(out, 'c', task->op->key);
+}
+
+/* A counter that is not there is created, by the script. */
+static void look_done(struct rds_request *r, const struct rds_answer *answer) {
+    struct count *count = RDS_OF(struct count, r, r);
+    struct rds *d = count->task.d;
+    if (answer->status == LARDER_OK && answer->reply->type == RDS_NIL) {
+        rds_request_init(r, &advance_verb, count->task.op, d->names.mark_slot, RDS_SMALL);
+        rds_submit(d, r);
+        return;
+    }
+    count_done(r, answer);
+}
+
+void rds_advance(void *instance, struct larder_op *op) {
+    static const struct rds_verb look_verb = {.write = look_write, .done = look_done};
+    struct rds *d = instance;
+    struct count *count;
+    if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
+        return;
+    rds_request_init(&count->r, op->add > 0 ? &advance_verb : &look_verb, op, d->names.mark_slot, RDS_SMALL);
+    rds_submit(d, &count->r);
+}
+
+/* ---- bump ------------------------------------------------------------------------------------------------------- */
+
+static void bump_write(const struct rds_request *r, struct rds_out *out) {
+    const struct count *count = RDS_OF(const struct count, r, r);
+    const struct rds *d = count->task.d;
+    const struct larder_op *op = count->task.op;
+    rds_script_begin(out, d->shas, r, RDS_BUMP, 1 + count->n_groups, 2 + 3 * op->n_marks);
+    rds_arg_group(out, &d->names, rds_group_of(op->key));
+    for (size_t i = 0; i < count->n_groups; i++)
+        rds_arg_group(out, &d->names, count->groups[i]);
+    rds_arg_sortable(out, op->now_ms);
+    rds_arg_field(out, 'c', op->key);
+    for (size_t i = 0; i < op->n_marks; i++) {
+        rds_arg_number(out, count->group_of ? count->group_of[i] : 1);
+        rds_arg_field(out, 'm', op->marks[i].tag);
+        arg_mark(out, &op->marks[i]);
+    }
+}
+
+/* Which hash each mark is in; nothing where all are in the counter's. */
+static bool find_groups(struct count *count) {
+    const struct larder_op *op = count->task.op;
+    const struct larder_bytes own = rds_group_of(op->key);
+    size_t i = 0;
+    while (i < op->n_marks && rds_same(group_at(op, i), own))
+        i++;
+    if (i == op->n_marks)
+        return true;
+    count->group_of = calloc(op->n_marks, sizeof(*count->group_of));
+    count->groups = calloc(op->n_marks, sizeof(*count->groups));
+    if (!count->group_of || !count->groups)
+        return false;
+    for (i = 0; i < op->n_marks; i++) {
+        const struct larder_bytes group = group_at(op, i);
+        size_t g = 0;
+        if (!rds_same(group, own)) {
+            while (g < count->n_groups && !rds_same(group, count->groups[g]))
+                g++;
+            if (g == count->n_groups)
+                count->groups[count->n_groups++] = group;
+            g++;
+        }
+        count->group_of[i] = (uint32_t)g + 1;
+    }
+    return true;
+}
+
+void rds_bump(void *instance, struct larder_op *op) {
+    static const struct rds_verb verb = {.write = bump_write, .done = count_done};
+    struct rds *d = instance;
+    struct count *count;
+    if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
+        return;
+    if (!find_groups(count)) {
+        rds_task_refused(&count->task, LARDER_NOMEM, NULL);
+        count_end(count);
+        return;
+    }
+    rds_request_init(&count->r, &verb, op, d->names.mark_slot, RDS_SMALL);
+    rds_submit(d, &count->r);
+}
