@@ -17,7 +17,8 @@ function put(document, marker, lines) {
   fs.writeFileSync(file, text.replace(between, (_, begin, end) => `${begin}\n\n${lines.join('\n').trimEnd()}\n\n${end}`));
 }
 
-const figure = (x) => (x >= 100 ? Math.round(x).toLocaleString('en-US') : x.toFixed(1));
+/** undefined: a dash */
+const figure = (x) => (x === undefined ? '-' : x >= 100 ? Math.round(x).toLocaleString('en-US') : x.toFixed(1));
 const times = (x) => (x >= 10 ? `${Math.round(x)}x` : x >= 1 ? `${x.toFixed(1)}x` : `${x.toFixed(2)}x`);
 
 /** Where and how it was measured.  @param {string} versions  of what is measured, "Next.js 16, SDK 3" */

@@ -55,8 +55,9 @@ function trieb(options) {
 
 const handlers = {
   'larder': larder({}),
+  'larder, uncompressed': larder({ LARDER_COMPRESS: 'off' }),
   'larder, no memory': larder({ LARDER_MEMORY: '0' }),
-  'larder, no memory, as it is': larder({ LARDER_MEMORY: '0', LARDER_COMPRESS: 'off' }),
+  'larder, no memory, uncompressed': larder({ LARDER_MEMORY: '0', LARDER_COMPRESS: 'off' }),
   'fortedigital': fortedigital,
   'trieb': trieb({}),
   'trieb, no memory': trieb({ redisGetDeduplication: false, inMemoryCachingTime: 0 }),
