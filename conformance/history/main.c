@@ -50,6 +50,7 @@ static const char help[] =
     "  --jump                  and are set anew every 100 ms\n"
     "  --cold                  processes end and begin anew, knowing nothing\n"
     "  --kill, --stop          processes are killed and replaced; stopped for up to 250 ms\n"
+    "  --disturbed             something else disturbs the store: calls may fail\n"
     "  --wipe-tags CMD         a shell command that empties the tag store; `renamed`: no command, but\n"
     "                          other names for all marks and counters from then on\n"
     "  --snapshot CMD --rollback CMD\n"
@@ -58,6 +59,8 @@ static const char help[] =
     "  --no-excuse             report also what docs/semantics.md excepts when the tag store is lost\n"
     "  --quiet MS              1500: rest before the second gets: more than epoch-age; 0: none\n"
     "  --delay MS              0: a revalidation may be seen so much later: with --set mark-age=MS\n"
+    "  --lossy                 the tag store says LARDER_LOSSY: an entry may be gone for a mark that was "
+    "lost\n"
     "  --two-rounds            as if the driver could not raise the epoch and mark in one step\n"
     "  --tries N               1: runs, each with the next seed, until one finds something\n"
     "  --wrong NAME            make the store wrong on purpose, to see it found out; --wrong list\n"
@@ -90,12 +93,14 @@ enum {
     OPT_COLD,
     OPT_KILL,
     OPT_STOP,
+    OPT_DISTURBED,
     OPT_WIPE,
     OPT_SNAPSHOT,
     OPT_ROLLBACK,
     OPT_LOSE_EVERY,
     OPT_NO_EXCUSE,
     OPT_QUIET,
+    OPT_LOSSY,
     OPT_TWO_ROUNDS,
     OPT_WRONG,
     OPT_TRIES,
@@ -125,12 +130,14 @@ static const struct option options[] = {
     {"cold", no_argument, NULL, OPT_COLD},
     {"kill", no_argument, NULL, OPT_KILL},
     {"stop", no_argument, NULL, OPT_STOP},
+    {"disturbed", no_argument, NULL, OPT_DISTURBED},
     {"wipe-tags", required_argument, NULL, OPT_WIPE},
     {"snapshot", required_argument, NULL, OPT_SNAPSHOT},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"lose-every", required_argument, NULL, OPT_LOSE_EVERY},
     {"no-excuse", no_argument, NULL, OPT_NO_EXCUSE},
     {"quiet", required_argument, NULL, OPT_QUIET},
+    {"lossy", no_argument, NULL, OPT_LOSSY},
     {"two-rounds", no_argument, NULL, OPT_TWO_ROUNDS},
     {"tries", required_argument, NULL, OPT_TRIES},
     {"delay", required_argument, NULL, OPT_DELAY},
@@ -295,7 +302,9 @@ static bool read_option(struct asked *a, int option, char *text) {
     case OPT_COLD: run->cold = true; return true;
     case OPT_KILL: run->kill = true; return true;
     case OPT_STOP: run->stop = true; return true;
+    case OPT_LOSSY: run->head.lossy = 1; return true;
     case OPT_TWO_ROUNDS: run->two_rounds = true; return true;
+    case OPT_DISTURBED: run->disturbed = true; return true;
     case OPT_NO_EXCUSE: run->no_excuse = true; return true;
     case OPT_JSON: a->json = true; return true;
     default: return false;
@@ -484,7 +493,7 @@ static int run_command(int argc, char **argv, struct asked *a) {
         run->seconds = run->ops > 0 ? 600 : 5;
     run->head.wall_base_ms = right_time_ms() - monotonic_ns() / 1000000;
     run->head.calm = run->fault_permille == 0 && run->hurry_permille == 0 && !run->kill && !run->stop &&
-                     run->wipe_tags == NULL && run->rollback == NULL;
+                     !run->disturbed && run->wipe_tags == NULL && run->rollback == NULL;
     int status = 0;
     const char *keep = run->folder;
     for (unsigned i = 0; i < run->tries && status == 0; i++, run->seed++) {

@@ -32,6 +32,8 @@ enum wrong {
     WRONG_NEVER_DUE,   /* expire_at_ms is not read */
     WRONG_DUE_AT_ONCE, /* a pair is written as if it were due */
     WRONG_ERRORS,      /* one get in 100 fails */
+    WRONG_SECRETLY_LOSSY,
+    WRONG_MADE_OF_NOTHING, /* without asking the counter */
     WRONG_N
 };
 const char *wrong_name(enum wrong wrong);
@@ -54,6 +56,7 @@ struct run {
     unsigned pauses;         /* 0: none, 1: usual, 2: long ones too */
     int64_t clock_s;         /* clocks are wrong by up to this */
     bool jump, kill, stop, cold;
+    bool disturbed;                              /* by others than this program */
     const char *wipe_tags, *snapshot, *rollback; /* shell commands; NULL: no */
     unsigned lose_every_ms, quiet_ms, tries;
     bool two_rounds; /* as if the driver had no bump() */

@@ -40,11 +40,6 @@ int32_t store_ready(struct larder_store *store, const char **ret_detail) {
             return status;
         }
     }
-    if (store->tags.top->info.traits & LARDER_LOSSY) {
-        *ret_detail =
-            "the tag store may lose single marks (LARDER_LOSSY), which this version cannot make up for";
-        return LARDER_UNSUPPORTED;
-    }
     return LARDER_OK;
 }
 
@@ -182,6 +177,7 @@ static void begin(void *arg) {
                      (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
+    store->marks.stat_made = &store->stats.marks_made;
     journal_init(&store->journal, store, store->settings->journal);
     live_init(&store->live, store);
 }

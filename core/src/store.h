@@ -83,8 +83,10 @@ void store_close_begin(struct larder_store *store, larder_fn *fn, void *arg);
 int32_t store_ready(struct larder_store *store, const char **ret_detail);
 
 static inline struct key_rules store_rules(const struct larder_store *store, const struct backend *top) {
-    return (struct key_rules){
-        .max_key = top->info.max_key, .key_bytes = top->info.key_bytes, .shared_kinds = store->shared_kinds};
+    return (struct key_rules){.max_key = top->info.max_key,
+                              .key_bytes = top->info.key_bytes,
+                              .shared_kinds = store->shared_kinds,
+                              .fold = (top->info.traits & LARDER_LOSSY) != 0};
 }
 
 /* After an outage: what would be rendered now could not be told from what was built of what was served

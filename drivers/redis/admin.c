@@ -9,14 +9,16 @@ struct admin {
     struct rds_request r;
 };
 
+/* A line. */
 static int32_t tell(struct rds_task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int32_t tell(struct rds_task *task, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(text, sizeof(text), format, args);
+    const int len = vsnprintf(text, sizeof(text) - 1, format, args);
     va_end(args);
-    const size_t told = len < 0 ? 0 : (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
+    size_t told = len < 0 ? 0 : (size_t)len < sizeof(text) - 2 ? (size_t)len : sizeof(text) - 2;
+    text[told++] = '\n';
     return task->d->host->emit_text(task->op, (struct larder_bytes){(const uint8_t *)text, told});
 }
 
@@ -121,10 +123,11 @@ void rds_provision(void *instance, struct larder_op *op) {
 
 /* The commands that this driver uses; tests/servers/redis.js runs it with no others. */
 static const char acl[] =
-    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +set +del +getrange +exists +rename "
+    "user larder on >PASSWORD resetkeys resetchannels ~%s:* -@all +get +mget +set +del +getrange +exists "
+    "+rename "
     "+persist "
     "+pexpire +hget +hset +hmget +hscan +zadd +zrem +zremrangebyscore +zscan +scan +ping +evalsha +eval "
-    "+client|setname +info";
+    "+client|setname +info +wait +role +readonly +asking +cluster|slots";
 
 void rds_explain(void *instance, struct larder_op *op) {
     struct rds *d = instance;

@@ -585,3 +585,13 @@ size_t rds_conn_waiting(const struct rds_conn *c) {
 size_t rds_conn_unsent(const struct rds_conn *c) {
     return c->out.bytes;
 }
+
+uint64_t rds_conn_silent_ns(const struct rds_conn *c) {
+    const uint64_t now_ns = c->host->now_ns();
+    uint64_t since_ns = c->made_by_ns - c->peer.connect_ns;
+    if (c->state == RDS_DOWN || (c->state == RDS_UP && !c->waiting.first))
+        return 0;
+    if (c->state == RDS_UP)
+        since_ns = c->heard_ns > c->waiting.first->sent_ns ? c->heard_ns : c->waiting.first->sent_ns;
+    return now_ns > since_ns ? now_ns - since_ns : 1;
+}

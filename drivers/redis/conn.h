@@ -75,5 +75,7 @@ enum rds_conn_state rds_conn_state(const struct rds_conn *conn);
 uint64_t rds_conn_id(const struct rds_conn *conn);    /* of this time up; unique in the instance; for `on` */
 size_t rds_conn_waiting(const struct rds_conn *conn); /* requests without their last reply */
 size_t rds_conn_unsent(const struct rds_conn *conn);  /* bytes that the socket did not take yet */
+/* For how long something has been due - a reply, or all of its making - and nothing has come; 0: nothing is due. */
+uint64_t rds_conn_silent_ns(const struct rds_conn *conn);
 
 #endif

@@ -57,6 +57,8 @@ struct rds_error rds_error_of(struct larder_bytes text) {
         return (struct rds_error){LARDER_TOO_BIG, 0};
     if (contains(text, "invalid multibulk length") || contains(text, "invalid bulk length"))
         return (struct rds_error){LARDER_TOO_BIG, 0};
+    if (contains(text, "cluster support disabled")) /* the URL says redis+cluster, and it is one server */
+        return (struct rds_error){LARDER_INVALID, 0};
     if (contains(text, "DB index") || contains(text, "SELECT is not allowed"))
         return (struct rds_error){LARDER_INVALID, 0};
     return (struct rds_error){LARDER_INTERNAL, 0};

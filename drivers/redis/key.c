@@ -2,6 +2,7 @@
 #include "key.h"
 
 #include "route.h"
+#include "slot.h"
 
 static bool is_tag(struct larder_bytes key) {
     return key.len > 0 && key.ptr[0] != '}';
@@ -103,6 +104,18 @@ void rds_arg_group(struct rds_out *out, const struct rds_names *names, struct la
     rds_arg_end(out);
 }
 
+void rds_arg_counter(struct rds_out *out, const struct rds_names *names, char which,
+                     struct larder_bytes name) {
+    const char behind[] = {'}', ':', which, ':'};
+    rds_arg_begin(out, 2 * names->prefix_len + 8 + name.len);
+    rds_arg_part(out, names->prefix, names->prefix_len);
+    rds_arg_part(out, ":n:{", 4);
+    rds_arg_part(out, names->prefix, names->prefix_len);
+    rds_arg_part(out, behind, sizeof(behind));
+    rds_arg_part(out, name.ptr, name.len);
+    rds_arg_end(out);
+}
+
 /* There are few namespaces: the others are left out by whoever asks. */
 void rds_arg_group_pattern(struct rds_out *out, const struct rds_names *names) {
     part_group(out, names, 1);
@@ -147,29 +160,9 @@ void rds_arg_sortable(struct rds_out *out, int64_t n) {
 
 /* ---- slots ---------------------------------------------------------------------------------------------------- */
 
-/* CRC16-CCITT (XMODEM), as the cluster's specification says. */
-static uint16_t crc16(struct larder_bytes bytes) {
-    uint16_t crc = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        crc ^= (uint16_t)(bytes.ptr[i] << 8);
-        for (int bit = 0; bit < 8; bit++)
-            crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
-    }
-    return crc;
-}
-
-uint16_t rds_slot_of(struct larder_bytes key) {
-    const uint8_t *open = key.len > 0 ? memchr(key.ptr, '{', key.len) : NULL;
-    const uint8_t *end = key.ptr + key.len;
-    const uint8_t *close = open ? memchr(open + 1, '}', (size_t)(end - open - 1)) : NULL;
-    if (close && close > open + 1)
-        key = (struct larder_bytes){open + 1, (size_t)(close - open - 1)};
-    return crc16(key) % RDS_SLOTS;
-}
-
 uint16_t rds_key_slot(struct larder_bytes key) {
     const uint8_t *close = key.len > 0 ? memchr(key.ptr, '}', key.len) : NULL;
     if (!is_tag(key))
-        return crc16((struct larder_bytes){(const uint8_t *)"-", 1}) % RDS_SLOTS;
-    return crc16((struct larder_bytes){key.ptr, close ? (size_t)(close - key.ptr) : key.len}) % RDS_SLOTS;
+        return rds_crc16((struct larder_bytes){(const uint8_t *)"-", 1}) % RDS_SLOTS;
+    return rds_crc16((struct larder_bytes){key.ptr, close ? (size_t)(close - key.ptr) : key.len}) % RDS_SLOTS;
 }

@@ -8,6 +8,7 @@
  *     P:l:{KEY}            the tags that KEY carries
  *     P:x:{TAG}            the keys that carry TAG, each with the time when it was linked: a sorted set
  *     P:t:{P}:N            a hash: the marks (mTAG) and counters (cNAME) of a namespace, in one, see README.md
+ *     P:n:{P}:1:NAME       the counter NAME once more; and P:n:{P}:2:NAME
  *
  * What is between { and } decides about the slot in a cluster.  A KEY or TAG that is empty, or begins with }, is no
  * hash tag: it is written as P:E:{-}KEY, and so on: the letter in capitals.
@@ -54,6 +55,9 @@ static inline bool rds_starts(struct larder_bytes text, struct larder_bytes with
     return text.len >= with.len && (with.len == 0 || memcmp(text.ptr, with.ptr, with.len) == 0);
 }
 void rds_arg_group(struct rds_out *out, const struct rds_names *names, struct larder_bytes group);
+/* The other two keys of a counter: '1' and '2'. */
+void rds_arg_counter(struct rds_out *out, const struct rds_names *names, char which,
+                     struct larder_bytes name);
 /* A pattern for the hashes of all namespaces, which are few. */
 void rds_arg_group_pattern(struct rds_out *out, const struct rds_names *names);
 bool rds_group_read(const struct rds_names *names, struct larder_bytes stored,

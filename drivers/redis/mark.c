@@ -2,7 +2,9 @@
  * Marks and counters.  All of a namespace are fields of one hash: what is read together is there together or, evicted,
  * gone together (README.md says what that is good for), and one script changes them in one step.
  *
- * A field's value: expired_epoch, stale_epoch, expire_at_ms, and when it was written; a counter's: its number.
+ * A field's value: expired_epoch, stale_epoch, expire_at_ms, and when it was written; a counter's: its number.  A counter
+ * is in two keys besides: where the hash is evicted, the number goes on, and what is made anew is newer than what was
+ * lost, whatever the clocks say.
  */
 #include <stdlib.h>
 
@@ -140,31 +142,56 @@ static void arg_mark(struct rds_out *out, const struct larder_mark *mark) {
     rds_arg(out, (struct larder_bytes){bytes, sizeof(bytes)});
 }
 
+/* The field of the mark of the namespace: that of the empty tag. */
+static void arg_namespace(struct rds_out *out, struct larder_bytes group) {
+    rds_arg_begin(out, 1 + group.len + 1);
+    rds_arg_part(out, "m", 1);
+    rds_arg_part(out, group.ptr, group.len);
+    rds_arg_part(out, "/", 1);
+    rds_arg_end(out);
+}
+
 static void write_write(const struct rds_request *r, struct rds_out *out) {
     const struct part *part = RDS_OF(const struct part, r, r);
     const struct rds_task *task = &part->batch->task;
     const struct larder_op *op = task->op;
-    rds_script_begin(out, task->d->shas, r, RDS_MERGE, 1, 2 + 3 * part->n);
-    rds_arg_group(out, &task->d->names, group_at(op, part->begin));
+    const struct larder_bytes group = group_at(op, part->begin);
+    /* The counter's namespace is that of the marks, or they have nothing to do with each other. */
+    const bool counts = op->key.len > 0 && rds_same(group, rds_group_of(op->key));
+    rds_script_begin(out, task->d->shas, r, RDS_MERGE, counts ? 3 : 1, 4 + 2 * part->n);
+    rds_arg_group(out, &task->d->names, group);
+    if (counts) {
+        rds_arg_counter(out, &task->d->names, '1', op->key);
+        rds_arg_counter(out, &task->d->names, '2', op->key);
+    }
     rds_arg_sortable(out, op->now_ms);
     rds_arg_text(out, op->flags & LARDER_IF_ABSENT ? "1" : "0");
+    if (counts)
+        rds_arg_field(out, 'c', op->key);
+    else
+        rds_arg_text(out, "");
+    arg_namespace(out, group);
     for (size_t i = part->begin; i < part->begin + part->n; i++) {
-        rds_arg_text(out, "1");
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(task, out);
 }
 
 static void write_done(struct rds_request *r, const struct rds_answer *answer) {
     struct part *part = RDS_OF(struct part, r, r);
-    if (rds_task_got(&part->batch->task, answer, ":") && answer->reply->integer == 0)
+    struct rds_task *task = &part->batch->task;
+    if (answer->status == LARDER_OK && rds_is_wait(r))
+        rds_wait_done(task, answer);
+    else if (rds_task_got(task, answer, ":") && answer->reply->integer == 0)
         part->batch->missed = true;
-    part_end(part);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        part_end(part);
 }
 
 void rds_write(void *instance, struct larder_op *op) {
     static const struct rds_verb verb = {.write = write_write, .done = write_done};
-    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, RDS_SMALL);
+    batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, rds_wait_kind(instance));
 }
 
 /* ---- counters --------------------------------------------------------------------------------------------------- */
@@ -174,8 +201,17 @@ struct count {
     struct rds_request r;
     size_t n_groups; /* bump: other namespaces than the counter's, seldom any */
     struct larder_bytes *groups;
-    uint32_t *group_of; /* of each mark: 1 is the counter's */
+    uint32_t *group_of;  /* of each mark: 1 is the counter's, then from FIRST_OTHER on */
+    bool is_partly_lost; /* advance: one of the counter's three is not there */
 };
+
+enum { FIRST_OTHER = 4 };
+
+static void arg_counters(struct rds_out *out, const struct rds_names *names, struct larder_bytes name) {
+    rds_arg_group(out, names, rds_group_of(name));
+    rds_arg_counter(out, names, '1', name);
+    rds_arg_counter(out, names, '2', name);
+}
 
 static void count_end(struct count *count) {
     free(count->groups);
@@ -185,41 +221,61 @@ static void count_end(struct count *count) {
 
 static void count_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    if (rds_task_got(&count->task, answer, "$")) {
+    if (answer->status == LARDER_OK && rds_is_wait(r)) {
+        rds_wait_done(&count->task, answer);
+    } else if (rds_task_got(&count->task, answer, "$")) {
         if (answer->reply->text.len == RDS_NUMBER_BYTES)
             count->task.res.epoch = rds_number_read(answer->reply->text.ptr);
         else
             rds_task_refused(&count->task, LARDER_CORRUPT, "a counter is not of this driver's");
     }
-    count_end(count);
+    if (answer->status != LARDER_OK || r->seen + 1 == r->replies)
+        count_end(count);
+}
+
+static void count_submit(struct count *count, const struct rds_verb *verb, enum rds_kind kind) {
+    struct rds *d = count->task.d;
+    rds_request_init(&count->r, verb, count->task.op, d->names.mark_slot, kind);
+    rds_submit(d, &count->r);
 }
 
 static void advance_write(const struct rds_request *r, struct rds_out *out) {
     const struct rds_task *task = &RDS_OF(const struct count, r, r)->task;
     const struct larder_op *op = task->op;
-    rds_script_begin(out, task->d->shas, r, RDS_ADVANCE, 1, 3);
-    rds_arg_group(out, &task->d->names, rds_group_of(op->key));
+    rds_script_begin(out, task->d->shas, r, RDS_ADVANCE, 3, 3);
+    arg_counters(out, &task->d->names, op->key);
     rds_arg_sortable(out, op->now_ms);
     rds_arg_field(out, 'c', op->key);
     rds_arg_text(out, op->add > 0 ? "1" : "0");
+    rds_wait_write(task, out);
 }
 
 static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
 
 static void look_write(const struct rds_request *r, struct rds_out *out) {
     const struct rds_task *task = &RDS_OF(const struct count, r, r)->task;
+    rds_command(out, "MGET", 3);
+    rds_arg_counter(out, &task->d->names, '1', task->op->key);
+    rds_arg_counter(out, &task->d->names, '2', task->op->key);
     rds_command(out, "HGET", 3);
     rds_arg_group(out, &task->d->names, rds_group_of(task->op->key));
     rds_arg_field(out, 'c', task->op->key);
 }
 
-/* A counter that is not there is created, by the script. */
+/* Where one of the three is not there the script makes it: from the others, or from the time.  To be asked for keeps
+ * the others from being evicted. */
 static void look_done(struct rds_request *r, const struct rds_answer *answer) {
     struct count *count = RDS_OF(struct count, r, r);
-    struct rds *d = count->task.d;
-    if (answer->status == LARDER_OK && answer->reply->type == RDS_NIL) {
-        rds_request_init(r, &advance_verb, count->task.op, d->names.mark_slot, RDS_SMALL);
-        rds_submit(d, r);
+    if (answer->status == LARDER_OK && r->seen == 0) {
+        const struct rds_reply *reply = answer->reply;
+        if (rds_task_got(&count->task, answer, "*"))
+            count->is_partly_lost = reply->n != 2 || reply->elements[0].type == RDS_NIL ||
+                                    reply->elements[1].type == RDS_NIL;
+        return;
+    }
+    if (answer->status == LARDER_OK && count->task.status == LARDER_OK &&
+        (answer->reply->type == RDS_NIL || count->is_partly_lost)) {
+        count_submit(count, &advance_verb, rds_wait_kind(count->task.d));
         return;
     }
     count_done(r, answer);
@@ -231,8 +287,10 @@ void rds_advance(void *instance, struct larder_op *op) {
     struct count *count;
     if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))
         return;
-    rds_request_init(&count->r, op->add > 0 ? &advance_verb : &look_verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    if (op->add > 0)
+        count_submit(count, &advance_verb, rds_wait_kind(d));
+    else
+        count_submit(count, &look_verb, RDS_SMALL);
 }
 
 /* ---- bump ------------------------------------------------------------------------------------------------------- */
@@ -241,8 +299,8 @@ static void bump_write(const struct rds_request *r, struct rds_out *out) {
     const struct count *count = RDS_OF(const struct count, r, r);
     const struct rds *d = count->task.d;
     const struct larder_op *op = count->task.op;
-    rds_script_begin(out, d->shas, r, RDS_BUMP, 1 + count->n_groups, 2 + 3 * op->n_marks);
-    rds_arg_group(out, &d->names, rds_group_of(op->key));
+    rds_script_begin(out, d->shas, r, RDS_BUMP, FIRST_OTHER - 1 + count->n_groups, 2 + 3 * op->n_marks);
+    arg_counters(out, &d->names, op->key);
     for (size_t i = 0; i < count->n_groups; i++)
         rds_arg_group(out, &d->names, count->groups[i]);
     rds_arg_sortable(out, op->now_ms);
@@ -252,6 +310,7 @@ static void bump_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', op->marks[i].tag);
         arg_mark(out, &op->marks[i]);
     }
+    rds_wait_write(&count->task, out);
 }
 
 /* Which hash each mark is in; nothing where all are in the counter's. */
@@ -270,14 +329,14 @@ static bool find_groups(struct count *count) {
     for (i = 0; i < op->n_marks; i++) {
         const struct larder_bytes group = group_at(op, i);
         size_t g = 0;
-        if (!rds_same(group, own)) {
-            while (g < count->n_groups && !rds_same(group, count->groups[g]))
-                g++;
-            if (g == count->n_groups)
-                count->groups[count->n_groups++] = group;
+        count->group_of[i] = 1;
+        if (rds_same(group, own))
+            continue;
+        while (g < count->n_groups && !rds_same(group, count->groups[g]))
             g++;
-        }
-        count->group_of[i] = (uint32_t)g + 1;
+        if (g == count->n_groups)
+            count->groups[count->n_groups++] = group;
+        count->group_of[i] = (uint32_t)g + FIRST_OTHER;
     }
     return true;
 }
@@ -293,6 +352,5 @@ void rds_bump(void *instance, struct larder_op *op) {
         count_end(count);
         return;
     }
-    rds_request_init(&count->r, &verb, op, d->names.mark_slot, RDS_SMALL);
-    rds_submit(d, &count->r);
+    count_submit(count, &verb, rds_wait_kind(d));
 }

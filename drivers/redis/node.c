@@ -312,3 +312,19 @@ void rds_node_with(struct rds_node *node, const char *user, const char *password
     node->peer.password = password;
     node->peer.db = 0;
 }
+
+uint64_t rds_node_silent_ns(const struct rds_node *node) {
+    const uint64_t waits_ns = (uint64_t)node->d->config->wait_timeout_ms * NS_PER_MS;
+    uint64_t longest_ns = 0;
+    for (size_t i = 0; i < node->n_lanes; i++) {
+        uint64_t silent_ns = rds_conn_silent_ns(node->lanes[i].conn);
+        if (i == SLOW_LANE && silent_ns > 0) /* WAIT may take its time */
+            silent_ns = silent_ns > waits_ns ? silent_ns - waits_ns : 1;
+        longest_ns = silent_ns > longest_ns ? silent_ns : longest_ns;
+    }
+    return longest_ns;
+}
+
+bool rds_node_is_well(const struct rds_node *node) {
+    return node->status == LARDER_OK;
+}

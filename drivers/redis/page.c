@@ -11,8 +11,16 @@
 
 #include "index.h"
 
-/* COUNT is how many records the server looks at, of which most may be others than those that are meant. */
-enum { LEAST_COUNT = 100, MOST_COUNT = 1000, RUN_BYTES = 16, MOST_CURSOR = 64, OLD_LINK_MS = 600000 };
+/* COUNT is how many records the server looks at, of which most may be others than those that are meant.  A scan that
+ * found nothing is followed by a larger one, within the same op, until there is something to tell. */
+enum {
+    FIRST_COUNT = 10, /* at least */
+    MOST_COUNT = 1000,
+    MOST_SCANS = 16,
+    RUN_BYTES = 16,
+    MOST_CURSOR = 64,
+    OLD_LINK_MS = 600000
+};
 
 struct page;
 
@@ -31,7 +39,8 @@ struct page_kind {
     int32_t (*take)(struct page *page, struct larder_bytes element, struct larder_bytes value,
                     struct larder_bytes *ret_name);
     const struct rds_verb *look;
-    bool over_all; /* all servers, one behind the other */
+    bool has_names; /* what is looked at has the slot of the item's name; else that of marks */
+    bool over_all;  /* all servers, one behind the other */
 };
 
 enum { RDS_KEEP = 1, RDS_SKIP = 2 };
@@ -43,8 +52,10 @@ struct page {
     uint32_t from;           /* slot of the server that is asked */
     char run[RUN_BYTES + 1]; /* of the cursor, then of the server */
     char cursor[24];         /* the server's; "0" at the beginning */
-    bool is_new;             /* no cursor was given */
-    bool begins_anew;        /* the server is not the one that the cursor is of */
+    int64_t count;           /* of the next scan */
+    uint32_t scans;
+    bool has_told;    /* something */
+    bool begins_anew; /* the server is not the one that the cursor is of */
     size_t n_items;
     struct item *items;
     uint8_t *names;
@@ -105,11 +116,10 @@ static void cursor_tell(struct page *page, uint32_t from, const char *run, const
         rds_task_refused(&page->task, LARDER_NOMEM, NULL);
 }
 
-static int64_t count_of(const struct page *page) {
-    const uint64_t limit = page->task.op->limit;
-    if (page->kind->over_all || limit == 0 || limit > MOST_COUNT)
+static int64_t first_count(uint64_t limit) {
+    if (limit == 0 || limit > MOST_COUNT)
         return MOST_COUNT;
-    return limit > LEAST_COUNT ? (int64_t)limit : LEAST_COUNT;
+    return limit > FIRST_COUNT ? (int64_t)limit : FIRST_COUNT;
 }
 
 /* ---- one server, page by page ------------------------------------------------------------------------------------------- */
@@ -148,12 +158,18 @@ static void next_part(struct page *page, uint32_t from) {
 }
 
 static void finish(struct page *page) {
+    const bool is_end = strcmp(page->cursor, "0") == 0;
+    if (page->task.status == LARDER_OK && !is_end && !page->has_told && page->scans < MOST_SCANS) {
+        page->count = 2 * page->count < MOST_COUNT ? 2 * page->count : MOST_COUNT;
+        scan(page);
+        return;
+    }
     if (page->task.status != LARDER_OK)
         page_end(page);
-    else if (strcmp(page->cursor, "0") == 0 && page->kind->over_all)
+    else if (is_end && page->kind->over_all)
         next_part(page, page->from + 1);
     else {
-        if (strcmp(page->cursor, "0") != 0)
+        if (!is_end)
             cursor_tell(page, page->from, page->run, page->cursor);
         page_end(page);
     }
@@ -168,6 +184,9 @@ static void item_end(struct page *page) {
 static int32_t gather(struct page *page, const struct rds_reply *found) {
     const uint32_t step = page->kind->is_pairs ? 2 : 1;
     size_t bytes = 1;
+    free(page->items);
+    free(page->names);
+    page->n_items = 0;
     for (uint32_t i = 0; i < found->n; i++)
         bytes += found->elements[i].text.len;
     page->items = calloc(found->n / step + 2, sizeof(*page->items));
@@ -209,7 +228,7 @@ static void look_at_items(struct page *page) {
     }
     page->task.waiting = (uint32_t)n;
     for (size_t i = 0; i < n; i++)
-        item_start(page, &items[i], page->kind->over_all ? rds_slot(d, items[i].name) : d->names.mark_slot);
+        item_start(page, &items[i], page->kind->has_names ? rds_slot(d, items[i].name) : d->names.mark_slot);
     for (size_t i = 0; i < n; i++) /* with the last one the page may be gone */
         rds_submit(d, &items[i].r);
 }
@@ -280,6 +299,7 @@ static void scan(struct page *page) {
         page->from = slot;
     }
     page->begins_anew = false;
+    page->scans++;
     rds_request_init(&page->scan, &verb, page->task.op, (uint16_t)slot, RDS_SMALL);
     rds_submit(d, &page->scan);
 }
@@ -290,9 +310,9 @@ static void page_run(struct rds *d, struct larder_op *op, const struct page_kind
         return;
     page->kind = kind;
     page->from = slot;
-    page->is_new = op->cursor.len == 0;
+    page->count = first_count(op->limit);
     snprintf(page->cursor, sizeof(page->cursor), "0");
-    if (!page->is_new && !cursor_read(page, op->cursor)) {
+    if (op->cursor.len > 0 && !cursor_read(page, op->cursor)) {
         page_fail(page, LARDER_INVALID, "the cursor is none of this driver's");
         return;
     }
@@ -303,11 +323,12 @@ static void page_run(struct rds *d, struct larder_op *op, const struct page_kind
 
 static void arg_count(struct rds_out *out, const struct page *page) {
     rds_arg_text(out, "COUNT");
-    rds_arg_number(out, count_of(page));
+    rds_arg_number(out, page->count);
 }
 
 static void emit_key(struct page *page, struct larder_bytes key) {
     const int32_t status = page->task.d->host->emit_key(page->task.op, key);
+    page->has_told = true;
     if (status != LARDER_OK)
         rds_task_refused(&page->task, status, NULL);
 }
@@ -350,7 +371,7 @@ static void head_done(struct rds_request *r, const struct rds_answer *answer) {
 void rds_list(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = head_write, .done = head_done};
     static const struct page_kind kind = {
-        .write = list_write, .take = list_take, .look = &look, .over_all = true};
+        .write = list_write, .take = list_take, .look = &look, .has_names = true, .over_all = true};
     page_run(instance, op, &kind, 0);
 }
 
@@ -412,7 +433,7 @@ static void links_done(struct rds_request *r, const struct rds_answer *answer) {
 void rds_keys_of(void *instance, struct larder_op *op) {
     static const struct rds_verb look = {.write = links_write, .done = links_done};
     static const struct page_kind kind = {
-        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look};
+        .write = carriers_write, .is_pairs = true, .take = carriers_take, .look = &look, .has_names = true};
     struct rds *d = instance;
     page_run(d, op, &kind, rds_slot(d, op->key));
 }
@@ -442,6 +463,7 @@ static int32_t marks_take(struct page *page, struct larder_bytes element, struct
     if (!rds_starts(tag, page->task.op->key))
         return RDS_SKIP;
     const int32_t status = rds_mark_emit(page->task.d, page->task.op, tag, value);
+    page->has_told = true;
     return status == LARDER_OK ? RDS_SKIP : status;
 }
 

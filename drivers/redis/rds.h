@@ -29,6 +29,10 @@ struct rds_config { /* table: params[] in redis.c */
     const char *url;
     const char *username;
     const char *password;
+    const char *sentinel_username;
+    const char *sentinel_password;
+    const char *read_from;
+    const char *wait_replicas; /* "auto" or a number */
     const char *client_name;
     const char *prefix;
     const char *ca_file;
@@ -40,6 +44,7 @@ struct rds_config { /* table: params[] in redis.c */
     int64_t server_timeout_ms;
     int64_t keepalive_ms;
     int64_t mark_max_age_ms;
+    int64_t wait_timeout_ms;
 };
 
 struct rds_task;
@@ -60,6 +65,8 @@ struct rds {
     struct rds_task *free_tasks; /* kept for the next op */
     size_t n_free_tasks;
     uint64_t random_state;
+    int32_t wait_replicas; /* -1: one, where there is any */
+    bool cannot_wait;      /* the server has said so */
 };
 
 uint64_t rds_random(struct rds *d);
@@ -140,5 +147,18 @@ larder_op_fn rds_get, rds_put, rds_remove, rds_claim, rds_release;
 larder_op_fn rds_read, rds_write, rds_advance, rds_bump, rds_link, rds_tags_of;
 larder_op_fn rds_list, rds_keys_of, rds_list_marks;
 larder_op_fn rds_ping, rds_provision, rds_explain;
+
+/* ---- wait.c ---------------------------------------------------------------------------------------------- */
+
+/* The connection for what writes marks or counters. */
+enum rds_kind rds_wait_kind(const struct rds *d);
+/* WAIT, behind the command that writes, where there is something to wait for. */
+void rds_wait_write(const struct rds_task *task, struct rds_out *out);
+/* The reply to it: a failure of the task where the replicas have not got it. */
+void rds_wait_done(struct rds_task *task, const struct rds_answer *answer);
+/* Whether this is that reply: of a request of rds_wait_kind() with one command before WAIT. */
+static inline bool rds_is_wait(const struct rds_request *r) {
+    return r->kind == RDS_SLOW && r->seen == 1;
+}
 
 #endif

@@ -12,7 +12,7 @@ static const struct larder_param params[] = {
      .offset = LARDER_AT(struct rds_config, url),
      .preset = "redis://127.0.0.1:6379",
      .env = "REDIS_URL",
-     .help = "redis://, rediss:// (TLS), unix:///PATH"},
+     .help = "redis://, rediss:// (TLS), unix:///PATH, redis+cluster://, redis+sentinel://.../MASTER"},
     {.name = "username",
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct rds_config, username),
@@ -25,6 +25,38 @@ static const struct larder_param params[] = {
      .preset = "",
      .env = "REDIS_PASSWORD",
      .help = "the password, which need not be in the URL then"},
+    {.name = "sentinel-username",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct rds_config, sentinel_username),
+     .preset = "",
+     .env = "REDIS_SENTINEL_USERNAME",
+     .help = "the user at the sentinels"},
+    {.name = "sentinel-password",
+     .type = LARDER_P_SECRET,
+     .offset = LARDER_AT(struct rds_config, sentinel_password),
+     .preset = "",
+     .env = "REDIS_SENTINEL_PASSWORD",
+     .help = "the password of the sentinels, which is not that of the servers"},
+    {.name = "read-from",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct rds_config, read_from),
+     .preset = "primary",
+     .choices = "primary|replica",
+     .help = "where entries are read; replica: what was just written may be missed"},
+    {.name = "wait-replicas",
+     .type = LARDER_P_TEXT,
+     .offset = LARDER_AT(struct rds_config, wait_replicas),
+     .preset = "auto",
+     .choices = "auto|0|1|2|3|4|5",
+     .help =
+         "so many replicas must have a revalidation before it is acknowledged; auto: 1 where there are any"},
+    {.name = "wait-timeout",
+     .type = LARDER_P_MS,
+     .offset = LARDER_AT(struct rds_config, wait_timeout_ms),
+     .preset = "500ms",
+     .min = 1,
+     .max = 600000,
+     .help = "if they do not have it after this, the revalidation is tried again"},
     {.name = "prefix",
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct rds_config, prefix),
@@ -156,6 +188,7 @@ static int32_t take_settings(struct rds *d, char *error) {
                  "ca-file, cert-file and server-name are for TLS: a url of rediss://");
         return LARDER_INVALID;
     }
+    d->wait_replicas = strcmp(config->wait_replicas, "auto") == 0 ? -1 : config->wait_replicas[0] - '0';
     d->names.prefix_len = strlen(config->prefix);
     memcpy(d->names.prefix, config->prefix, d->names.prefix_len + 1);
     d->names.mark_slot = rds_slot_of(
@@ -172,7 +205,7 @@ static int32_t take_settings(struct rds *d, char *error) {
 }
 
 static const struct rds_router_ops *router_of(enum rds_mode mode) {
-    return mode == RDS_ONE ? &rds_single : NULL;
+    return mode == RDS_CLUSTER ? &rds_cluster : mode == RDS_SENTINEL ? &rds_sentinel : &rds_single;
 }
 
 /* ---- open, close ---------------------------------------------------------------------------------------------------- */
@@ -206,12 +239,10 @@ static int32_t rds_open(const struct larder_host *host, struct larder_home *home
     if (getrandom(&d->random_state, sizeof(d->random_state), GRND_NONBLOCK) != sizeof(d->random_state))
         d->random_state = host->now_ns() ^ (uintptr_t)d;
     int32_t status = take_settings(d, error);
-    if (status == LARDER_OK && !(d->router_ops = router_of(d->url.mode))) {
-        snprintf(error, LARDER_ERROR_SIZE, "url: clusters and sentinels are not supported");
-        status = LARDER_UNSUPPORTED;
-    }
-    if (status == LARDER_OK)
+    if (status == LARDER_OK) {
+        d->router_ops = router_of(d->url.mode);
         status = d->router_ops->open(d, &d->url, &d->router, error);
+    }
     if (status != LARDER_OK) {
         rds_close(d);
         return status;
@@ -250,7 +281,7 @@ static const struct larder_driver redis_driver = {
     .size = sizeof(redis_driver),
     .abi = LARDER_ABI,
     .name = "redis",
-    .schemes = "rediss|unix|redis+unix",
+    .schemes = "rediss|unix|redis+unix|redis+cluster|rediss+cluster|redis+sentinel|rediss+sentinel",
     .version = "0.1.0",
     .summary = "Redis, Valkey and what speaks their protocol",
     .params = params,

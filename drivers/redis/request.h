@@ -41,11 +41,14 @@ enum rds_kind {            /* which of a server's connections */
                 RDS_KINDS
 };
 
-enum {                       /* rds_request.flags */
-       RDS_MAY_LAG = 1 << 0, /* a replica may answer */
-       RDS_EVAL = 1 << 1,    /* the server does not know the script: send it whole */
-       RDS_ASKING = 1 << 2,  /* this attempt follows an ASK redirection */
-       RDS_AGAIN = 1 << 3    /* a reply said that it has to be sent again, when all have come */
+enum {                         /* rds_request.flags */
+       RDS_MAY_LAG = 1 << 0,   /* a replica may answer */
+       RDS_EVAL = 1 << 1,      /* the server does not know the script: send it whole */
+       RDS_ASKING = 1 << 2,    /* this attempt follows an ASK redirection */
+       RDS_AGAIN = 1 << 3,     /* a reply said that it has to be sent again, when all have come */
+       RDS_ELSEWHERE = 1 << 4, /* the router's: the same, but it decides where and when ... */
+       RDS_LATER = 1 << 5,     /* ... not at once ... */
+       RDS_TO_ASK = 1 << 6     /* ... where ASK said */
 };
 
 enum { RDS_SLOTS = 16384 };

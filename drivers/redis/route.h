@@ -10,9 +10,9 @@
  * - It is told of every reply by rds_node_events.reply: it looks whether the reply is an error of its own
  *   (MOVED, ASK, TRYAGAIN, CLUSTERDOWN, READONLY ...; rds_begins()), and hands on all others by
  *   rds_node_answer().  A request of several commands gets all its replies, whatever they are, before it may be
- *   sent again: set RDS_AGAIN in r->flags at the first such error, do not hand on replies any more, and with the last
- *   reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  (So done() of a verb with several
- *   commands may see its first replies twice.)  A reply that is dropped may have a value: buf_unref() it.
+ *   sent again: set RDS_ELSEWHERE in r->flags at the first such error, do not hand on replies any more, and with the
+ *   last reply (r->seen == r->replies - 1) call rds_request_again(r) and send it anew.  (So done() of a verb with
+ *   several commands may see its first replies twice.)  A reply that is dropped may have a value: buf_unref() it.
  * - A request with `on` != 0 belongs to one connection: send it to the node where it was before.  (Nodes refuse it
  *   where the connection is gone.  Which node: by the slot, or keep a list.)
  * - Commands of its own (CLUSTER SLOTS, SENTINEL get-master-addr-by-name) are requests with a verb of the router's,
@@ -39,6 +39,10 @@ struct rds_router_ops {
      * (status < 0) with why it cannot be known. */
     uint32_t (*part)(void *router, uint32_t from,
                      void (*ready)(void *arg, int32_t status, const char *detail), void *arg);
+    /* How many replicas the primary of the slot has, as others than it say.  NULL: nobody says. */
+    uint32_t (*replicas)(void *router, uint16_t slot);
+    /* What it knows may be wrong: it asks anew, in its own time.  NULL: there is nothing to ask. */
+    void (*doubt)(void *router);
     bool is_slotted; /* requests need their slot (rds_slot_of()) */
 };
 
@@ -53,7 +57,7 @@ uint16_t rds_slot_of(struct larder_bytes key);
 
 /* As if it had never been sent. */
 static inline void rds_request_again(struct rds_request *r) {
-    r->flags &= (uint8_t)~RDS_AGAIN;
+    r->flags &= (uint8_t) ~(RDS_AGAIN | RDS_ELSEWHERE | RDS_LATER | RDS_TO_ASK);
     r->seen = 0;
     r->got = 0;
     r->sent_ns = 0;

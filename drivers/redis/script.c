@@ -63,59 +63,72 @@ static const char release[] = "local old = redis.call('GET', KEYS[1])\n"
     "if s == U then x = U end\n"                                                                \
     "if over(x, now) then e, s, x = max(e, s), U, U end\n"                                      \
     "return e, s, x end\n"                                                                      \
-    "local function merge(key, field, add, now, absent)\n"                                      \
-    "local old = redis.call('HGET', key, field)\n"                                              \
-    "if old and absent then return 0 end\n"                                                     \
-    "if old and #old >= 24 then\n"                                                              \
+    "local function merged(old, add, now)\n"                                                    \
     "local e, s, x = settled(add, now)\n"                                                       \
     "local f, t, y = settled(old, now)\n"                                                       \
-    "add = max(f, e) .. max(t, s) .. sooner(y, x)\n"                                            \
-    "end\n"                                                                                     \
-    "redis.call('HSET', key, field, add .. now)\n"                                              \
-    "return 1 end\n"
+    "return max(f, e) .. max(t, s) .. sooner(y, x) end\n"                                       \
+    "local function put(key, field, old, add, now)\n"                                           \
+    "if old and #old >= 24 then add = merged(old, add, now) end\n"                              \
+    "redis.call('HSET', key, field, add .. now) end\n"
 
-/* KEYS: the hashes.  ARGV: now, 1: only if absent, then for each mark the number of its hash, field, mark.
- * 1: all written; 0: one was there. */
-static const char merge[] = LESS UNSET OVER MERGE "local all = 1\n"
-                                                  "for i = 3, #ARGV, 3 do\n"
-                                                  "if merge(KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + "
-                                                  "2], ARGV[1], ARGV[2] == '1') == 0 then all = 0 end\n"
-                                                  "end\n"
-                                                  "return all";
+/* A counter is in the hash and in two keys beside it: the greatest counts. */
+#define COUNTER                                                       \
+    "local function counter(field)\n"                                 \
+    "local n = redis.call('HGET', KEYS[1], field)\n"                  \
+    "for i = 2, 3 do local m = redis.call('GET', KEYS[i])\n"          \
+    "if m and #m == 8 and (not n or less(n, m)) then n = m end end\n" \
+    "return n end\n"
+#define COUNT                                 \
+    "local function count(field, n)\n"        \
+    "redis.call('HSET', KEYS[1], field, n)\n" \
+    "redis.call('SET', KEYS[2], n)\n"         \
+    "redis.call('SET', KEYS[3], n)\n"         \
+    "return n end\n"
+/* max(stored + 1, now); the greatest number stays the greatest but one, for the greatest means something. */
+#define RAISE                                                                                         \
+    "local function raise(field, now)\n"                                                              \
+    "local b = {(counter(field) or '\\128' .. string.rep('\\0', 7)):byte(1, 8)}\n"                    \
+    "for i = 8, 1, -1 do if b[i] < 255 then b[i] = b[i] + 1 break end b[i] = 0 end\n"                 \
+    "local new = string.char(unpack(b))\n"                                                            \
+    "if new == string.rep('\\255', 8) or new == U then new = string.rep('\\255', 7) .. '\\254' end\n" \
+    "return count(field, max(new, now)) end\n"
 
-/* max(stored + add, now); the greatest number stays the greatest but one, for the greatest means something. */
-#define RAISE                                                                         \
-    "local function raise(key, field, now)\n"                                         \
-    "local old = redis.call('HGET', key, field)\n"                                    \
-    "if not old then old = '\\128' .. string.rep('\\0', 7) end\n"                     \
-    "local b = {old:byte(1, 8)}\n"                                                    \
-    "for i = 8, 1, -1 do if b[i] < 255 then b[i] = b[i] + 1 break end b[i] = 0 end\n" \
-    "local new = string.char(unpack(b))\n"                                            \
-    "local last = string.rep('\\255', 8)\n"                                           \
-    "if new == last or new == U then new = string.rep('\\255', 7) .. '\\254' end\n"   \
-    "new = max(new, now)\n"                                                           \
-    "redis.call('HSET', key, field, new)\n"                                           \
-    "return new end\n"
+/* KEYS: the hash, and the other two of the counter, where ARGV[3] names one.  ARGV: now, 1: only if absent, the
+ * counter's field, the field of the namespace's mark, then for each mark its field and itself.
+ * 1: all written; 0: one was there.
+ * The mark of the namespace tells that none was lost.  So where it is not there it is not made with less than the
+ * counter says: this call may be older than what was lost. */
+static const char merge[] = LESS UNSET OVER MERGE COUNTER
+    "local all = 1\n"
+    "for i = 5, #ARGV, 2 do\n"
+    "local old = redis.call('HGET', KEYS[1], ARGV[i])\n"
+    "if old and ARGV[2] == '1' then all = 0 else\n"
+    "if not old and ARGV[i] == ARGV[4] and ARGV[3] ~= '' then\n"
+    "local least = counter(ARGV[3])\n"
+    "if least then old = least .. U .. U end\n"
+    "end\n"
+    "put(KEYS[1], ARGV[i], old, ARGV[i + 1], ARGV[1])\n"
+    "end end\n"
+    "return all";
 
-/* KEYS: the hash of the counter, then those of the marks.  ARGV: now, the counter's field, then as in merge. */
-static const char bump[] = LESS UNSET OVER MERGE RAISE
-    "local new, last = raise(KEYS[1], ARGV[2], ARGV[1]), string.rep('\\255', 8)\n"
+/* KEYS: the counter's three, then the hashes of marks that are in others.  ARGV: now, the counter's field, then for
+ * each mark the number of its hash, its field, and itself. */
+static const char bump[] = LESS UNSET OVER MERGE COUNTER COUNT RAISE
+    "local new, last = raise(ARGV[2], ARGV[1]), string.rep('\\255', 8)\n"
     "for i = 3, #ARGV, 3 do\n"
     "local m = ARGV[i + 2]\n"
     "local e, s = m:sub(1, 8), m:sub(9, 16)\n"
     "if e == last then e = new end\n"
     "if s == last then s = new end\n"
-    "merge(KEYS[tonumber(ARGV[i])], ARGV[i + 1], e .. s .. m:sub(17, 24), ARGV[1], false)\n"
+    "local key = KEYS[tonumber(ARGV[i])]\n"
+    "put(key, ARGV[i + 1], redis.call('HGET', key, ARGV[i + 1]), e .. s .. m:sub(17, 24), ARGV[1])\n"
     "end\n"
     "return new";
 
-/* KEYS: the hash.  ARGV: now, field, 1: raise. */
-static const char advance[] = LESS UNSET OVER MERGE RAISE
-    "if ARGV[3] == '1' then return raise(KEYS[1], ARGV[2], ARGV[1]) end\n"
-    "local old = redis.call('HGET', KEYS[1], ARGV[2])\n"
-    "if not old then old = max('\\128' .. string.rep('\\0', 7), ARGV[1])\n"
-    "redis.call('HSET', KEYS[1], ARGV[2], old) end\n"
-    "return old";
+/* KEYS: the counter's three.  ARGV: now, field, 1: raise. */
+static const char advance[] = LESS UNSET OVER MERGE COUNTER COUNT RAISE
+    "if ARGV[3] == '1' then return raise(ARGV[2], ARGV[1]) end\n"
+    "return count(ARGV[2], counter(ARGV[2]) or max('\\128' .. string.rep('\\0', 7), ARGV[1]))";
 
 static const struct {
     const char *text;

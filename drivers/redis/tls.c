@@ -13,8 +13,11 @@
 
 #include "transport.h"
 
+enum { RECORD_BYTES = 16 << 10 };
+
 struct rds_tls {
     SSL_CTX *ctx;
+    BIO_METHOD *socket;
     char server_name[256];
 };
 
@@ -49,6 +52,46 @@ static bool read_files(SSL_CTX *ctx, const char *ca_file, const char *cert_file,
     return SSL_CTX_check_private_key(ctx) == 1 || refuse(error, size, "key-file does not fit cert-file", key);
 }
 
+/* ---- the socket below --------------------------------------------------------------------------------------------- */
+
+/* OpenSSL's own would use write(), and with it SIGPIPE, in a process that is not ours. */
+static int moved(BIO *bio, ssize_t n, int flag) {
+    BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_flags(bio, flag | BIO_FLAGS_SHOULD_RETRY);
+    return (int)n;
+}
+
+static int fd_of(BIO *bio) {
+    return ((const struct rds_transport *)BIO_get_data(bio))->fd;
+}
+
+static int socket_write(BIO *bio, const char *from, int len) {
+    return moved(bio, send(fd_of(bio), from, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+}
+
+static int socket_read(BIO *bio, char *to, int len) {
+    return moved(bio, recv(fd_of(bio), to, (size_t)len, MSG_DONTWAIT), BIO_FLAGS_READ);
+}
+
+static long socket_ctrl(__attribute__((unused)) BIO *bio, int what, __attribute__((unused)) long number,
+                        __attribute__((unused)) void *arg) {
+    return what == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *socket_method(void) {
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "larder redis");
+    if (method &&
+        (BIO_meth_set_write(method, socket_write) != 1 || BIO_meth_set_read(method, socket_read) != 1 ||
+         BIO_meth_set_ctrl(method, socket_ctrl) != 1)) {
+        BIO_meth_free(method);
+        method = NULL;
+    }
+    return method;
+}
+
+/* ---- what all connections share ----------------------------------------------------------------------------------- */
+
 /* A key with a passphrase is refused: the question would be put on the terminal. */
 static int no_passphrase(__attribute__((unused)) char *buf, __attribute__((unused)) int size,
                          __attribute__((unused)) int writing, __attribute__((unused)) void *arg) {
@@ -59,9 +102,9 @@ struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const ch
                             const char *server_name, char *error, size_t size) {
     struct rds_tls *tls = calloc(1, sizeof(*tls));
     ERR_clear_error();
-    if (!tls || !(tls->ctx = SSL_CTX_new(TLS_client_method()))) {
+    if (!tls || !(tls->ctx = SSL_CTX_new(TLS_client_method())) || !(tls->socket = socket_method())) {
         snprintf(error, size, "out of memory");
-        free(tls);
+        rds_tls_free(tls);
         return NULL;
     }
     SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
@@ -78,8 +121,10 @@ struct rds_tls *rds_tls_new(const char *ca_file, const char *cert_file, const ch
 }
 
 void rds_tls_free(struct rds_tls *tls) {
-    if (tls)
+    if (tls) {
         SSL_CTX_free(tls->ctx);
+        BIO_meth_free(tls->socket);
+    }
     free(tls);
 }
 
@@ -112,8 +157,12 @@ static int tls_begin(struct rds_transport *t) {
     t->ssl = ssl;
     if (!name || !expect_name(ssl, name))
         return lost(t, LARDER_INVALID, "TLS needs the name of the server: server-name", NULL);
-    if (SSL_set_fd(ssl, t->fd) != 1)
+    BIO *bio = BIO_new(t->tls->socket);
+    if (!bio)
         return lost(t, LARDER_NOMEM, "out of memory", NULL);
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio); /* which owns it then */
     SSL_set_connect_state(ssl);
     return 1;
 }
@@ -174,22 +223,37 @@ static ssize_t tls_recv(struct rds_transport *t, const struct iovec *iov, int n)
     return (ssize_t)total;
 }
 
+/* Small pieces are put together, as each call makes a record and a system call.  What is sent after RDS_BLOCKED begins
+ * with the same bytes, which OpenSSL insists on, as nothing before them was taken. */
+static size_t gather(const struct iovec *iov, int n, int i, size_t at, uint8_t *to, size_t size) {
+    size_t len = 0;
+    for (; i < n && len < size; i++, at = 0) {
+        const size_t left = iov[i].iov_len - at, step = left < size - len ? left : size - len;
+        memcpy(to + len, (const uint8_t *)iov[i].iov_base + at, step);
+        len += step;
+    }
+    return len;
+}
+
 static ssize_t tls_send(struct rds_transport *t, const struct iovec *iov, int n) {
-    size_t total = 0;
+    uint8_t room[RECORD_BYTES];
+    size_t total = 0, at = 0;
     t->send_reads = false;
-    for (int i = 0; i < n; i++) {
-        for (size_t at = 0; at < iov[i].iov_len;) {
-            size_t sent = 0;
-            ERR_clear_error();
-            const int ok = SSL_write_ex(t->ssl, (const uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at,
-                                        &sent);
-            if (ok != 1) {
-                const ssize_t why = stopped(t, ok, false);
-                return total > 0 && why == RDS_BLOCKED ? (ssize_t)total : why;
-            }
-            at += sent;
-            total += sent;
+    for (int i = 0; i < n;) {
+        const size_t left = iov[i].iov_len - at;
+        const bool is_large = left >= sizeof(room) || i + 1 == n;
+        const uint8_t *from = is_large ? (const uint8_t *)iov[i].iov_base + at : room;
+        const size_t len = is_large ? left : gather(iov, n, i, at, room, sizeof(room));
+        size_t sent = 0;
+        ERR_clear_error();
+        const int ok = SSL_write_ex(t->ssl, from, len, &sent);
+        if (ok != 1) {
+            const ssize_t why = stopped(t, ok, false);
+            return total > 0 && why == RDS_BLOCKED ? (ssize_t)total : why;
         }
+        total += sent;
+        for (at += sent; i < n && at >= iov[i].iov_len; i++)
+            at -= iov[i].iov_len;
     }
     return (ssize_t)total;
 }

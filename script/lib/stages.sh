@@ -4,7 +4,7 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format scripts dev clang release asan tsan dynamodb valgrind fuzz model install js node20 node22 node24
+stages=(format scripts dev clang release asan tsan dynamodb redis valgrind fuzz model install js node20 node22 node24
     node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
@@ -17,6 +17,7 @@ declare -A about=(
     [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan; of fs in the default settings"
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
     [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
+    [redis]="the driver redis against redis-server, which hangs, dies and evicts: in dev, and in part under asan"
     [valgrind]="a chosen set of them under memcheck"
     [fuzz]="libFuzzer on each fuzz target for a short while, from its corpus"
     [model]="the model of epochs and marks: every interleaving"
@@ -40,6 +41,7 @@ declare -A packages_of=(
     [format]="clang-format-14 git"
     [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
+    [redis]="redis-server redis-tools openssl"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"
     [lint]="clang-tidy-14 cppcheck shellcheck git"
@@ -99,6 +101,13 @@ stage_dynamodb() {
     tests/servers/dynamodb-tests dev
     build asan
     ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/dynamodb-tests asan
+}
+
+stage_redis() {
+    build dev
+    tests/servers/redis-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/redis-tests asan
 }
 
 # What handles bytes from outside, and owns memory in a way that is easy to get wrong.

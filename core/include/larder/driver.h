@@ -104,7 +104,8 @@ struct larder_op {
     uint32_t flags;                  /* LARDER_IF_ABSENT ...; a bit you do not know: LARDER_UNSUPPORTED */
     uint32_t lane;                   /* LARDER_BLOCKING: see larder_info.lanes; else 0 */
     void *scratch[4];                /* the driver's own; all NULL at the start */
-    struct larder_bytes key;         /* the entry's key; a tag in keys_of; a prefix in list */
+    struct larder_bytes key;         /* the entry's key; a tag in keys_of; a prefix in list; a counter
+                                        in advance, bump and write */
     struct larder_slice value;       /* put */
     int64_t modified_ms;             /* put: when rendering of the value began */
     int64_t epoch;                   /* put: the epoch that the rendering noted */
@@ -164,7 +165,14 @@ struct larder_tag_ops {
     size_t size;
     /* emit_mark() for each of marks[].tag that has one.  Sees every completed write. */
     larder_op_fn *read;
-    /* Merge marks[] into what is stored, each atomically, by the rule of docs/semantics.md. */
+    /* Merge marks[] into what is stored, each atomically, by the rule of docs/semantics.md.
+     *
+     * LARDER_LOSSY: a mark that is not there may have been lost, and what is written now may be
+     * older than it was: sent long ago, or twice.  So a mark is never made with less than the
+     * counter named key says (as advance with add 0; key.len 0: nothing to heed): merge into one
+     * whose expired_epoch that is.  It is read while the mark is not there, and no other write of
+     * the mark comes between: one script; or a placeholder (which read does not emit), then the
+     * counter, then a compare-and-swap of that placeholder. */
     larder_op_fn *write;
     /* The counter named key: answer max(stored + op->add, op->now_ms) in epoch and store it
      * (with add 0: answer what is stored, and create it from now_ms if it is not there).
@@ -172,7 +180,8 @@ struct larder_tag_ops {
     larder_op_fn *advance;
     /* Optional: advance(+1) the counter named key and merge marks[], in which
      * LARDER_NEW_EPOCH stands for the new value, so that nobody sees the one without the
-     * other.  NULL: the core makes two rounds of advance and write. */
+     * other.  NULL: the core makes two rounds of advance and write.  LARDER_LOSSY: a mark that is
+     * not there is made as in write, with what the counter said before. */
     larder_op_fn *bump;
     /* key now carries exactly the tags marks[].tag; n_marks 0 forgets the key. */
     larder_op_fn *link;
@@ -255,7 +264,7 @@ enum {                               /* larder_info.traits: claims that the conf
     LARDER_PERSISTENT = 1 << 2,  /* completed writes survive kill -9 of this process */
     LARDER_TTL        = 1 << 3,  /* ttl_ms is honoured */
     LARDER_NEWEST     = 1 << 4,  /* a put never replaces an entry with a greater epoch */
-    LARDER_LOSSY      = 1 << 5,  /* a single mark may be lost (eviction): see docs/semantics.md */
+    LARDER_LOSSY      = 1 << 5,  /* a single mark, or a counter, may be lost (eviction): see write */
     LARDER_DURABLE    = 1 << 6,  /* completed writes of marks and epochs survive any one crash */
     LARDER_LOCAL      = 1 << 7   /* a value comes at the speed of memory or of a local disk: the core
                                     need not make it smaller to make it faster */

@@ -310,6 +310,7 @@ struct larder_stats {                /* since the store was opened */
     uint64_t journal_kept, journal_repeats;  /* that ever were, and attempts made */
     uint64_t outage_served;          /* gets answered though marks could not be read (on-outage) */
     uint64_t outage_unstored;        /* puts not stored, since they may be built from such answers */
+    uint64_t marks_made;             /* marks that a get did not find in a lossy tag store, and made */
 };
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);
