@@ -30,7 +30,7 @@ put('docs/benchmarks.md', 'redis', [
   '',
   '### Redis from C',
   '',
-  ...rowLines(programs, ({ op, bytes, transport }) => `${verbs[op]}, ${bytes / KB} KB, ${transport}`),
+  ...rowLines(programs, ({ op, bytes, transport }) => `${verbs[op]}, ${bytes / KB} KB, ${transport}`, { main: false }),
   '',
   '### Redis through Node.js',
   '',

@@ -25,7 +25,9 @@ function targets({ programs, clients, handlers, revalidate }) {
     return rate((name) => name === 'larder') / rate((name) => !name.startsWith('larder')); // each with its defaults
   };
   const kept = handlers.find((t) => t.op === 'get' && t.kind === 'APP_PAGE' && t.inflight === 32).rows.find((r) => r.contender === 'larder').opsPerSecond;
-  const [few, many] = revalidate.map((t) => t.rows.find((r) => r.contender === 'larder').ms);
+  const [few, many] = revalidate;
+  const ours = (rows) => rows.find((r) => r.contender === 'larder').ms;
+  const usPerEntry = ((ours(many.rows) - ours(few.rows)) * 1e3) / (many.entries - few.entries);
   const [one, all] = [page(1), page(32)];
   const met = (target, value, reached) => ({ target, value, met: reached });
   return [
@@ -42,10 +44,9 @@ function targets({ programs, clients, handlers, revalidate }) {
       Math.min(one, all) >= 5),
     met(`a page from memory, its marks looked at in Redis: at least ${(5 * MULTI_TIER).toLocaleString('en-US')} a second, 5 times OpenNext's multi-tier`,
       Math.round(kept).toLocaleString('en-US'), kept >= 5 * MULTI_TIER),
-    // Twice a fraction of a millisecond is noise; what grows with the entries is hundreds of times as much.
+    // A single call is at the mercy of the scheduler; looking at an entry, whoever does it, takes more than 1 us.
     met('revalidateTag: independent of the number of entries',
-      `${few.toFixed(2)} ms with ${revalidate[0].entries.toLocaleString('en-US')}, ${many.toFixed(2)} ms with ${revalidate[1].entries.toLocaleString('en-US')}`,
-      many < 3 * few),
+      revalidate.map(({ entries, rows }) => `${ours(rows).toFixed(2)} ms with ${entries.toLocaleString('en-US')}`).join(', '), usPerEntry < 1),
   ];
 }
 
