@@ -22,26 +22,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const uint64_t MS = 1000000;
-
 enum {
-    QUERY_PATIENCE_MS = 250, /* then another node is asked as well */
-    PAUSE_MIN_MS = 100,      /* between two questions for the map */
-    PAUSE_MAX_MS = 1000,
     TROUBLE_MS = 10000,  /* after a sign of trouble the map is asked for from time to time, for so long */
     LOOK_EVERY_MS = 100, /* for silent nodes, while there are requests under way */
     SILENT_MS = 300,     /* a node that says nothing for so long may have been replaced */
     AGAIN_MS = 20,       /* TRYAGAIN */
     MAX_REDIRECTIONS = 8,
-    MAX_TRYAGAIN = 100,
-    RANKS = 4
+    MAX_TRYAGAIN = 100
 };
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
 static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, struct rds_answer *answer);
 
-static void trouble(struct cluster *c) {
+void cluster_trouble(struct cluster *c) {
     c->trouble_until_ns = c->d->host->now_ns() + TROUBLE_MS * MS;
     cluster_want_map(c);
 }
@@ -51,13 +45,13 @@ static void on_down(void *owner, struct rds_node *node, int32_t status, const ch
     (void)node;
     (void)status;
     (void)detail;
-    trouble(place->c);
+    cluster_trouble(place->c);
 }
 
 static const struct rds_node_events events = {.reply = on_reply, .down = on_down};
 
 /* The place of each node of the map, at its number. */
-static bool make_places(struct cluster *c) {
+bool cluster_make_places(struct cluster *c) {
     if (c->n_places >= c->map.n_nodes)
         return true;
     struct place **places = realloc(c->places, c->map.n_nodes * sizeof(*places));
@@ -78,21 +72,22 @@ static bool make_places(struct cluster *c) {
 /* The connections of a node, which are made when somebody needs them; NULL: no memory. */
 static struct rds_node *node_of(struct cluster *c, uint16_t number, bool reading) {
     char port[8];
-    if (!make_places(c))
+    if (!cluster_make_places(c))
         return NULL;
     struct place *place = c->places[number];
-    struct rds_node **node = reading ? &place->reader : &place->node;
-    if (*node)
-        return *node;
-    const struct rds_map_node *at = &c->map.nodes[number];
-    snprintf(port, sizeof(port), "%u", (unsigned)at->port);
-    *node = rds_node_new(c->d, at->host, port, NULL, &events, place);
-    if (*node && reading)
-        rds_node_readonly(*node);
-    return *node;
+    struct rds_node **at = reading ? &place->reader : &place->node, *node = *at;
+    if (node)
+        return node;
+    const struct rds_map_node *named = &c->map.nodes[number];
+    snprintf(port, sizeof(port), "%u", (unsigned)named->port);
+    node = rds_node_new(c->d, named->host, port, NULL, &events, place);
+    if (node && reading)
+        rds_node_readonly(node);
+    *at = node;
+    return node;
 }
 
-static void give(struct cluster *c, uint16_t number, bool reading, struct rds_request *r) {
+void cluster_give(struct cluster *c, uint16_t number, bool reading, struct rds_request *r) {
     struct rds_node *node = node_of(c, number, reading);
     if (!node) {
         rds_request_fail(r, LARDER_NOMEM, NULL);
@@ -103,15 +98,8 @@ static void give(struct cluster *c, uint16_t number, bool reading, struct rds_re
     rds_node_send(node, r);
 }
 
-static void retire(struct rds_node **node) {
-    struct rds_node *old = *node;
-    *node = NULL;
-    if (old)
-        rds_node_retire(old);
-}
-
 /* As far as is known: one that nobody has asked yet may be. */
-static bool is_well(const struct rds_node *node) {
+bool cluster_is_well(const struct rds_node *node) {
     return !node || (rds_node_is_well(node) && rds_node_silent_ns(node) < SILENT_MS * MS);
 }
 
@@ -122,7 +110,7 @@ static uint16_t reader_of(struct cluster *c, const struct rds_shard *shard) {
     for (uint16_t i = 0; i < shard->n_replicas; i++) {
         uint16_t number = shard->replicas[(c->turn + i) % shard->n_replicas];
         const struct rds_node *node = number < c->n_places ? c->places[number]->reader : NULL;
-        if (is_well(node)) {
+        if (cluster_is_well(node)) {
             c->turn++;
             return number;
         }
@@ -138,7 +126,7 @@ static void submit(void *router, struct rds_request *r) {
         uint16_t reader = RDS_NOBODY;
         if ((r->flags & RDS_MAY_LAG) && c->reads_replicas && r->on == 0)
             reader = reader_of(c, shard);
-        give(c, reader != RDS_NOBODY ? reader : shard->primary, reader != RDS_NOBODY, r);
+        cluster_give(c, reader != RDS_NOBODY ? reader : shard->primary, reader != RDS_NOBODY, r);
         return;
     }
     cluster_want_map(c);
@@ -152,7 +140,7 @@ static void submit(void *router, struct rds_request *r) {
     }
 }
 
-static void resubmit(struct cluster *c, struct rds_requests *list) {
+void cluster_resubmit(struct cluster *c, struct rds_requests *list) {
     struct rds_requests taken = *list;
     struct rds_request *r;
     *list = (struct rds_requests){0};
@@ -160,7 +148,7 @@ static void resubmit(struct cluster *c, struct rds_requests *list) {
         submit(c, r);
 }
 
-static void fail_all(struct rds_requests *list, int32_t status, const char *detail) {
+void cluster_fail_all(struct rds_requests *list, int32_t status, const char *detail) {
     struct rds_requests taken = *list;
     struct rds_request *r;
     *list = (struct rds_requests){0};
@@ -196,7 +184,7 @@ static void again(struct cluster *c, struct rds_request *r) {
             return;
         }
         r->flags |= RDS_ASKING;
-        give(c, number, false, r);
+        cluster_give(c, number, false, r);
     } else {
         submit(c, r);
     }
@@ -209,10 +197,10 @@ static bool note_redirection(struct cluster *c, const struct rds_node *node, con
         if (rds_map_move(&c->map, to->slot, host, to->port) != LARDER_OK)
             return false;
         cluster_want_map(c);
-        return make_places(c);
+        return cluster_make_places(c);
     }
     uint16_t number = rds_map_node(&c->map, host, to->port);
-    if (number == RDS_NOBODY || !make_places(c))
+    if (number == RDS_NOBODY || !cluster_make_places(c))
         return false;
     c->asks[to->slot % CLUSTER_ASKS].slot = to->slot;
     c->asks[to->slot % CLUSTER_ASKS].number = number;
@@ -232,7 +220,7 @@ static uint8_t look_at_error(struct cluster *c, const struct rds_node *node, con
         return RDS_ELSEWHERE | RDS_LATER;
     if (rds_begins(error, "CLUSTERDOWN") || rds_begins(error, "READONLY") || rds_begins(error, "LOADING") ||
         rds_begins(error, "MASTERDOWN"))
-        trouble(c);
+        cluster_trouble(c);
     return 0;
 }
 
@@ -258,181 +246,6 @@ static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, 
     }
     if (r->seen == r->replies - 1)
         again(c, r);
-}
-
-/* ---- the map ------------------------------------------------------------------------------------------------ */
-
-static void query_write(const struct rds_request *r, struct rds_out *out) {
-    (void)r;
-    rds_command(out, "CLUSTER", 2);
-    rds_arg_text(out, "SLOTS");
-}
-
-static void query_done(struct rds_request *r, const struct rds_answer *answer);
-static const struct rds_verb query_verb = {.write = query_write, .done = query_done};
-
-/* Those who wait to hear which servers there are. */
-static void tell_parts(struct cluster *c, int32_t status, const char *detail) {
-    struct curious *curious = c->curious;
-    c->curious = NULL;
-    while (curious) {
-        struct curious *next = curious->next;
-        curious->ready(curious->arg, status, detail);
-        free(curious);
-        curious = next;
-    }
-}
-
-static bool has_slots(const struct cluster *c, uint16_t number) {
-    for (size_t i = 0; i < c->map.n_shards; i++)
-        if (c->map.shards[i].primary == number)
-            return true;
-    return false;
-}
-
-/* After a new map: what is not in it any more, or not as before. */
-static void tidy(struct cluster *c) {
-    for (uint16_t i = 0; i < c->n_places; i++) {
-        struct place *place = c->places[i];
-        struct rds_map_node *at = &c->map.nodes[i];
-        const bool was_primary = place->is_primary;
-        place->is_primary = has_slots(c, i);
-        if ((at->gone || (was_primary && !place->is_primary)) && !place->is_asked)
-            retire(&place->node);
-        if (at->gone) {
-            retire(&place->reader);
-            at->unused = !place->is_seed && !place->node;
-        }
-    }
-}
-
-/* A pause that grows while nothing new is heard. */
-static void plan_next(struct cluster *c, bool is_news) {
-    uint64_t pause_ms = is_news ? PAUSE_MIN_MS : c->pause_ms * 3 / 2;
-    if (pause_ms < PAUSE_MIN_MS)
-        pause_ms = PAUSE_MIN_MS;
-    c->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-    c->next_query_ns = c->d->host->now_ns() + (c->pause_ms / 2 + rds_random(c->d) % c->pause_ms) * MS;
-}
-
-static void have_map(struct cluster *c) {
-    c->failed_ns = 0;
-    c->in_round = false;
-    plan_next(c, c->map.n_moved > 0);
-    if (!make_places(c)) {
-        fail_all(&c->waiting, LARDER_NOMEM, NULL);
-        return;
-    }
-    tidy(c);
-    resubmit(c, &c->waiting);
-    tell_parts(c, LARDER_OK, NULL);
-}
-
-/* Nobody answered: what waits for a map is answered, and so is what comes until the next round. */
-static void no_map(struct cluster *c) {
-    c->in_round = false;
-    c->failed_ns = c->d->host->now_ns();
-    plan_next(c, false);
-    fail_all(&c->waiting, c->failed_status, c->failed_detail);
-    tell_parts(c, c->failed_status, c->failed_detail);
-}
-
-static void query_done(struct rds_request *r, const struct rds_answer *answer) {
-    struct query *q = (struct query *)(void *)r;
-    struct cluster *c = q->c;
-    struct rds_error error = {.status = answer->status};
-    const char *detail = answer->detail;
-    char line[sizeof(c->failed_detail)];
-    q->is_out = false;
-    c->queries_out--;
-    c->places[q->number]->is_asked = false;
-    if (c->is_closing)
-        return;
-    if (answer->status == LARDER_OK && answer->reply->type == RDS_ERROR) {
-        error = rds_error_of(answer->reply->text);
-        rds_error_line(answer->reply->text, line, sizeof(line));
-        detail = line;
-    } else if (answer->status == LARDER_OK) {
-        if (q->turn <
-            c->heard_turn) /* a later question was answered before: this is older than what is known */
-            return;
-        char from[RDS_HOST_SIZE]; /* the map may move its names */
-        snprintf(from, sizeof(from), "%s", c->map.nodes[q->number].host);
-        error.status = rds_map_take(&c->map, answer->reply, from);
-        detail = "what the node says about its slots makes no sense";
-        if (error.status == LARDER_OK && c->map.n_covered > 0) {
-            c->heard_turn = q->turn;
-            have_map(c);
-            cluster_set_timer(c);
-            return;
-        }
-        if (error.status == LARDER_OK) {
-            error.status = LARDER_RETRY;
-            detail = "the node belongs to no cluster";
-        }
-    }
-    c->failed_status = error.status;
-    snprintf(c->failed_detail, sizeof(c->failed_detail), "%s", detail ? detail : "");
-    c->ask_next_ns = 0; /* at once */
-    cluster_set_timer(c);
-}
-
-/* In this order: who is connected and well, who is in the map, whom the settings name, who is in trouble. */
-static unsigned rank_of(const struct cluster *c, uint16_t number) {
-    const struct place *place = c->places[number];
-    const bool is_in_map = c->map.shard_of && !c->map.nodes[number].gone && !c->map.nodes[number].unused;
-    if (!is_in_map && !place->is_seed)
-        return RANKS;
-    if (!is_well(place->node))
-        return RANKS - 1;
-    if (!is_in_map)
-        return 2;
-    return place->node ? 0 : 1;
-}
-
-/* From one place on, that is another in each round. */
-static uint16_t next_candidate(struct cluster *c) {
-    for (unsigned rank = 0; rank < RANKS; rank++) {
-        for (size_t i = 0; i < c->n_places; i++) {
-            const uint16_t number = (uint16_t)((c->first_candidate + i) % c->n_places);
-            struct place *place = c->places[number];
-            if (place->round != c->round && !place->is_asked && rank_of(c, number) == rank) {
-                place->round = c->round;
-                return number;
-            }
-        }
-    }
-    return RDS_NOBODY;
-}
-
-static void ask_for_map(struct cluster *c) {
-    struct query *q = NULL;
-    if (!c->in_round) {
-        c->in_round = true;
-        c->is_wanted = false;
-        c->round++;
-        c->first_candidate = c->n_places > 0 ? (size_t)(rds_random(c->d) % c->n_places) : 0;
-    }
-    c->ask_next_ns = c->d->host->now_ns() + QUERY_PATIENCE_MS * MS;
-    for (size_t i = 0; i < CLUSTER_QUERIES && !q; i++)
-        if (!c->queries[i].is_out)
-            q = &c->queries[i];
-    if (!q)
-        return;
-    const uint16_t number = next_candidate(c);
-    if (number == RDS_NOBODY) {
-        if (c->queries_out == 0)
-            no_map(c);
-        return;
-    }
-    *q = (struct query){.r = {.verb = &query_verb, .deadline_ns = UINT64_MAX, .kind = RDS_SMALL},
-                        .c = c,
-                        .number = number,
-                        .is_out = true,
-                        .turn = ++c->turn_of_query};
-    c->queries_out++;
-    c->places[number]->is_asked = true;
-    give(c, number, false, &q->r);
 }
 
 /* ---- the clock ------------------------------------------------------------------------------------------------- */
@@ -473,7 +286,7 @@ static bool look_for_silence(struct cluster *c) {
         is_silent = is_silent || silent_ns > SILENT_MS * MS;
     }
     if (is_silent)
-        trouble(c);
+        cluster_trouble(c);
     return is_busy;
 }
 
@@ -514,9 +327,9 @@ static void on_timer(void *arg) {
     if (c->waiting.first)
         end_overdue(c);
     if (c->later.first && now_ns >= c->later_ns)
-        resubmit(c, &c->later);
+        cluster_resubmit(c, &c->later);
     if (c->in_round ? now_ns >= c->ask_next_ns : c->is_wanted && now_ns >= c->next_query_ns)
-        ask_for_map(c);
+        cluster_ask_for_map(c);
     c->in_timer = false;
     cluster_set_timer(c);
     rds_burst_send(&c->d->burst);
@@ -556,7 +369,7 @@ static uint32_t replicas(void *router, uint16_t slot) {
 }
 
 static void doubt(void *router) {
-    trouble(router);
+    cluster_trouble(router);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
@@ -564,8 +377,8 @@ static void doubt(void *router) {
 static void cluster_close(void *router) {
     struct cluster *c = router;
     c->is_closing = true;
-    fail_all(&c->waiting, LARDER_CANCELLED, NULL);
-    fail_all(&c->later, LARDER_CANCELLED, NULL);
+    cluster_fail_all(&c->waiting, LARDER_CANCELLED, NULL);
+    cluster_fail_all(&c->later, LARDER_CANCELLED, NULL);
     for (size_t i = 0; i < c->n_places; i++) {
         rds_node_free(c->places[i]->node);
         rds_node_free(c->places[i]->reader);
@@ -600,7 +413,7 @@ static int32_t cluster_open(struct rds *d, const struct rds_url *url, void **ret
         const struct larder_bytes digits = {(const uint8_t *)url->hosts[i].port, strlen(url->hosts[i].port)};
         (void)rds_number(digits, &port);
         const uint16_t number = rds_map_node(&c->map, url->hosts[i].host, (uint16_t)port);
-        is_good = number != RDS_NOBODY && make_places(c);
+        is_good = number != RDS_NOBODY && cluster_make_places(c);
         if (is_good)
             c->places[number]->is_seed = true;
     }

@@ -1,4 +1,4 @@
-/* The inside of cluster.c. */
+/* The inside of a cluster's router: cluster.c (requests, and the clock) and cluster_map.c (who has which slot). */
 #ifndef REDIS_CLUSTER_H
 #define REDIS_CLUSTER_H
 
@@ -75,8 +75,27 @@ struct cluster {
     bool asked_for;    /* there were requests since then */
 };
 
+static const uint64_t MS = 1000000; /* in ns */
+
+/* ---- cluster.c ---- */
+
 /* That somebody tells who has which slots. */
 void cluster_want_map(struct cluster *c);
+/* The same, from time to time for a while: something is wrong with a node. */
+void cluster_trouble(struct cluster *c);
 void cluster_set_timer(struct cluster *c);
+/* The places of all nodes of the map.  false: no memory. */
+bool cluster_make_places(struct cluster *c);
+/* As far as is known: one that nobody has asked yet (NULL) may be. */
+bool cluster_is_well(const struct rds_node *node);
+/* To the node of this number, as a primary or (reading) as a replica. */
+void cluster_give(struct cluster *c, uint16_t number, bool reading, struct rds_request *r);
+void cluster_resubmit(struct cluster *c, struct rds_requests *list);
+void cluster_fail_all(struct rds_requests *list, int32_t status, const char *detail);
+
+/* ---- cluster_map.c ---- */
+
+/* One more question: the first of a round, or where the last one has not been answered. */
+void cluster_ask_for_map(struct cluster *c);
 
 #endif

@@ -294,7 +294,7 @@ static void on_reply(struct rds_conn *c, struct rds_answer *answer) {
     r->got++;
     if (asking)
         return;
-    r->seen = (uint8_t)which;
+    r->seen = (uint16_t)which;
     answer->connection = c->id;
     if (which + 1 == r->replies)
         rds_requests_take(&c->waiting); /* during the call it becomes somebody else's */

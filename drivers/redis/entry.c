@@ -9,7 +9,7 @@
 
 enum { STAGED_FROM = 16 << 10, STAGED_FOR_MS = 60000 };
 
-static const uint8_t magic[8] = {'L', 'd', 'r', 1};
+static const uint8_t magic[8] = {'L', 'd', 'r', '1'};
 
 struct head {
     int64_t modified_ms, epoch, expires_ms;
@@ -44,6 +44,13 @@ enum rds_entry_state rds_entry_look(struct larder_bytes head, int64_t now_ms) {
 
 static struct larder_bytes none(void) {
     return (struct larder_bytes){0};
+}
+
+bool rds_entry_may_put(struct larder_bytes head, const struct larder_op *op) {
+    struct head h;
+    if (!head_read(head, &h) || is_over(&h, op->now_ms))
+        return true;
+    return !(op->flags & LARDER_IF_ABSENT) && h.epoch <= op->epoch;
 }
 
 /* ---- get ------------------------------------------------------------------------------------------------------- */
@@ -127,7 +134,7 @@ static void put_write(const struct rds_request *r, struct rds_out *out) {
     arg_entry(out, op);
     rds_arg_sortable(out, op->now_ms);
     arg_if_absent(out, op);
-    rds_arg_kept_ms(out, op->ttl_ms);
+    rds_arg_number(out, rds_kept_ms(op->ttl_ms));
 }
 
 /* 1: it is stored, or a newer one is there; 0: one is there. */
@@ -158,7 +165,7 @@ static void staged_write(const struct rds_request *r, struct rds_out *out) {
     rds_arg_sortable(out, op->epoch);
     rds_arg_sortable(out, op->now_ms);
     arg_if_absent(out, op);
-    rds_arg_kept_ms(out, op->ttl_ms);
+    rds_arg_number(out, rds_kept_ms(op->ttl_ms));
 }
 
 /* Why SET was refused says more than what the script finds then. */
@@ -170,9 +177,72 @@ static void staged_done(struct rds_request *r, const struct rds_answer *answer) 
         (void)rds_task_got(&put->task, answer, "+");
 }
 
+/* ---- put, without a script --------------------------------------------------------------------------------------- */
+
+static void begin_set(struct rds_out *out, const struct rds_txn *txn, enum rds_name kind) {
+    const struct larder_op *op = txn->task->op;
+    rds_command(out, "SET", rds_kept_ms(op->ttl_ms) > 0 ? 5 : 3);
+    rds_arg_key(out, &txn->d->names, kind, op->key, none());
+}
+
+static void end_set(struct rds_out *out, const struct rds_txn *txn) {
+    const int64_t kept_ms = rds_kept_ms(txn->task->op->ttl_ms);
+    if (kept_ms == 0)
+        return;
+    rds_arg_text(out, "PX");
+    rds_arg_number(out, kept_ms);
+}
+
+static void watch(struct rds_out *out, const struct rds_txn *txn, enum rds_name kind) {
+    rds_command(out, "WATCH", 2);
+    rds_arg_key(out, &txn->d->names, kind, txn->task->op->key, none());
+}
+
+static void txn_put_read(const struct rds_txn *txn, struct rds_out *out) {
+    watch(out, txn, RDS_ENTRY);
+    rds_command(out, "GETRANGE", 4);
+    rds_arg_key(out, &txn->d->names, RDS_ENTRY, txn->task->op->key, none());
+    rds_arg_number(out, 0);
+    rds_arg_number(out, RDS_HEAD - 1);
+}
+
+static void txn_put_heard(struct rds_txn *txn, __attribute__((unused)) uint32_t which,
+                          const struct rds_answer *answer) {
+    const struct larder_op *op = txn->task->op;
+    if (rds_task_got(txn->task, answer, "$_"))
+        txn->verdict = rds_entry_may_put(answer->reply->text, op) ? RDS_TXN_WRITE
+                       : (op->flags & LARDER_IF_ABSENT) != 0      ? RDS_TXN_MISS
+                                                                  : RDS_TXN_KEEP;
+}
+
+static bool txn_writes(struct rds_txn *txn) {
+    return txn->verdict == RDS_TXN_WRITE;
+}
+
+static void txn_put_write(const struct rds_txn *txn, struct rds_out *out) {
+    begin_set(out, txn, RDS_ENTRY);
+    arg_entry(out, txn->task->op);
+    end_set(out, txn);
+}
+
+static void txn_one_end(struct rds_txn *txn) {
+    rds_task_end(txn->task, txn->verdict == RDS_TXN_MISS ? LARDER_MISS : LARDER_OK);
+}
+
+static void put_without_script(struct rds_request *r) {
+    static const struct rds_txn_ops ops = {.read = txn_put_read,
+                                           .heard = txn_put_heard,
+                                           .decide = txn_writes,
+                                           .write = txn_put_write,
+                                           .end = txn_one_end};
+    rds_txn_start(&RDS_OF(struct put, r, r)->task, r, &ops, NULL);
+}
+
 void rds_put(void *instance, struct larder_op *op) {
-    static const struct rds_verb whole = {.write = put_write, .done = put_done};
-    static const struct rds_verb staged = {.write = staged_write, .done = staged_done};
+    static const struct rds_verb whole = {
+        .write = put_write, .done = put_done, .without_script = put_without_script};
+    static const struct rds_verb staged = {
+        .write = staged_write, .done = staged_done, .without_script = put_without_script};
     struct rds *d = instance;
     struct put *put;
     if (!rds_accepts(d, op, LARDER_IF_ABSENT) || !(put = rds_task_new(d, op, sizeof(*put))))
@@ -217,7 +287,72 @@ static void claim_write(const struct rds_request *r, struct rds_out *out) {
     rds_arg_sortable(out, rds_expiry_ms(op->now_ms, op->ttl_ms));
     rds_arg(out, owner_of(op));
     rds_arg_sortable(out, op->now_ms);
-    rds_arg_kept_ms(out, op->ttl_ms);
+    rds_arg_number(out, rds_kept_ms(op->ttl_ms));
+}
+
+static void txn_claim_read(const struct rds_txn *txn, struct rds_out *out) {
+    watch(out, txn, RDS_CLAIMED);
+    rds_command(out, "GET", 2);
+    rds_arg_key(out, &txn->d->names, RDS_CLAIMED, txn->task->op->key, none());
+}
+
+static bool is_own(struct larder_bytes stored, const struct larder_op *op) {
+    return stored.len >= RDS_NUMBER_BYTES &&
+           rds_same((struct larder_bytes){stored.ptr + RDS_NUMBER_BYTES, stored.len - RDS_NUMBER_BYTES},
+                    owner_of(op));
+}
+
+static void txn_claim_heard(struct rds_txn *txn, __attribute__((unused)) uint32_t which,
+                            const struct rds_answer *answer) {
+    const struct larder_op *op = txn->task->op;
+    if (!rds_task_got(txn->task, answer, "$_"))
+        return;
+    const struct larder_bytes stored = answer->reply->text;
+    const int64_t until_ms = stored.len >= RDS_NUMBER_BYTES ? rds_number_read(stored.ptr) : 0;
+    const bool is_free = stored.len < RDS_NUMBER_BYTES ||
+                         (until_ms != LARDER_UNSET && until_ms <= op->now_ms);
+    txn->verdict = is_free || is_own(stored, op) ? RDS_TXN_WRITE : RDS_TXN_MISS;
+}
+
+static void txn_claim_write(const struct rds_txn *txn, struct rds_out *out) {
+    const struct larder_op *op = txn->task->op;
+    uint8_t until[RDS_NUMBER_BYTES];
+    rds_number_write(rds_expiry_ms(op->now_ms, op->ttl_ms), until);
+    begin_set(out, txn, RDS_CLAIMED);
+    rds_arg_begin(out, sizeof(until) + op->value.len);
+    rds_arg_part(out, until, sizeof(until));
+    rds_arg_part(out, op->value.ptr, op->value.len);
+    rds_arg_end(out);
+    end_set(out, txn);
+}
+
+static void claim_without_script(struct rds_request *r) {
+    static const struct rds_txn_ops ops = {.read = txn_claim_read,
+                                           .heard = txn_claim_heard,
+                                           .decide = txn_writes,
+                                           .write = txn_claim_write,
+                                           .end = txn_one_end};
+    rds_txn_start(&RDS_OF(struct one, r, r)->task, r, &ops, NULL);
+}
+
+static void txn_release_heard(struct rds_txn *txn, __attribute__((unused)) uint32_t which,
+                              const struct rds_answer *answer) {
+    if (rds_task_got(txn->task, answer, "$_"))
+        txn->verdict = is_own(answer->reply->text, txn->task->op) ? RDS_TXN_WRITE : RDS_TXN_KEEP;
+}
+
+static void txn_release_write(const struct rds_txn *txn, struct rds_out *out) {
+    rds_command(out, "DEL", 2);
+    rds_arg_key(out, &txn->d->names, RDS_CLAIMED, txn->task->op->key, none());
+}
+
+static void release_without_script(struct rds_request *r) {
+    static const struct rds_txn_ops ops = {.read = txn_claim_read,
+                                           .heard = txn_release_heard,
+                                           .decide = txn_writes,
+                                           .write = txn_release_write,
+                                           .end = txn_one_end};
+    rds_txn_start(&RDS_OF(struct one, r, r)->task, r, &ops, NULL);
 }
 
 static void claim_done(struct rds_request *r, const struct rds_answer *answer) {
@@ -227,7 +362,8 @@ static void claim_done(struct rds_request *r, const struct rds_answer *answer) {
 }
 
 void rds_claim(void *instance, struct larder_op *op) {
-    static const struct rds_verb verb = {.write = claim_write, .done = claim_done};
+    static const struct rds_verb verb = {
+        .write = claim_write, .done = claim_done, .without_script = claim_without_script};
     one_run(instance, op, 0, &verb, RDS_SMALL, 0);
 }
 
@@ -239,6 +375,7 @@ static void release_write(const struct rds_request *r, struct rds_out *out) {
 }
 
 void rds_release(void *instance, struct larder_op *op) {
-    static const struct rds_verb verb = {.write = release_write, .done = integer_done};
+    static const struct rds_verb verb = {
+        .write = release_write, .done = integer_done, .without_script = release_without_script};
     one_run(instance, op, 0, &verb, RDS_SMALL, 0);
 }

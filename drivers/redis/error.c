@@ -64,6 +64,11 @@ struct rds_error rds_error_of(struct larder_bytes text) {
     return (struct rds_error){LARDER_INTERNAL, 0};
 }
 
+bool rds_error_forbids_scripts(struct larder_bytes text) {
+    return (rds_begins(text, "NOPERM") || contains(text, "unknown command")) &&
+           (contains(text, "eval") || contains(text, "EVAL"));
+}
+
 /* "-ERR unknown command `AUTH`, with args beginning with: `secret`": behind that nothing is told. */
 void rds_error_line(struct larder_bytes text, char *ret, size_t size) {
     static const char args[] = "with args";

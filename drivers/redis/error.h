@@ -14,6 +14,9 @@ struct rds_error {
 /* text is that of the reply, from the word in capitals on. */
 struct rds_error rds_error_of(struct larder_bytes text);
 
+/* Whether it says that EVALSHA or EVAL is not for this user, or not there at all. */
+bool rds_error_forbids_scripts(struct larder_bytes text);
+
 /* The same as a line for people: without line ends, without what could be a secret or is not text; NUL-terminated. */
 void rds_error_line(struct larder_bytes text, char *ret, size_t size);
 

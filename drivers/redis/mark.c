@@ -11,8 +11,7 @@
 #include "rds.h"
 
 enum {
-    MARK_BYTES = 3 * RDS_NUMBER_BYTES, /* at least */
-    MARKS_AT_ONCE = 1000               /* in one call of a script: the server does nothing else meanwhile */
+    MARKS_AT_ONCE = 1000 /* in one call of a script: the server does nothing else meanwhile */
 };
 
 /* Marks from `begin` on that one command is about. */
@@ -98,14 +97,24 @@ static void read_write(const struct rds_request *r, struct rds_out *out) {
         rds_arg_field(out, 'm', task->op->marks[part->begin + i].tag);
 }
 
+void rds_mark_write(const struct larder_mark *mark, uint8_t to[RDS_MARK_BYTES]) {
+    rds_number_write(mark->expired_epoch, to);
+    rds_number_write(mark->stale_epoch, to + 8);
+    rds_number_write(mark->expire_at_ms, to + 16);
+}
+
+struct larder_mark rds_mark_read(const uint8_t from[RDS_MARK_BYTES]) {
+    return (struct larder_mark){.expired_epoch = rds_number_read(from),
+                                .stale_epoch = rds_number_read(from + 8),
+                                .expire_at_ms = rds_number_read(from + 16)};
+}
+
 int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
                       struct larder_bytes stored) {
-    if (stored.len < MARK_BYTES)
+    if (stored.len < RDS_MARK_BYTES)
         return LARDER_CORRUPT;
-    const struct larder_mark mark = {.tag = tag,
-                                     .expired_epoch = rds_number_read(stored.ptr),
-                                     .stale_epoch = rds_number_read(stored.ptr + 8),
-                                     .expire_at_ms = rds_number_read(stored.ptr + 16)};
+    struct larder_mark mark = rds_mark_read(stored.ptr);
+    mark.tag = tag;
     return d->host->emit_mark(op, &mark);
 }
 
@@ -135,10 +144,8 @@ void rds_read(void *instance, struct larder_op *op) {
 /* ---- write ------------------------------------------------------------------------------------------------------ */
 
 static void arg_mark(struct rds_out *out, const struct larder_mark *mark) {
-    uint8_t bytes[MARK_BYTES];
-    rds_number_write(mark->expired_epoch, bytes);
-    rds_number_write(mark->stale_epoch, bytes + 8);
-    rds_number_write(mark->expire_at_ms, bytes + 16);
+    uint8_t bytes[RDS_MARK_BYTES];
+    rds_mark_write(mark, bytes);
     rds_arg(out, (struct larder_bytes){bytes, sizeof(bytes)});
 }
 
@@ -189,8 +196,25 @@ static void write_done(struct rds_request *r, const struct rds_answer *answer) {
         part_end(part);
 }
 
+static void write_over(struct rds_request *of, __attribute__((unused)) int64_t epoch, bool missed) {
+    struct part *part = RDS_OF(struct part, r, of);
+    part->batch->missed |= missed;
+    part_end(part);
+}
+
+static void write_without_script(struct rds_request *r) {
+    const struct part *part = RDS_OF(const struct part, r, r);
+    struct rds_task *task = &part->batch->task;
+    const struct larder_bytes group = group_at(task->op, part->begin);
+    const bool counts = task->op->key.len > 0 && rds_same(group, rds_group_of(task->op->key));
+    rds_tags_txn(task, r,
+                 &(struct rds_tags_want){
+                     .begin = part->begin, .n = part->n, .is_counter = counts, .over = write_over});
+}
+
 void rds_write(void *instance, struct larder_op *op) {
-    static const struct rds_verb verb = {.write = write_write, .done = write_done};
+    static const struct rds_verb verb = {
+        .write = write_write, .done = write_done, .without_script = write_without_script};
     batch_run(instance, op, LARDER_IF_ABSENT, &verb, MARKS_AT_ONCE, rds_wait_kind(instance));
 }
 
@@ -250,7 +274,21 @@ static void advance_write(const struct rds_request *r, struct rds_out *out) {
     rds_wait_write(task, out);
 }
 
-static const struct rds_verb advance_verb = {.write = advance_write, .done = count_done};
+static void count_over(struct rds_request *of, int64_t epoch, __attribute__((unused)) bool missed) {
+    struct count *count = RDS_OF(struct count, r, of);
+    count->task.res.epoch = epoch;
+    count_end(count);
+}
+
+static void advance_without_script(struct rds_request *r) {
+    struct rds_task *task = &RDS_OF(struct count, r, r)->task;
+    rds_tags_txn(
+        task, r,
+        &(struct rds_tags_want){.is_counter = true, .raises = task->op->add > 0, .over = count_over});
+}
+
+static const struct rds_verb advance_verb = {
+    .write = advance_write, .done = count_done, .without_script = advance_without_script};
 
 static void look_write(const struct rds_request *r, struct rds_out *out) {
     const struct rds_task *task = &RDS_OF(const struct count, r, r)->task;
@@ -341,8 +379,16 @@ static bool find_groups(struct count *count) {
     return true;
 }
 
+static void bump_without_script(struct rds_request *r) {
+    struct rds_task *task = &RDS_OF(struct count, r, r)->task;
+    rds_tags_txn(task, r,
+                 &(struct rds_tags_want){
+                     .n = task->op->n_marks, .is_counter = true, .raises = true, .over = count_over});
+}
+
 void rds_bump(void *instance, struct larder_op *op) {
-    static const struct rds_verb verb = {.write = bump_write, .done = count_done};
+    static const struct rds_verb verb = {
+        .write = bump_write, .done = count_done, .without_script = bump_without_script};
     struct rds *d = instance;
     struct count *count;
     if (!rds_accepts(d, op, 0) || !(count = rds_task_new(d, op, sizeof(*count))))

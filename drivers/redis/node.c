@@ -201,11 +201,24 @@ void rds_node_send(struct rds_node *node, struct rds_request *r) {
     }
 }
 
+static void forbid_scripts(struct rds *d) {
+    if (!d->has_no_scripts)
+        d->host->log(
+            d->home, LARDER_LOG_WARN,
+            "the server allows no scripts: transactions are made instead, which take two round trips each");
+    d->has_no_scripts = true;
+}
+
 /* All replies of a request come before it is sent again, so those between are dropped. */
 void rds_node_answer(struct rds_node *node, struct rds_request *r, struct rds_answer *answer) {
     const struct rds_reply *reply = answer->reply;
     if (reply && reply->type == RDS_ERROR && !(r->flags & RDS_EVAL) && rds_begins(reply->text, "NOSCRIPT"))
         r->flags |= RDS_EVAL | RDS_AGAIN;
+    if (reply && reply->type == RDS_ERROR && r->verb->without_script &&
+        rds_error_forbids_scripts(reply->text)) {
+        forbid_scripts(node->d);
+        r->flags |= RDS_AGAIN;
+    }
     if (!(r->flags & RDS_AGAIN)) {
         r->verb->done(r, answer);
         return;
@@ -213,7 +226,10 @@ void rds_node_answer(struct rds_node *node, struct rds_request *r, struct rds_an
     node->d->host->buf_unref(answer->value.owner);
     if (r->seen + 1 == r->replies) {
         rds_request_again(r);
-        rds_node_send(node, r);
+        if (r->verb->without_script && node->d->has_no_scripts)
+            r->verb->without_script(r);
+        else
+            rds_node_send(node, r);
     }
 }
 

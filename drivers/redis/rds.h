@@ -45,10 +45,16 @@ struct rds_config { /* table: params[] in redis.c */
     int64_t keepalive_ms;
     int64_t mark_max_age_ms;
     int64_t wait_timeout_ms;
+    int64_t scripts;
 };
 
 struct rds_task;
 struct rds_tls;
+
+struct rds_txns { /* txn.c: one at a time */
+    struct rds_requests waiting;
+    bool is_busy, is_starting;
+};
 
 struct rds {
     const struct larder_host *host;
@@ -65,6 +71,8 @@ struct rds {
     struct rds_task *free_tasks; /* kept for the next op */
     size_t n_free_tasks;
     uint64_t random_state;
+    bool has_no_scripts; /* a setting, or the server has said so */
+    struct rds_txns txns;
     int32_t wait_replicas; /* -1: one, where there is any */
     bool cannot_wait;      /* the server has said so */
 };
@@ -75,9 +83,12 @@ void rds_random_hex(struct rds *d, char *to, size_t n);
 /* What the settings say about every server: a peer without host, port and path. */
 void rds_peer_of(const struct rds *d, struct rds_peer *ret);
 
-/* A request on its way.  The op's parts call these, never the router itself. */
+/* A request on its way.  The op's parts call this, never the router itself. */
 static inline void rds_submit(struct rds *d, struct rds_request *r) {
-    d->router_ops->submit(d->router, r);
+    if (d->has_no_scripts && r->verb->without_script)
+        r->verb->without_script(r);
+    else
+        d->router_ops->submit(d->router, r);
 }
 
 /* The slot of what belongs to an entry's key or a tag; 0 where nobody asks. */
@@ -125,9 +136,8 @@ void rds_request_init(struct rds_request *r, const struct rds_verb *verb, const 
 
 /* What is over after ttl_ms is over at this time; LARDER_UNSET: never. */
 int64_t rds_expiry_ms(int64_t now_ms, int64_t ttl_ms);
-/* How long the server keeps it, by its own clock, as an argument: longer, for what is over is told by the op's clock; "0":
- * for ever. */
-void rds_arg_kept_ms(struct rds_out *out, int64_t ttl_ms);
+/* How long the server keeps it, by its own clock: longer, for what is over is told by the op's; 0: for ever. */
+int64_t rds_kept_ms(int64_t ttl_ms);
 
 /* ---- entry.c --------------------------------------------------------------------------------------- */
 
@@ -137,9 +147,61 @@ enum rds_entry_state rds_entry_look(struct larder_bytes head, int64_t now_ms);
 
 /* ---- mark.c ---------------------------------------------------------------------------------------- */
 
+enum { RDS_MARK_BYTES = 3 * RDS_NUMBER_BYTES }; /* of a stored mark, at least */
+void rds_mark_write(const struct larder_mark *mark, uint8_t to[RDS_MARK_BYTES]);
+struct larder_mark rds_mark_read(const uint8_t from[RDS_MARK_BYTES]); /* without its tag */
 /* Emits a mark as it is stored; LARDER_CORRUPT: it is none. */
 int32_t rds_mark_emit(struct rds *d, struct larder_op *op, struct larder_bytes tag,
                       struct larder_bytes stored);
+
+/* Whether a put may replace what has this head. */
+bool rds_entry_may_put(struct larder_bytes head, const struct larder_op *op);
+
+/* ---- tags.c: marks and counters, without scripts ----------------------------------------------------- */
+
+struct rds_tags_want {
+    size_t begin, n; /* of op->marks */
+    bool is_counter; /* the counter op->key is looked at, and made ... */
+    bool raises;     /* ... or raised */
+    void (*over)(struct rds_request *of, int64_t epoch, bool missed);
+};
+void rds_tags_txn(struct rds_task *task, struct rds_request *of, const struct rds_tags_want *want);
+
+/* ---- txn.c ----------------------------------------------------------------------------------------- */
+
+/*
+ * What a script does, where there are none: WATCH what it is about, read it, decide here, and write between MULTI and
+ * EXEC, which does nothing where somebody else has written meanwhile; then it begins again.
+ */
+struct rds_txn;
+enum { RDS_TXN_KEEP, RDS_TXN_WRITE, RDS_TXN_MISS }; /* verdicts that most ops use */
+struct rds_txn_ops {
+    /* WATCH with all keys; then the commands that read. */
+    void (*read)(const struct rds_txn *txn, struct rds_out *out);
+    /* Reply `which` of those, from 0.  A failure is kept in the task. */
+    void (*heard)(struct rds_txn *txn, uint32_t which, const struct rds_answer *answer);
+    /* Whether there is something to write. */
+    bool (*decide)(struct rds_txn *txn);
+    void (*write)(const struct rds_txn *txn, struct rds_out *out);
+    /* It is over: completes the op.  The state is freed afterwards. */
+    void (*end)(struct rds_txn *txn);
+};
+
+struct rds_txn {
+    struct rds_request r;
+    struct rds *d;
+    struct rds_task *task;
+    struct rds_request *of; /* what it is instead of */
+    const struct rds_txn_ops *ops;
+    bool conflict;
+    int32_t verdict;           /* the ops' own */
+    struct rds_tags_want want; /* tags.c */
+    void *state;               /* the ops' own, from malloc() */
+};
+
+/* In the place of the request.  Where there is no memory for it, verb->done() is called. */
+void rds_txn_start(struct rds_task *task, struct rds_request *of, const struct rds_txn_ops *ops,
+                   const struct rds_tags_want *want);
 
 /* ---- the ops ---------------------------------------------------------------------------------------- */
 

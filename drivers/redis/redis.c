@@ -87,6 +87,11 @@ static const struct larder_param params[] = {
      .offset = LARDER_AT(struct rds_config, client_name),
      .preset = "larder",
      .help = "what CLIENT LIST shows; empty: nothing"},
+    {.name = "scripts",
+     .type = LARDER_P_BOOL,
+     .offset = LARDER_AT(struct rds_config, scripts),
+     .preset = "true",
+     .help = "no: transactions (WATCH, MULTI) in the place of scripts, as where the server allows none"},
     {.name = "connections",
      .type = LARDER_P_INT,
      .offset = LARDER_AT(struct rds_config, connections),
@@ -188,6 +193,7 @@ static int32_t take_settings(struct rds *d, char *error) {
                  "ca-file, cert-file and server-name are for TLS: a url of rediss://");
         return LARDER_INVALID;
     }
+    d->has_no_scripts = !config->scripts;
     d->wait_replicas = strcmp(config->wait_replicas, "auto") == 0 ? -1 : config->wait_replicas[0] - '0';
     d->names.prefix_len = strlen(config->prefix);
     memcpy(d->names.prefix, config->prefix, d->names.prefix_len + 1);

@@ -31,6 +31,8 @@ struct rds_verb {
     /* Called for each reply, r->seen (0, 1 ...) being which; and once, and no more, with a status < 0 where
      * replies are missing.  After the last one the request is done()'s own: it may be freed. */
     void (*done)(struct rds_request *r, const struct rds_answer *answer);
+    /* Instead of a script, where the server allows none: ends the request in another way.  NULL: it is none. */
+    void (*without_script)(struct rds_request *r);
     bool is_value; /* the reply is a bulk that goes straight into a slice (GET of an entry) */
 };
 
@@ -64,7 +66,7 @@ struct rds_request {
     uint8_t kind;         /* enum rds_kind */
     uint8_t flags;
     uint8_t attempts; /* redirections and repetitions so far; the router's */
-    uint8_t seen;     /* replies that have come */
+    uint16_t seen;    /* replies that have come */
     uint16_t replies; /* how many will come: the number of its commands; the connection's */
     uint32_t got;     /* the connection's: with RDS_ASKING, each reply is preceded by one for ASKING */
 };

@@ -1,7 +1,7 @@
 /*
  * The scripts.  They are written for Redis 4 to 8, Valkey, and what speaks the same: no functions but those of Lua
  * 5.1, no number that a double cannot hold (numbers are compared as bytes, see key.h), all keys in KEYS.
- * test/test_script.c runs them on a server against larder/merge.h.
+ * The theme `marks` of the suite compares them with larder/merge.h over every mark of a small domain.
  */
 #include "script.h"
 
@@ -17,11 +17,11 @@
 
 /* KEYS: entry.  ARGV: head and value, now, 1: only if absent, milliseconds to keep it.
  * 1: stored, or a newer one is there; 0: one is there, and that was what was asked. */
-#define MAY_PUT                                                                                   \
-    "local function may_put(old, epoch, now, absent)\n"                                           \
-    "if #old < 32 or old:sub(1, 4) ~= 'Ldr\\1' or over(old:sub(25, 32), now) then return 2 end\n" \
-    "if absent == '1' then return 0 end\n"                                                        \
-    "if less(epoch, old:sub(17, 24)) then return 1 end\n"                                         \
+#define MAY_PUT                                                                                 \
+    "local function may_put(old, epoch, now, absent)\n"                                         \
+    "if #old < 32 or old:sub(1, 4) ~= 'Ldr1' or over(old:sub(25, 32), now) then return 2 end\n" \
+    "if absent == '1' then return 0 end\n"                                                      \
+    "if less(epoch, old:sub(17, 24)) then return 1 end\n"                                       \
     "return 2 end\n"
 
 static const char put[] = LESS UNSET OVER MAY_PUT

@@ -321,7 +321,7 @@ static const struct rds_verb ask_verb = {.write = ask_write, .done = ask_done};
 
 /* All of them count as asked before the first is: it may fail at once. */
 static void ask_all(struct group *g) {
-    bool is_new[RDS_MAX_HOSTS];
+    bool is_new[RDS_MAX_HOSTS] = {false};
     g->in_round = true;
     g->is_wanted = false;
     g->round_ns = now(g);

@@ -186,8 +186,8 @@ static void look_who_is_gone(struct rds_map *map) {
 
 static size_t moved(const struct rds_map *map, const struct reading *in) {
     size_t n = 0;
-    for (uint16_t slot = 0; slot < RDS_SLOTS; slot++) {
-        const struct rds_shard *before = rds_map_find(map, slot);
+    for (unsigned slot = 0; slot < RDS_SLOTS && in->shards; slot++) {
+        const struct rds_shard *before = rds_map_find(map, (uint16_t)slot);
         const uint16_t now = in->shard_of[slot];
         n += now != RDS_NOBODY && (!before || before->primary != in->shards[now].primary);
     }

@@ -116,6 +116,6 @@ int64_t rds_expiry_ms(int64_t now_ms, int64_t ttl_ms) {
     return __builtin_add_overflow(now_ms, ttl_ms, &ms) ? INT64_MAX : ms;
 }
 
-void rds_arg_kept_ms(struct rds_out *out, int64_t ttl_ms) {
-    rds_arg_number(out, ttl_ms <= 0 || ttl_ms > FOR_EVER_MS ? 0 : ttl_ms + GRACE_MS);
+int64_t rds_kept_ms(int64_t ttl_ms) {
+    return ttl_ms <= 0 || ttl_ms > FOR_EVER_MS ? 0 : ttl_ms + GRACE_MS;
 }

@@ -21,7 +21,7 @@ static bool is_text(const struct rds_reply *r) {
 }
 
 static bool server_of(struct larder_bytes host, struct larder_bytes port, struct rds_server *ret) {
-    struct rds_server got;
+    struct rds_server got = {.host = ""};
     int64_t number;
     if (!rds_number(port, &number) || number < 1 || number > UINT16_MAX ||
         !copy(port, got.port, sizeof(got.port)) || !copy(host, got.host, sizeof(got.host)))
@@ -50,7 +50,7 @@ static struct larder_bytes value_of(const struct rds_reply *reply, const char *n
 }
 
 bool rds_told_master(const struct rds_reply *reply, struct rds_told *ret) {
-    struct rds_told got;
+    struct rds_told got = {.config_epoch = -1};
     if (!server_of(value_of(reply, "ip"), value_of(reply, "port"), &got.master) ||
         !rds_number(value_of(reply, "config-epoch"), &got.config_epoch) || got.config_epoch < 0)
         return false;

@@ -4,7 +4,7 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format scripts dev clang release asan tsan dynamodb redis valgrind fuzz model install js node20 node22 node24
+stages=(format scripts dev clang release asan tsan dynamodb redis redis-cluster valgrind fuzz model install js node20 node22 node24
     node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
@@ -18,6 +18,7 @@ declare -A about=(
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
     [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
     [redis]="the driver redis against redis-server, which hangs, dies and evicts: in dev, and in part under asan"
+    [redis-cluster]="the same on clusters and with sentinels: failovers, resharding; in dev, and in part under asan"
     [valgrind]="a chosen set of them under memcheck"
     [fuzz]="libFuzzer on each fuzz target for a short while, from its corpus"
     [model]="the model of epochs and marks: every interleaving"
@@ -42,6 +43,7 @@ declare -A packages_of=(
     [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
     [redis]="redis-server redis-tools openssl"
+    [redis-cluster]="redis-server redis-tools openssl"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"
     [lint]="clang-tidy-14 cppcheck shellcheck git"
@@ -108,6 +110,13 @@ stage_redis() {
     tests/servers/redis-tests dev
     build asan
     ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/redis-tests asan
+}
+
+stage_redis_cluster() {
+    build dev
+    tests/servers/redis-group-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/redis-group-tests asan
 }
 
 # What handles bytes from outside, and owns memory in a way that is easy to get wrong.
@@ -223,6 +232,7 @@ stage_next_16() { next_tests 16.4.6; }
 stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
+    script/demo --check --store redis
 }
 
 stage_lint() {

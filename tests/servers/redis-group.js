@@ -4,8 +4,9 @@
  * and three sentinels.
  *
  *   node redis-group.js cluster|sentinel [--tls] [--password] [--at SECONDS ACTION]... -- COMMAND [ARG...]
- *       In an argument {url} stands for the URL of the whole, {folder} for what is removed at the end (with --tls
- *       ca.crt is there).  Ends as COMMAND does; tells at the end what was done to the servers.
+ *       In an argument {url} stands for the URL of the whole, {primary} for that of one server alone, {folder} for
+ *       what is removed at the end (with --tls ca.crt is there).  Ends as COMMAND does; tells at the end what was done
+ *       to the servers.
  *       --tls        servers speak nothing else, also among themselves (cluster)
  *       --password   they want PASSWORD below, sentinels too
  *       --at         ACTION so long after COMMAND has begun; repeatable
@@ -452,7 +453,8 @@ function options(words) {
 async function run(group, given) {
   if (given.tls) group.ca = certify(group.folder);
   const url = await given.kind.make(group);
-  const [program, ...args] = given.command.map((word) => word.replaceAll('{url}', url).replaceAll('{folder}', group.folder));
+  const [program, ...args] = given.command.map((word) => word.replaceAll('{url}', url)
+    .replaceAll('{primary}', `redis://127.0.0.1:${group.servers[0].port}`).replaceAll('{folder}', group.folder));
   const env = { ...process.env, [CONTROL]: await control(group) };
   const child = spawn(program, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));

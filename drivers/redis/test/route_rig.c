@@ -77,11 +77,19 @@ void rds_burst_send(struct rds_burst *burst) {
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
+/* What the compiler and clang-tidy do not know: CU_ASSERT_FATAL() does not come back. */
+static void *must(void *p) {
+    CU_ASSERT_FATAL(p != NULL);
+    if (!p)
+        abort();
+    return p;
+}
+
 struct rds_node *rds_node_new(struct rds *d, const char *at, const char *port, const char *path,
                               const struct rds_node_events *events, void *owner) {
-    struct rds_node *node = calloc(1, sizeof(*node));
+    struct rds_node *node = must(calloc(1, sizeof(*node)));
     (void)d;
-    CU_ASSERT_FATAL(node != NULL && path == NULL);
+    CU_ASSERT(path == NULL);
     snprintf(node->at, sizeof(node->at), "%.60s:%.7s", at, port);
     snprintf(node->host, sizeof(node->host), "%s", at);
     snprintf(node->port, sizeof(node->port), "%s", port);
@@ -171,11 +179,10 @@ void rds_node_with(struct rds_node *node, const char *user, const char *password
 
 struct rds_conn *rds_conn_new(const struct larder_host *h, struct larder_home *home, struct rds_burst *burst,
                               const struct rds_conn_events *events, void *owner) {
-    struct rds_conn *conn = calloc(1, sizeof(*conn));
+    struct rds_conn *conn = must(calloc(1, sizeof(*conn)));
     (void)h;
     (void)home;
     (void)burst;
-    CU_ASSERT_FATAL(conn != NULL);
     conn->events = events;
     conn->owner = owner;
     for (size_t i = 0; i < RIG_CONNS; i++) {
@@ -283,8 +290,7 @@ size_t rig_given(const char *at, bool readonly) {
 const char *rig_written(const struct rds_node *node) {
     static char text[1000];
     struct rds_out out = {0};
-    const struct rds_request *r = node->given.first;
-    CU_ASSERT_FATAL(r != NULL);
+    const struct rds_request *r = must(node->given.first);
     r->verb->write(r, &out);
     snprintf(text, sizeof(text), "%.*s", (int)out.len, (const char *)out.text);
     rds_out_done(&out);
@@ -311,10 +317,7 @@ static const struct rds_reply *read_reply(struct rds_tree *tree, const char *wir
 }
 
 void rig_reply(struct rds_node *node, const char *wire) {
-    struct rds_request *r = node ? node->given.first : NULL;
-    CU_ASSERT_FATAL(r != NULL);
-    if (!r)
-        return; /* for the compiler: FATAL has left */
+    struct rds_request *r = must(((struct rds_node *)must(node))->given.first);
     r->replies = commands_of(r);
     while (*wire) {
         struct rds_tree tree = {0};

@@ -146,10 +146,8 @@ static void sentinels_have_a_password_of_their_own(void) {
     CU_ASSERT_STRING_EQUAL(rig_node("b:26379", false)->password, "sesame");
     (void)rig_ask(0, 1, 0);
     rig_pass_ms(1);
-    CU_ASSERT_FATAL(rig.conns[0]->peer != NULL);
-    CU_ASSERT_STRING_EQUAL(rig.conns[0]->peer->password, "sesame");
-    CU_ASSERT(rig.conns[0]->peer->user == NULL);
-    CU_ASSERT_EQUAL(rig.conns[0]->peer->db, 0);
+    const struct rds_peer *peer = rig.conns[0]->peer;
+    CU_ASSERT(peer && strcmp(peer->password, "sesame") == 0 && !peer->user && peer->db == 0);
     rig_end();
 }
 
