@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../rds.h"
+#include "../reader.h"
 #include "backend.h"
 #include "buf.h"
 #include "held.h"
@@ -33,8 +34,8 @@ static struct {
     size_t n_replies, answered;
     size_t cut; /* bytes until it hangs up */
     size_t sent;
-    uint8_t got[1 << 20]; /* commands that were not looked at */
-    size_t n_got, commands;
+    struct rds_reader reader; /* a command looks like a reply */
+    size_t commands;
     unsigned connections;
 } server;
 
@@ -60,21 +61,20 @@ static void server_say(const struct reply *r) {
 static void on_command(void *arg, int fd, uint32_t events) {
     (void)arg;
     (void)events;
-    const ssize_t n = recv(fd, server.got + server.n_got, sizeof(server.got) - server.n_got, MSG_DONTWAIT);
+    static uint8_t got[64 << 10];
+    const ssize_t n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
     if (n <= 0) {
         if (n == 0 || errno != EAGAIN)
             server_hang_up();
         return;
     }
-    server.n_got += (size_t)n;
     for (size_t at = 0; server.fd >= 0;) {
-        struct rds_frame frame = {0};
-        if (rds_frame(&frame, (struct larder_bytes){server.got + at, server.n_got - at}) != RDS_WHOLE) {
-            memmove(server.got, server.got + at, server.n_got - at);
-            server.n_got -= at;
+        const struct rds_reply *command;
+        size_t used;
+        if (rds_reader_next(&server.reader, (struct larder_bytes){got + at, (size_t)n - at}, &used, &command) !=
+            RDS_WHOLE)
             return;
-        }
-        at += frame.at;
+        at += used;
         server.commands++;
         if (server.answered < server.n_replies)
             server_say(&server.replies[server.answered++]);
@@ -88,7 +88,7 @@ static void on_connection(void *arg, int fd, uint32_t events) {
     server.fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     CU_ASSERT_FATAL(server.fd >= 0);
     server.connections++;
-    server.n_got = 0;
+    rds_reader_reset(&server.reader);
     server.reads = watch_new(server.reactor, server.fd, LARDER_READ, on_command, NULL);
     if (server.cut == 0)
         server_hang_up();
@@ -113,6 +113,7 @@ static void server_close(void) {
     server_hang_up();
     watch_free(server.accepts);
     close(server.listener);
+    rds_reader_done(&server.reader);
     unlink(server.path);
     rmdir(server.folder);
     reactor_free(server.reactor);
