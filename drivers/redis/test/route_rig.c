@@ -327,7 +327,8 @@ void rig_reply(struct rds_node *node, const char *wire) {
     while (*wire) {
         struct rds_reader reader = {0};
         size_t len;
-        struct rds_answer answer = {.reply = rig_read(&reader, wire, &len)};
+        struct rds_answer answer = {.reply = rig_read(&reader, wire, &len), .silence_ns = rig.silence_ns};
+        rig.silence_ns = 0;
         r->seen = (uint8_t)r->got++;
         if (r->got == r->replies)
             (void)rds_requests_take(&node->given);
