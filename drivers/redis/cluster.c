@@ -148,7 +148,7 @@ static void submit(void *router, struct rds_request *r) {
             reader = reader_of(c, shard);
         if (reader != RDS_NOBODY)
             cluster_give(c, reader, true, r);
-        else if (shard->primary < c->n_places && c->places[shard->primary]->is_doubted)
+        else if (r->kind != RDS_BIG && shard->primary < c->n_places && c->places[shard->primary]->is_doubted)
             hold(c, r);
         else
             cluster_give(c, shard->primary, false, r);
@@ -249,7 +249,7 @@ static uint8_t look_at_error(struct cluster *c, const struct rds_node *node, con
     return 0;
 }
 
-/* What a node says that may have been replaced: a write may have been done, a read may be of what nobody else has. */
+/* What a node says about marks that may have been replaced.  (Entries are judged by marks: they may be old.) */
 static void disbelieve(struct cluster *c, struct rds_request *r, struct rds_answer *answer) {
     c->d->host->buf_unref(answer->value.owner);
     if (r->seen == r->replies - 1)
@@ -259,9 +259,9 @@ static void disbelieve(struct cluster *c, struct rds_request *r, struct rds_answ
 static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, struct rds_answer *answer) {
     struct place *place = owner;
     struct cluster *c = place->c;
-    if (node == place->node && answer->silence_ns > SILENT_MS * MS)
+    if (node == place->node && r->kind == RDS_SMALL && answer->silence_ns > SILENT_MS * MS)
         cluster_doubt(place);
-    if (node == place->node && place->is_doubted && !cluster_is_query(r)) {
+    if (node == place->node && place->is_doubted && r->kind != RDS_BIG && !cluster_is_query(r)) {
         disbelieve(c, r, answer);
         return;
     }
@@ -322,6 +322,8 @@ static bool look_for_silence(struct cluster *c) {
         const uint64_t silent_ns = node ? rds_node_silent_ns(node) : 0;
         is_busy = is_busy || silent_ns > 0;
         if (silent_ns > SILENT_MS * MS)
+            cluster_trouble(c);
+        if (node && rds_node_marks_silent_ns(node) > SILENT_MS * MS)
             cluster_doubt(c->places[i]);
     }
     return is_busy;

@@ -102,9 +102,10 @@ static void doubt(struct group *g) {
 
 static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, struct rds_answer *answer) {
     struct group *g = owner;
-    if (node == g->master && answer->silence_ns > SILENT_MS * MS)
+    if (node == g->master && r->kind == RDS_SMALL && answer->silence_ns > SILENT_MS * MS)
         doubt(g);
-    if (node == g->master && g->is_doubted) {
+    if (node == g->master && g->is_doubted &&
+        r->kind != RDS_BIG) { /* entries are judged by marks: they may be old */
         g->d->host->buf_unref(answer->value.owner);
         if (r->seen == r->replies - 1)
             rds_request_fail(r, LARDER_RETRY, "the master was silent or lost, and may have been replaced");
@@ -158,7 +159,7 @@ static void submit(void *router, struct rds_request *r) {
     g->asked_for = true;
     if (g->master && (r->flags & RDS_MAY_LAG) && g->reads_replicas && r->on == 0)
         node = reader_of(g);
-    if (!node && g->master && !g->is_doubted)
+    if (!node && g->master && (!g->is_doubted || r->kind == RDS_BIG))
         node = g->master;
     if (node) {
         set_timer(g);
@@ -476,6 +477,8 @@ static void on_timer(void *arg) {
     if (now_ns >= g->look_ns) {
         const uint64_t silent_ns = g->master ? rds_node_silent_ns(g->master) : 0;
         if (silent_ns > SILENT_MS * MS)
+            trouble(g);
+        if (g->master && rds_node_marks_silent_ns(g->master) > SILENT_MS * MS)
             doubt(g);
         if (g->asked_for && now_ns < g->trouble_until_ns)
             g->is_wanted = true;

@@ -155,6 +155,10 @@ uint64_t rds_node_silent_ns(const struct rds_node *node) {
     return node->silent_ns;
 }
 
+uint64_t rds_node_marks_silent_ns(const struct rds_node *node) {
+    return node->silent_ns;
+}
+
 bool rds_node_is_well(const struct rds_node *node) {
     return !node->is_ill;
 }

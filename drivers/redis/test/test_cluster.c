@@ -368,6 +368,18 @@ static void what_a_node_says_after_a_silence_is_not_believed_before_somebody_els
     }
 }
 
+static void a_large_value_may_take_its_time_and_entries_of_a_doubted_primary_count(void) {
+    begin_with_map("primary");
+    struct asked *a = rig_ask(5, 1, 0), *b = rig_ask(5, 1, 0);
+    a->r.kind = RDS_BIG;
+    rig.silence_ns = 400000000;
+    rig_reply(rig_node("h:1", false), "+stored\r\n");
+    CU_ASSERT_STRING_EQUAL(a->text, "stored");
+    rig_reply(rig_node("h:1", false), "+marks\r\n");
+    CU_ASSERT_STRING_EQUAL(b->text, "marks");
+    rig_end();
+}
+
 static void a_map_that_was_asked_for_before_a_node_was_lost_does_not_confirm_it(void) {
     begin_with_map("primary");
     (void)rig_ask(105, 1, 0);
@@ -539,6 +551,7 @@ UNIT_MAIN(
     UNIT(a_lost_connection_asks_for_the_map_from_somebody_else_until_it_is_new),
     UNIT(a_silent_node_is_asked_about_and_what_it_owes_is_answered_when_it_was_replaced),
     UNIT(what_a_node_says_after_a_silence_is_not_believed_before_somebody_else_confirms_it),
+    UNIT(a_large_value_may_take_its_time_and_entries_of_a_doubted_primary_count),
     UNIT(a_map_that_was_asked_for_before_a_node_was_lost_does_not_confirm_it),
     UNIT(what_became_a_replica_is_not_spoken_to_as_before),
     UNIT(trouble_asks_for_the_map_a_few_times_a_second_and_not_for_ever),
