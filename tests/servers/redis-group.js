@@ -120,6 +120,8 @@ function ask(group, port, ...commands) {
 
 // ---- processes -----------------------------------------------------------------------------------------
 
+const taken = new Set();
+
 /** Below where the kernel takes ports for connections, so that none of them gets in the way. */
 async function freePort() {
   for (;;) {
@@ -128,7 +130,10 @@ async function freePort() {
       const server = net.createServer().once('error', () => resolve(false));
       server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-    if (free) return port;
+    if (free && !taken.has(port)) {
+      taken.add(port);
+      return port;
+    }
   }
 }
 

@@ -71,8 +71,8 @@ static void on_command(void *arg, int fd, uint32_t events) {
     for (size_t at = 0; server.fd >= 0;) {
         const struct rds_reply *command;
         size_t used;
-        if (rds_reader_next(&server.reader, (struct larder_bytes){got + at, (size_t)n - at}, &used, &command) !=
-            RDS_WHOLE)
+        if (rds_reader_next(&server.reader, (struct larder_bytes){got + at, (size_t)n - at}, &used,
+                            &command) != RDS_WHOLE)
             return;
         at += used;
         server.commands++;
