@@ -21,6 +21,7 @@ struct request {
     uint64_t submitted_ns, deadline_ns;
     int64_t now_ms;      /* when it was begun */
     struct trace *trace; /* NULL: not traced */
+    bool is_small;       /* its memory is used again */
     bool answered;
     bool borrowing;     /* a job reads the caller's memory: no answer before it ends */
     bool overdue;       /* the deadline passed meanwhile */
