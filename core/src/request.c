@@ -1,6 +1,5 @@
 #include "request.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +7,7 @@
 #include "bytes.h"
 #include "histogram.h"
 #include "runtime.h"
+#include "spares.h"
 
 static const uint64_t MS = 1000000u;
 static const uint32_t TOOL_DEADLINE_MS = 30000; /* list, provision ...: for people, not for requests */
@@ -28,33 +28,6 @@ static bool copies_size(const struct larder_request *in, size_t *ret_size) {
     return fits;
 }
 
-/*
- * Requests are made on one thread and end on another.  To free there what was allocated here makes both wait for
- * malloc()'s lock, which costs more than all else in this file: so a few are kept for the next.  Each place is
- * taken and given in one step, so no thread waits for another.
- */
-enum { SPARES = 64, SPARE_BYTES = sizeof(struct request) + 512 };
-static struct {
-    _Atomic(struct request *) at[SPARES];
-    atomic_uint given, taken;
-} spares;
-
-static struct request *spare_take(size_t size) {
-    if (size > SPARE_BYTES)
-        return malloc(size);
-    unsigned i = atomic_fetch_add_explicit(&spares.taken, 1, memory_order_relaxed) % SPARES;
-    struct request *r = atomic_exchange_explicit(&spares.at[i], NULL, memory_order_acquire);
-    return r != NULL ? r : malloc(SPARE_BYTES);
-}
-
-static void spare_give(struct request *r, bool is_small) {
-    if (is_small) {
-        unsigned i = atomic_fetch_add_explicit(&spares.given, 1, memory_order_relaxed) % SPARES;
-        r = atomic_exchange_explicit(&spares.at[i], r, memory_order_acq_rel);
-    }
-    free(r);
-}
-
 static struct request *request_new(struct larder_store *store, const struct larder_request *in,
                                    larder_answer_fn *done, void *arg) {
     size_t size;
@@ -65,7 +38,7 @@ static struct request *request_new(struct larder_store *store, const struct lard
         return NULL;
     memset(r, 0, sizeof(*r));
     r->refs = 1;
-    r->is_small = size <= SPARE_BYTES;
+    r->size = size;
     r->in = *in;
     r->store = store;
     r->done = done;
@@ -99,7 +72,7 @@ void request_unref(struct request *r) {
     arena_done(&r->arena);
     trace_unref(r->trace);
     free(r->physical);
-    spare_give(r, r->is_small);
+    spare_give(r, r->size);
 }
 
 const struct larder_answer *larder_answer_ref(const struct larder_answer *answer) {

@@ -12,6 +12,7 @@
 struct request {
     struct larder_answer answer; /* first: what larder_answer_ref() is given */
     uint32_t refs;               /* atomic */
+    size_t size;                 /* of all of it, with the copies */
     struct larder_request in;    /* build, key, tags and cursor are copies */
     struct larder_store *store;  /* not to be used once answered: it may be gone */
     larder_answer_fn *done;
@@ -21,7 +22,6 @@ struct request {
     uint64_t submitted_ns, deadline_ns;
     int64_t now_ms;      /* when it was begun */
     struct trace *trace; /* NULL: not traced */
-    bool is_small;       /* its memory is used again */
     bool answered;
     bool borrowing;     /* a job reads the caller's memory: no answer before it ends */
     bool overdue;       /* the deadline passed meanwhile */
