@@ -1,4 +1,5 @@
 /* Keys are data: any bytes, any length, and no two of them the same entry. */
+#include "random.h"
 #include "suites.h"
 
 /* Under each key in turn, then all at once: a key that is folded onto another shows. */
@@ -153,6 +154,72 @@ static void a_key_may_be_one_byte_long(void) {
     }
 }
 
+/* ---- random keys --------------------------------------------------------------------------- */
+
+enum { RANDOM_KEYS = 60, RANDOM_LEN = 24 };
+
+/* Half of them bytes that mean something to some store: separators, escapes, ends of texts. */
+static uint8_t random_byte(void) {
+    static const uint8_t telling[] = "/.%=~_-+*?#&\\:;,'\"[]{}<> \t\r\n\x00\x7f\x80\xff";
+    for (;;) {
+        const uint8_t byte = random_below(&drive.random, 2)
+                                 ? telling[random_below(&drive.random, sizeof(telling) - 1)]
+                                 : (uint8_t)random_below(&drive.random, 256);
+        if (key_byte_allowed(byte))
+            return byte;
+    }
+}
+
+static size_t random_key(unsigned i, uint8_t tail[RANDOM_LEN + 2]) {
+    const size_t len = random_below(&drive.random, RANDOM_LEN + 1);
+    for (size_t at = 0; at < len; at++)
+        tail[at] = random_byte();
+    tail[len] = (uint8_t)('a' + i / 10); /* so that no two are the same */
+    tail[len + 1] = (uint8_t)('0' + i % 10);
+    return len + 2;
+}
+
+struct random_keys {
+    struct larder_bytes keys[RANDOM_KEYS];
+    unsigned listed[RANDOM_KEYS], strangers;
+};
+
+static void count_random(void *arg, struct larder_bytes record) {
+    struct random_keys *r = arg;
+    for (unsigned i = 0; i < RANDOM_KEYS; i++) {
+        if (bytes_equal(record, r->keys[i])) {
+            r->listed[i]++;
+            return;
+        }
+    }
+    r->strangers++;
+}
+
+/* Each key that is listed is one to get and to remove by; the empty prefix of theirs has them all. */
+static void random_keys_are_put_listed_read_and_removed(void) {
+    struct random_keys r = {0};
+    uint8_t tail[RANDOM_LEN + 2];
+    for (unsigned i = 0; i < RANDOM_KEYS; i++) {
+        const size_t len = random_key(i, tail);
+        r.keys[i] = name_bytes("random", tail, len);
+        CU_ASSERT_EQUAL(put_value(either(i), r.keys[i], 11, i, 0), LARDER_OK);
+    }
+    for (int left = 1; left >= 0; left--) {
+        memset(r.listed, 0, sizeof(r.listed));
+        if (backend_can(drive.one, LARDER_OP_LIST))
+            CU_ASSERT_TRUE(walk(LARDER_OP_LIST, name("random", "%s", ""), 0, count_random, &r));
+        for (unsigned i = 0; i < RANDOM_KEYS; i++) {
+            if (backend_can(drive.one, LARDER_OP_LIST))
+                CU_ASSERT_EQUAL(r.listed[i] > 0, left > 0);
+            CU_ASSERT_EQUAL(get_value(drive.two, r.keys[i], 11, i), left ? LARDER_OK : LARDER_MISS);
+            CU_ASSERT_EQUAL(remove_key(either(i + 1), r.keys[i]), LARDER_OK);
+        }
+    }
+    CU_ASSERT_EQUAL(r.strangers, 0);
+    if (drive.one->info.key_bytes != 0)
+        unclaimed("every byte in keys");
+}
+
 static const struct unit_test tests[] = {
     UNIT(every_byte_may_stand_in_a_key),
     UNIT(keys_are_data_and_lead_nowhere),
@@ -161,5 +228,6 @@ static const struct unit_test tests[] = {
     UNIT(keys_that_differ_in_nothing_but_a_tail_of_nul_are_different_keys),
     UNIT(keys_of_every_length_up_to_the_longest_differ_in_their_last_byte),
     UNIT(a_key_may_be_one_byte_long),
+    UNIT(random_keys_are_put_listed_read_and_removed),
 };
 const struct suite keys_suite = {"keys", LARDER_OP_GET, tests, N_ELEMENTS(tests)};

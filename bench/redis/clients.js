@@ -111,4 +111,4 @@ const clients = {
   'node-redis': nodeRedis,
 };
 
-module.exports = { clients };
+module.exports = { MARK_AGE_MS, values, verified, larder, clients };

@@ -293,6 +293,7 @@ static void send_chunks(struct mark_batch *batch, uint32_t code, const struct op
                         op_done_fn *done) {
     struct backend *tags = batch->reader->tags;
     size_t max = tags->info.max_marks > 0 ? tags->info.max_marks : of->n_marks;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a mark to be read, or made */
     size_t before = batch->n_ops, n = (of->n_marks + max - 1) / max;
 
     struct op **ops = realloc(batch->ops, (before + n) * sizeof(struct op *));
@@ -516,13 +517,34 @@ void marks_disturbed(struct mark_reader *reader) {
     mark_memory_disturb(&reader->memory);
 }
 
+static void count_change(struct mark_reader *reader) {
+    double changes = reader->changes + 1;
+    __atomic_store(&reader->changes, &changes, __ATOMIC_RELEASE);
+}
+
 void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n) {
     mark_memory_disturb(&reader->memory);
     mark_memory_forget(&reader->memory, NAMESPACE_TAG);
     for (size_t i = 0; i < n; i++)
         mark_memory_forget(&reader->memory, marks[i].tag);
-    double changes = reader->changes + 1;
-    __atomic_store(&reader->changes, &changes, __ATOMIC_RELEASE);
+    count_change(reader);
+}
+
+/* Its epoch is not learned: the mark may be here before every read of the store shows it, and what is rendered
+ * then would be newer than a mark that it has not seen.  So the counter is asked before the next rendering. */
+void marks_seen(struct mark_reader *reader, const struct larder_mark *mark) {
+    int64_t now_ms = reactor_now_ms(reader->tags->reactor);
+    mark_memory_disturb(&reader->memory);
+    if (mark == NULL) {
+        mark_memory_forget_all(&reader->memory);
+        epoch_unheard(reader->epoch);
+    } else {
+        mark_memory_merge(&reader->memory, mark, now_ms);
+        outage_learn(reader->outage, mark, 1, now_ms);
+        if (mark_epoch(mark) > epoch_known(reader->epoch))
+            epoch_unheard(reader->epoch);
+    }
+    count_change(reader);
 }
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,

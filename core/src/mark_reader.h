@@ -48,7 +48,7 @@ struct mark_reader {
     struct mark_batch *reads[MARK_READS]; /* NULL: a free place */
     uint32_t n_reads;                     /* overdue ones too */
     struct mark_memory memory;
-    _Alignas(8) double changes; /* how often marks_changed() was called: larder_changes_cell() */
+    _Alignas(8) double changes; /* of marks that this process heard of: larder_changes_cell() */
     uint64_t *stat_reads, *stat_marks, *stat_made; /* counters of the store */
 };
 
@@ -69,6 +69,10 @@ void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, 
  * it.  For what is put, so that it is not outdated by the first revalidation of anything else that comes before it
  * is read. */
 void marks_make(struct mark_reader *reader, const struct larder_bytes *tags, size_t n, uint64_t deadline_ns);
+
+/* The driver heard that this mark was written; NULL: that some were, and not which.  What is remembered, and what
+ * JavaScript keeps, is outdated by it at once.  It makes nothing fresher, and nothing is trusted for longer. */
+void marks_seen(struct mark_reader *reader, const struct larder_mark *mark);
 
 /* After fn: gives the batch back. */
 void mark_want_done(struct mark_want *want);

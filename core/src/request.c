@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "builds.h"
 #include "bytes.h"
 #include "histogram.h"
 #include "runtime.h"
@@ -315,6 +316,8 @@ static const struct {
     [LARDER_DO_PING] = {ping_start, 0},
     [LARDER_DO_PROVISION] = {provision_start, 0},
     [LARDER_DO_EXPLAIN] = {explain_start, 0},
+    [LARDER_DO_BUILDS] = {builds_start, 0},
+    [LARDER_DO_NOTE_BUILD] = {note_build_start, 0},
 };
 
 static bool kind_is_known(uint32_t kind) {

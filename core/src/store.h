@@ -18,6 +18,7 @@
 #include "journal.h"
 #include "key.h"
 #include "live.h"
+#include "mark_feed.h"
 #include "mark_reader.h"
 #include "outage.h"
 #include "stack.h"
@@ -45,6 +46,7 @@ struct larder_store {
     struct epoch_book epoch;
     struct entry_reader entries;
     struct mark_reader marks;
+    struct mark_feed *feed; /* to marks, of what the tag store's driver hears */
     struct journal journal;
     struct outage outage;
     struct live live;

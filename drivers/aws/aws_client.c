@@ -9,6 +9,7 @@
 #include "aws_error.h"
 #include "aws_signed.h"
 #include "aws_time.h"
+#include "aws_xml.h"
 
 enum {
     MOST_OWN_HEADERS = AWS_MOST_HEADERS - AWS_OWN_HEADERS,
@@ -39,7 +40,8 @@ struct aws_call {
     char method[8], payload_hash[AWS_HASH_HEX];
     uint64_t generation; /* of the keys it was signed with */
     int64_t signed_ms;   /* the time in that signature */
-    bool keys_tried, clock_tried;
+    uint32_t n_told;     /* of the client, then */
+    bool keys_tried, clock_tried, region_tried;
     int32_t failure; /* FAILED */
     char detail[LARDER_ERROR_SIZE];
 };
@@ -49,7 +51,8 @@ struct aws_client {
     struct larder_home *home;
     const struct aws_settings *settings;
     struct aws_environment environment;
-    char *service, *host_prefix;
+    char *service, *bucket;
+    enum aws_addressing addressing;
     bool is_s3;
     struct aws_http *http;
     struct aws_credentials *credentials;
@@ -57,6 +60,8 @@ struct aws_client {
     uint64_t generation; /* that endpoint, region and signer are for; 0: none */
     struct aws_endpoint endpoint;
     char *region;
+    char *told_region; /* of the bucket, by an answer; NULL: none has said that it is another */
+    uint32_t n_told;   /* how often one has */
     struct aws_signer signer;
 
     int64_t then_ms; /* the time of day when the monotonic clock was then_ns */
@@ -144,16 +149,59 @@ static void on_timer(void *arg) {
 
 static void go_on(struct aws_call *call);
 
+/* Where the bucket is, in the answer of a region that has not got it: a header, or an element of the
+ * error.  `EU` is what the oldest buckets of Ireland say.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#Redirects */
+static bool learn_region(const struct aws_call *call, const struct aws_http_answer *answer) {
+    struct aws_client *client = call->client;
+    struct larder_bytes header = aws_header_of(answer->headers, "x-amz-bucket-region");
+    struct aws_text region = {0};
+    if (!client->is_s3 || (answer->code != 400 && answer->code != 403 && answer->code / 100 != 3))
+        return false;
+    if (header.len > 0)
+        aws_text_add(&region, header.ptr, header.len);
+    else
+        aws_xml_text((struct larder_bytes){answer->body.ptr, answer->body.len}, "Region", &region);
+    const char *name = region.len == 2 && memcmp(region.ptr, "EU", 2) == 0 ? "eu-west-1" : region.ptr;
+    const bool is_one = region.len > 0 && region.len <= 32 && !region.failed &&
+                        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
+    bool learned = is_one && call->n_told != client->n_told; /* another call was told meanwhile */
+    char *copy = NULL;
+    if (is_one && !learned && (!client->region || strcmp(client->region, name) != 0) &&
+        aws_copy(&copy, name)) {
+        free(client->told_region);
+        client->told_region = copy;
+        client->n_told++;
+        client->generation = 0; /* what follows from the region is made anew */
+        learned = true;
+    }
+    aws_text_done(&region);
+    return learned;
+}
+
+/* An answer to HEAD has no body that says why: old keys are 400 to S3, and a wrong clock is 403. */
+static enum aws_cure cure_of(const struct aws_call *call, const struct aws_error *error,
+                             int32_t http_status) {
+    if (error->code[0] != '\0' || strcmp(call->method, "HEAD") != 0)
+        return error->cure;
+    return http_status == 400 ? AWS_CURE_KEYS : http_status == 403 ? AWS_CURE_CLOCK : AWS_CURE_NONE;
+}
+
 /* Whether the same request may succeed now, for what we have learned from the answer. */
 static bool cured(struct aws_call *call, const struct aws_error *error,
                   const struct aws_http_answer *answer) {
     struct aws_client *client = call->client;
+    const enum aws_cure cure = cure_of(call, error, answer->code);
     int64_t server_ms;
-    if (error->cure == AWS_CURE_KEYS && !call->keys_tried) {
+    if (!call->region_tried && learn_region(call, answer)) {
+        call->region_tried = true;
+        return true;
+    }
+    if (cure == AWS_CURE_KEYS && !call->keys_tried) {
         call->keys_tried = true;
         return aws_credentials_refused(client->credentials, call->generation);
     }
-    if (error->cure == AWS_CURE_CLOCK && !call->clock_tried &&
+    if (cure == AWS_CURE_CLOCK && !call->clock_tried &&
         aws_time_http(aws_header_of(answer->headers, "date"), &server_ms)) {
         const int64_t off_ms = server_ms - call->signed_ms;
         call->clock_tried = true;
@@ -190,6 +238,20 @@ static void on_answer(void *arg, const struct aws_http_answer *from) {
     finish(call, &answer);
 }
 
+/* The bucket is a part of the host, or the first of each path. */
+static bool address(struct aws_client *client) {
+    char part[300];
+    const char *bucket = client->bucket;
+    if (!bucket)
+        return true;
+    const bool in_host = client->addressing == AWS_ADDRESS_VIRTUAL ||
+                         (client->addressing == AWS_ADDRESS_AUTO && client->endpoint.is_own &&
+                          !strchr(bucket, '.'));
+    snprintf(part, sizeof(part), in_host ? "%.255s." : "/%.255s", bucket);
+    return in_host ? aws_endpoint_prefix(&client->endpoint, part)
+                   : aws_endpoint_below(&client->endpoint, part);
+}
+
 /* Other keys: perhaps another profile with another region, so all that follows from them is made anew. */
 static int32_t adopt(struct aws_client *client, const struct aws_identity *identity,
                      char error[LARDER_ERROR_SIZE]) {
@@ -198,14 +260,13 @@ static int32_t adopt(struct aws_client *client, const struct aws_identity *ident
         return LARDER_OK;
     client->generation = 0;
     aws_signer_forget(&client->signer);
-    int32_t status = aws_plan_endpoint(identity->plan, identity->region, client->settings->endpoint,
-                                       &client->environment, client->service, &client->endpoint, &region,
-                                       error);
+    int32_t status = aws_plan_endpoint(
+        identity->plan, client->told_region ? client->told_region : identity->region,
+        client->settings->endpoint, &client->environment, client->service, &client->endpoint, &region, error);
     if (status != LARDER_OK)
         return status;
     aws_wipe(&client->region);
-    if (!aws_copy(&client->region, region) ||
-        (client->host_prefix && !aws_endpoint_prefix(&client->endpoint, client->host_prefix))) {
+    if (!aws_copy(&client->region, region) || !address(client)) {
         snprintf(error, LARDER_ERROR_SIZE, "out of memory");
         return LARDER_NOMEM;
     }
@@ -252,6 +313,7 @@ static void go_on(struct aws_call *call) {
                                                .is_s3 = client->is_s3};
     call->generation = identity.generation;
     call->signed_ms = now_ms;
+    call->n_told = client->n_told;
     status = aws_send_signed(client->http, &client->signer, identity.keys, &request, on_answer, call,
                              &call->http_call);
     if (status == LARDER_OK)
@@ -335,7 +397,7 @@ int32_t aws_client_send(struct aws_client *client, const struct aws_request *req
     }
     call->done = done;
     call->arg = arg;
-    call->keys_tried = call->clock_tried = false;
+    call->keys_tried = call->clock_tried = call->region_tried = false;
     call->prev = NULL;
     call->next = client->first;
     if (client->first)
@@ -346,6 +408,11 @@ int32_t aws_client_send(struct aws_client *client, const struct aws_request *req
     if (ret_call)
         *ret_call = call;
     return LARDER_OK;
+}
+
+const char *aws_client_region(const struct aws_client *client, bool *ret_is_own) {
+    *ret_is_own = client->generation != 0 && client->endpoint.is_own;
+    return client->generation != 0 ? client->region : NULL;
 }
 
 void aws_client_cancel(struct aws_call *call) {
@@ -380,10 +447,11 @@ int32_t aws_client_new(const struct aws_client_options *options, struct aws_clie
     client->home = options->home;
     client->settings = settings;
     client->is_s3 = options->is_s3;
+    client->addressing = options->addressing;
     const bool ok = (options->environment ? copy_environment(&client->environment, options->environment)
                                           : aws_environment_read(&client->environment, getenv)) &&
                     aws_copy(&client->service, options->service) &&
-                    aws_copy(&client->host_prefix, options->host_prefix);
+                    aws_copy(&client->bucket, options->bucket);
     const struct aws_http_options http = {.host = client->host,
                                           .home = client->home,
                                           .environment = &client->environment,
@@ -422,7 +490,8 @@ void aws_client_free(struct aws_client *client) {
     aws_endpoint_done(&client->endpoint);
     aws_signer_forget(&client->signer);
     free(client->service);
-    free(client->host_prefix);
+    free(client->bucket);
     free(client->region);
+    free(client->told_region);
     free(client);
 }

@@ -8,8 +8,8 @@
  *     aws_client_free(client);                                    in close()
  *
  * Credentials, region and endpoint are found when the first request is made.  A request is signed, sent
- * and its answer classified; it is repeated here only for expired keys and for a clock that is wrong, once
- * each.  All other repetition is the core's: hand on status and retry_after_ms.
+ * and its answer classified; it is repeated here only for expired keys, for a clock that is wrong and for a
+ * bucket of another region, once each.  All other repetition is the core's: hand on status and retry_after_ms.
  *
  * Everything is called on the I/O thread.
  */
@@ -24,13 +24,20 @@
 struct aws_client; /* one per instance */
 struct aws_call;   /* one request under way */
 
+enum aws_addressing {
+    AWS_ADDRESS_AUTO, /* VIRTUAL at AWS, but for a bucket with a dot, which no certificate covers; else PATH */
+    AWS_ADDRESS_PATH,   /* https://host/bucket/key */
+    AWS_ADDRESS_VIRTUAL /* https://bucket.host/key */
+};
+
 struct aws_client_options {
     const struct larder_host *host;
     struct larder_home *home;
     const struct aws_settings *settings;       /* borrowed for the client's life */
     const char *service;                       /* "dynamodb", "s3": of host names and signatures */
-    const char *host_prefix;                   /* put before the endpoint's host ("bucket."); NULL: nothing */
     bool is_s3;                                /* sign as S3 wants it: aws_signed.h */
+    const char *bucket;                        /* S3: paths of requests are within it; NULL: none */
+    enum aws_addressing addressing;            /* of that bucket */
     const struct aws_environment *environment; /* for tests; NULL: the process's own, read now */
 };
 
@@ -60,7 +67,7 @@ struct aws_answer { /* lent to the done function */
     const char *code;            /* of an error: "ConditionalCheckFailedException"; else "" */
     const char *detail;          /* one line without secrets; NULL where status is LARDER_OK */
     struct larder_bytes headers; /* aws_header_of() */
-    struct larder_slice body;    /* also of an error; host->buf_ref() to keep it, unless it is empty */
+    struct larder_slice body;    /* also of an error; host->buf_ref() to keep it */
 };
 typedef void aws_client_done(void *arg, const struct aws_answer *answer);
 
@@ -69,6 +76,9 @@ typedef void aws_client_done(void *arg, const struct aws_answer *answer);
  * valid until done. */
 int32_t aws_client_send(struct aws_client *client, const struct aws_request *request, aws_client_done *done,
                         void *arg, struct aws_call **ret_call);
+/* The region of the last request, good until the next one; NULL: there was none.  is_own: it went to the
+ * endpoint that AWS has for that region, and not to somebody else's. */
+const char *aws_client_region(const struct aws_client *client, bool *ret_is_own);
 /* done is not called any more; the body is no longer borrowed. */
 void aws_client_cancel(struct aws_call *call);
 

@@ -101,17 +101,32 @@ int32_t aws_endpoint_of_region(struct aws_endpoint *endpoint, const char *servic
         snprintf(error, LARDER_ERROR_SIZE, "the name of the service is too long");
         return LARDER_INVALID;
     }
-    return make(endpoint, aws_bytes("https://"), aws_bytes(host), aws_bytes(""));
+    const int32_t status = make(endpoint, aws_bytes("https://"), aws_bytes(host), aws_bytes(""));
+    endpoint->is_own = status == LARDER_OK;
+    return status;
 }
 
 bool aws_endpoint_prefix(struct aws_endpoint *endpoint, const char *prefix) {
     struct aws_text host = {0};
+    const bool is_own = endpoint->is_own;
     const struct larder_bytes scheme = {(const uint8_t *)endpoint->origin,
                                         (size_t)(strstr(endpoint->origin, "://") - endpoint->origin) + 3};
     aws_text_adds(&host, prefix);
     aws_text_adds(&host, endpoint->host);
     const bool ok = !host.failed &&
                     make(endpoint, scheme, aws_bytes(host.ptr), aws_bytes(endpoint->path)) == LARDER_OK;
+    endpoint->is_own = is_own;
     aws_text_done(&host);
     return ok;
+}
+
+bool aws_endpoint_below(struct aws_endpoint *endpoint, const char *segment) {
+    struct aws_text path = {0};
+    aws_text_adds(&path, endpoint->path);
+    aws_text_adds(&path, segment);
+    if (path.failed)
+        return false;
+    free(endpoint->path);
+    endpoint->path = path.ptr;
+    return true;
 }

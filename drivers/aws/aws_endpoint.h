@@ -14,8 +14,9 @@
 struct aws_endpoint { /* all zero: none */
     char *
         origin; /* "https://dynamodb.eu-west-1.amazonaws.com", "http://127.0.0.1:8000": what stands before a path */
-    char *host; /* as the Host header says it: with a port that is not the scheme's own */
-    char *path; /* what an endpoint URL had as its path, without a slash at its end; "" */
+    char *host;  /* as the Host header says it: with a port that is not the scheme's own */
+    char *path;  /* what an endpoint URL had as its path, without a slash at its end; "" */
+    bool is_own; /* it is AWS's own, by a region's name */
 };
 
 void aws_endpoint_done(struct aws_endpoint *endpoint);
@@ -31,5 +32,7 @@ int32_t aws_endpoint_of_region(struct aws_endpoint *endpoint, const char *servic
 
 /* The same service for one bucket: "https://bucket.s3.eu-west-1.amazonaws.com".  False: no memory. */
 bool aws_endpoint_prefix(struct aws_endpoint *endpoint, const char *prefix);
+/* The same by path: "http://127.0.0.1:9000", "/bucket".  False: no memory. */
+bool aws_endpoint_below(struct aws_endpoint *endpoint, const char *segment);
 
 #endif

@@ -7,7 +7,28 @@ static const struct {
     const char *name, *text;
 } entities[] = {{"amp;", "&"}, {"lt;", "<"}, {"gt;", ">"}, {"quot;", "\""}, {"apos;", "'"}};
 
-static void add_decoded(struct aws_text *out, const uint8_t *at, const uint8_t *end) {
+/* "#39;" or "#x27;", one byte of ASCII; as many bytes as were read, or 0. */
+static size_t read_number(const uint8_t *at, size_t len, char *ret) {
+    const bool hex = len > 1 && at[1] == 'x';
+    size_t i = hex ? 2 : 1;
+    unsigned number = 0;
+    if (len == 0 || at[0] != '#')
+        return 0;
+    for (; i < len && i < 6 && at[i] != ';'; i++) {
+        const unsigned c = at[i] | 0x20u;
+        if (at[i] >= '0' && at[i] <= '9')
+            number = number * (hex ? 16 : 10) + (at[i] - '0');
+        else if (hex && c >= 'a' && c <= 'f')
+            number = number * 16 + (c - 'a' + 10);
+        else
+            return 0;
+    }
+    *ret = (char)number;
+    return i < len && at[i] == ';' && number > 0 && number < 0x80 ? i + 1 : 0;
+}
+
+void aws_xml_add_text(struct aws_text *out, struct larder_bytes text) {
+    const uint8_t *at = text.ptr, *end = text.len > 0 ? text.ptr + text.len : at;
     while (at < end) {
         const uint8_t *amp = memchr(at, '&', (size_t)(end - at));
         aws_text_add(out, at, (size_t)((amp ? amp : end) - at));
@@ -19,6 +40,13 @@ static void add_decoded(struct aws_text *out, const uint8_t *at, const uint8_t *
                 at += len;
                 amp = NULL;
             }
+        }
+        char byte;
+        const size_t number_len = amp ? read_number(at, (size_t)(end - at), &byte) : 0;
+        if (number_len > 0) {
+            aws_text_add(out, &byte, 1);
+            at += number_len;
+            amp = NULL;
         }
         if (amp) /* one that we do not know stays as it is written */
             aws_text_adds(out, "&");
@@ -39,6 +67,6 @@ bool aws_xml_text(struct larder_bytes xml, const char *name, struct aws_text *ou
     aws_text_done(&tag);
     if (!end || limit - end < 2 || end[1] != '/')
         return false;
-    add_decoded(out, at, end);
+    aws_xml_add_text(out, (struct larder_bytes){at, (size_t)(end - at)});
     return !out->failed;
 }

@@ -257,7 +257,7 @@ static void on_greeted(struct rds_conn *c, const struct rds_reply *reply) {
 /* What nobody has asked for: why the server refuses the connection, or nonsense. */
 static void on_unasked(struct rds_conn *c, const struct rds_reply *reply) {
     char line[128];
-    if (reply->type != RDS_ERROR) {
+    if (!reply || reply->type != RDS_ERROR) {
         rds_conn_cut(c, LARDER_RETRY, "the server sent what nobody asked for");
         return;
     }

@@ -20,42 +20,34 @@ static void drop_value(struct rds_intake *in) {
 void rds_intake_reset(struct rds_intake *in) {
     drop_value(in);
     in->begin = in->end = 0;
-    in->frame = (struct rds_frame){0};
+    rds_reader_reset(&in->reader);
 }
 
 void rds_intake_done(struct rds_intake *in) {
     drop_value(in);
     free(in->buf);
-    rds_tree_done(&in->tree);
+    rds_reader_done(&in->reader);
     *in = (struct rds_intake){.host = in->host};
 }
 
 bool rds_intake_is_empty(const struct rds_intake *in) {
-    return in->begin == in->end && in->part == RDS_NO_VALUE;
+    return in->begin == in->end && in->part == RDS_NO_VALUE && in->reader.fed == 0;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------------------------ */
 
-/* What is left of the last replies moves to the front, and the buffer grows, when there is little room. */
+/* What was not taken yet is the beginning of a value's head at most: it moves to the front when there is little room. */
 static bool make_room(struct rds_intake *in) {
     if (in->begin == in->end)
         in->begin = in->end = 0;
-    if (in->size - in->end >= RDS_INTAKE_BYTES / 4)
-        return true;
-    if (in->begin > 0) {
+    if (!in->buf && !(in->buf = malloc(RDS_INTAKE_BYTES)))
+        return false;
+    if (RDS_INTAKE_BYTES - in->end < RDS_INTAKE_BYTES / 4) {
         memmove(in->buf, in->buf + in->begin, in->end - in->begin);
         in->end -= in->begin;
         in->begin = 0;
     }
-    if (in->size - in->end >= RDS_INTAKE_BYTES / 4)
-        return true;
-    const size_t size = in->size > 0 ? 2 * in->size : RDS_INTAKE_BYTES;
-    uint8_t *buf = size <= 2 * (size_t)RDS_INTAKE_MOST ? realloc(in->buf, size) : NULL;
-    if (buf) {
-        in->buf = buf;
-        in->size = size;
-    }
-    return in->size > in->end;
+    return true;
 }
 
 int rds_intake_room(struct rds_intake *in, struct iovec iov[2]) {
@@ -64,7 +56,7 @@ int rds_intake_room(struct rds_intake *in, struct iovec iov[2]) {
         return 0;
     if (in->part == RDS_VALUE_BODY && in->to)
         iov[n++] = (struct iovec){in->to, in->left};
-    iov[n++] = (struct iovec){in->buf + in->end, in->size - in->end};
+    iov[n++] = (struct iovec){in->buf + in->end, RDS_INTAKE_BYTES - in->end};
     return n;
 }
 
@@ -127,17 +119,16 @@ static enum rds_taken end_value(struct rds_intake *in, struct rds_answer *ret) {
 /* ---- replies -------------------------------------------------------------------------------------------------- */
 
 static enum rds_taken next_reply(struct rds_intake *in, struct rds_answer *ret) {
-    const struct larder_bytes bytes = unread(in);
-    switch (rds_frame(&in->frame, bytes)) {
-    case RDS_MORE: return bytes.len > RDS_INTAKE_MOST ? RDS_TAKE_GARBAGE : RDS_TAKE_MORE;
+    const struct rds_reply *reply = NULL;
+    size_t used;
+    const enum rds_framed framed = rds_reader_next(&in->reader, unread(in), &used, &reply);
+    in->begin += used;
+    switch (framed) {
+    case RDS_MORE: return RDS_TAKE_MORE;
     case RDS_GARBAGE: return RDS_TAKE_GARBAGE;
+    case RDS_NO_MEMORY: return RDS_TAKE_NOMEM;
     case RDS_WHOLE: break;
     }
-    const struct rds_reply *reply = rds_tree_read(&in->tree, &in->frame, bytes);
-    if (!reply)
-        return RDS_TAKE_NOMEM;
-    in->begin += in->frame.at;
-    in->frame = (struct rds_frame){0};
     *ret = (struct rds_answer){.status = LARDER_OK, .reply = reply};
     return RDS_TAKEN;
 }
@@ -148,7 +139,8 @@ static enum rds_taken value_head(struct rds_intake *in, struct rds_answer *ret) 
     size_t end;
     switch (rds_bulk_head(unread(in), &len, &end)) {
     case RDS_MORE: return RDS_TAKE_MORE;
-    case RDS_GARBAGE: return RDS_TAKE_GARBAGE;
+    case RDS_GARBAGE:
+    case RDS_NO_MEMORY: return RDS_TAKE_GARBAGE;
     case RDS_WHOLE: break;
     }
     if (len < RDS_HEAD)
@@ -163,7 +155,7 @@ static enum rds_taken value_head(struct rds_intake *in, struct rds_answer *ret) 
 enum rds_taken rds_intake_next(struct rds_intake *in, bool is_value, struct rds_answer *ret) {
     if (in->part == RDS_NO_VALUE && in->begin == in->end)
         return RDS_TAKE_MORE;
-    if (is_value && in->part == RDS_NO_VALUE && in->frame.at == 0 && in->buf[in->begin] == RDS_BULK) {
+    if (is_value && in->part == RDS_NO_VALUE && in->reader.fed == 0 && in->buf[in->begin] == RDS_BULK) {
         enum rds_taken taken = value_head(in, ret);
         if (taken != RDS_TAKEN || in->part == RDS_NO_VALUE)
             return taken;

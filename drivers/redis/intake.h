@@ -8,11 +8,11 @@
 
 #include <sys/uio.h>
 
+#include "reader.h"
 #include "request.h"
 
 enum {
-    RDS_INTAKE_BYTES = 64 << 10, /* of the buffer, at first */
-    RDS_INTAKE_MOST = 64 << 20,  /* a reply that is no value of an entry is not larger */
+    RDS_INTAKE_BYTES = 64 << 10 /* of the buffer */
 };
 
 enum rds_value_part { RDS_NO_VALUE, RDS_VALUE_BODY, RDS_VALUE_END };
@@ -20,10 +20,9 @@ enum rds_value_part { RDS_NO_VALUE, RDS_VALUE_BODY, RDS_VALUE_END };
 struct rds_intake {
     const struct larder_host *host;
     uint8_t *buf;
-    size_t size, begin, end;
-    struct rds_frame frame; /* of the reply at buf[begin] */
-    struct rds_tree tree;
-    struct rds_reply reply; /* the last one, where it needs no tree */
+    size_t begin, end;
+    struct rds_reader reader;
+    struct rds_reply reply; /* of the last value */
     enum rds_value_part part;
     uint8_t head[RDS_HEAD];
     struct larder_slice value; /* one reference, while part is not RDS_NO_VALUE */

@@ -2,7 +2,8 @@
  * The inside of the Redis driver.  README.md has the keys and what is in them, and why; each part says here what
  * it does:
  *
- *     reply.h, out.h     replies as they are read, commands as they are written; pure
+ *     reader.h           replies, as hiredis reads them
+ *     reply.h, out.h     what is in a reply, commands as they are written; pure
  *     url.h, error.h     what the setting `url` says, what errors of the server mean; pure
  *     key.h              names of keys; pure
  *     request.h          what goes to a server and comes back

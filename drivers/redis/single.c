@@ -56,7 +56,7 @@ static void ask_done(struct rds_request *r, const struct rds_answer *answer) {
 static void single_submit(void *router, struct rds_request *r) {
     static const struct rds_verb verb = {.write = ask_write, .done = ask_done};
     struct single *s = router;
-    if (r->kind != RDS_SLOW) {
+    if (r->kind != RDS_SLOW || s->d->wait_replicas >= 0) { /* a number is a number */
         rds_node_send(s->node, r);
         return;
     }

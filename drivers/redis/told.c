@@ -78,7 +78,7 @@ size_t rds_told_replicas(const struct rds_reply *reply, struct rds_server ret[SE
 bool rds_told_switch(struct larder_bytes message, const char *name, struct rds_server *ret) {
     struct larder_bytes words[5] = {{0}};
     size_t n = 0, begin = 0;
-    for (size_t i = 0; i <= message.len && n < 5; i++) {
+    for (size_t i = 0; message.len > 0 && i <= message.len && n < 5; i++) {
         if (i == message.len || message.ptr[i] == ' ') {
             words[n++] = (struct larder_bytes){message.ptr + begin, i - begin};
             begin = i + 1;

@@ -7,13 +7,14 @@ import { parseArgs } from 'node:util';
 import { DEFAULT_STORE, Servers, freePort, freePorts } from './servers.mjs';
 
 const { values } = parseArgs({ options: { port: { type: 'string' }, dir: { type: 'string' }, store: { type: 'string' },
-  help: { type: 'boolean' } } });
+  tags: { type: 'string' }, help: { type: 'boolean' } } });
 if (values.help) {
-  console.log('usage: node serve.mjs [--port N] [--dir DIR] [--store URL]\n\n' +
+  console.log('usage: node serve.mjs [--port N] [--dir DIR] [--store URL [--tags URL]]\n\n' +
     '--port N     of the first server (3000 or the next free one); the second takes the next free one\n' +
     '--dir DIR    with the store that the build saw, in DIR/store; gets the logs.\n' +
     '             Default: the store is .next/cache/larder, and the logs are temporary\n' +
-    '--store URL  another store, which the build saw as LARDER_CACHE');
+    '--store URL  another store, which the build saw as LARDER_CACHE\n' +
+    '--tags URL   another one for the tags, which it saw as LARDER_TAGS');
   process.exit(0);
 }
 
@@ -26,7 +27,7 @@ const ports = await freePorts(2, wanted ?? 3000);
 const [originPort] = await freePorts(1);
 const logs = values.dir ?? mkdtempSync(join(tmpdir(), 'larder-example-'));
 const store = values.store ?? (values.dir ? `fs:${join(values.dir, 'store')}` : DEFAULT_STORE);
-const servers = new Servers({ ports, originPort, store, logs });
+const servers = new Servers({ ports, originPort, store, tags: values.tags, logs });
 
 let ending = false;
 async function end(code) {
@@ -50,7 +51,8 @@ console.log(`
   Open    ${servers.base('A')}
   and     ${servers.base('B')}    another process on the same store
 
-  Store   ${servers.store}
+  Store   ${servers.store}${servers.tags ? `
+  Tags    ${servers.tags}` : ''}
   Logs    ${join(logs, 'A.log')}, ${join(logs, 'B.log')}
 
 Ctrl-C ends both.`);

@@ -48,9 +48,10 @@ export const DEFAULT_STORE = `fs:${join(HERE, '.next/cache/larder')}`;
  * can say whether a page of the build is older than a revalidation, and it is rendered once more.
  */
 export class Servers {
-  constructor({ ports, originPort, store, logs }) { // store: a URL of docs/configuration.md
+  constructor({ ports, originPort, store, tags, logs }) { // store, tags: URLs of docs/configuration.md
     this.logs = logs;
     this.store = store;
+    this.tags = tags; // undefined: where the entries are
     this.running = new Map();
     this.bases = new Map(ports.map((port, i) => [String.fromCharCode(65 + i), `http://127.0.0.1:${port}`]));
     this.env = {
@@ -58,6 +59,7 @@ export class Servers {
       NODE_ENV: 'production',
       NEXT_TELEMETRY_DISABLED: '1',
       LARDER_CACHE: this.store,
+      ...(this.tags && { LARDER_TAGS: this.tags }),
       EXAMPLE_PEERS: [...this.bases].map(([name, base]) => `${name}=${base}`).join(' '),
       ORIGIN_PORT: String(originPort),
     };

@@ -9,19 +9,26 @@
 #include "redis/error.h"
 #include "redis/intake.h"
 #include "redis/key.h"
+#include "redis/sentinel.h"
+#include "redis/slot.h"
 #include "redis/url.h"
 
-static bool lies_within(struct larder_bytes text, const struct rds_intake *in) {
-    return text.len == 0 || (text.ptr >= in->buf && text.ptr + text.len <= in->buf + in->size) ||
-           (text.ptr == in->head && text.len == RDS_HEAD);
+enum { MOST_LEVELS = 10 }; /* that any hiredis reads */
+
+/* All of it is there to be read. */
+static unsigned sum_of(struct larder_bytes text) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < text.len; i++)
+        sum += text.ptr[i];
+    return sum;
 }
 
-static void check_reply(const struct rds_reply *reply, const struct rds_intake *in, unsigned depth) {
-    CHECK(depth <= RDS_MAX_DEPTH && strchr("+-:$*_", reply->type) != NULL);
-    CHECK(lies_within(reply->text, in));
+static void check_reply(const struct rds_reply *reply, unsigned depth) {
+    CHECK(depth <= MOST_LEVELS && strchr("+-:$*_", reply->type) != NULL);
+    CHECK(sum_of(reply->text) <= 255 * reply->text.len);
     CHECK(reply->n == 0 || reply->type == RDS_ARRAY);
     for (uint32_t i = 0; i < reply->n; i++)
-        check_reply(&reply->elements[i], in, depth + 1);
+        check_reply(&reply->elements[i], depth + 1);
     if (reply->type == RDS_ERROR) {
         char line[100];
         (void)rds_error_of(reply->text);
@@ -30,6 +37,28 @@ static void check_reply(const struct rds_reply *reply, const struct rds_intake *
         for (const char *c = line; *c != '\0'; c++)
             CHECK(*c >= 32 && *c < 127);
     }
+}
+
+/* What a cluster and sentinels say about who is where. */
+static void check_topology(const struct rds_reply *reply) {
+    struct rds_map map = {0};
+    struct rds_redirect to;
+    struct rds_told told;
+    struct rds_server servers[SENTINEL_REPLICAS];
+    if (reply->type == RDS_ERROR && rds_redirect_read(reply->text, &to))
+        CHECK(to.slot < RDS_SLOTS && to.port > 0 &&
+              rds_map_move(&map, to.slot, to.host, to.port) == LARDER_OK);
+    if (rds_map_take(&map, reply, "seed") == LARDER_OK)
+        CHECK(map.n_covered <= RDS_SLOTS && map.n_moved <= map.n_covered);
+    for (unsigned slot = 0; slot < RDS_SLOTS; slot += 97) {
+        const struct rds_shard *shard = rds_map_find(&map, (uint16_t)slot);
+        CHECK(!shard || (shard->primary < map.n_nodes && map.nodes[shard->primary].port > 0));
+    }
+    rds_map_done(&map);
+    (void)rds_told_address(reply, &told);
+    (void)rds_told_master(reply, &told);
+    CHECK(rds_told_replicas(reply, servers) <= SENTINEL_REPLICAS);
+    (void)rds_told_switch(reply->text, "mymaster", &servers[0]);
 }
 
 /* Of what a server only announces, no more than a megabyte is given: the rest of the time would go into that. */
@@ -62,7 +91,9 @@ static uint32_t read_all(const uint8_t *data, size_t size, size_t step) {
         rds_intake_took(&in, total);
         struct rds_answer answer;
         while ((taken = rds_intake_next(&in, n % 3 == 0, &answer)) == RDS_TAKEN) {
-            check_reply(answer.reply, &in, 0);
+            check_reply(answer.reply, 0);
+            if (step == SIZE_MAX)
+                check_topology(answer.reply);
             types = types * 31 + answer.reply->type + (uint32_t)answer.value.len;
             buf_unref(answer.value.owner);
             n++;

@@ -32,6 +32,10 @@ const DEADLINE = -3;
 const NONE = [];
 /** In `next build`, after a failure: the store is asked again no sooner. */
 const BUILD_PAUSE_MS = 10_000;
+/** What a set answers by that does not wait for the store any more. */
+const UNDER_WAY = { status: 0 };
+/** After the first request of a process. */
+const NOTE_BUILD_MS = 1000;
 
 /** Next.js 14 says kindHint, and calls pages and routes "app" and "pages". */
 function kindOf(ctx) {
@@ -88,6 +92,17 @@ function buildId(serverDistDir, dev) {
 }
 
 /*
+ * `larder prune` must know which builds run.  Not at once: the first request does not wait for it, nor does a
+ * process that ends soon write anything.
+ */
+/** @param {import('./native').Store} s @param {import('./state').Build} about */
+function noteBuild(s, about) {
+  about.noted = true;
+  const { buildId: id } = about;
+  if (id) setTimeout(() => s.noteBuild(id).catch(() => {}), NOTE_BUILD_MS).unref();
+}
+
+/*
  * The static part of a page that is rendered to its end for each request.  Its RSC data is static
  * as well, and Next.js would send it as if it were all; its own handler gives none from disk.
  */
@@ -95,6 +110,24 @@ function isShell(value, ctx) {
   return Boolean(
     ctx.isFallback || (ctx.isRoutePPREnabled && value.postponed !== undefined && value.postponed !== null),
   );
+}
+
+/**
+ * A put's answer, or after so long that it is under way: it goes on, and the core says what fails.
+ * @param {Promise<{ status: number }>} put
+ * @param {number} [ms]
+ */
+async function patiently(put, ms) {
+  if (ms === undefined) return put;
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms, UNDER_WAY);
+  });
+  try {
+    return await Promise.race([put, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 class LarderHandler {
@@ -171,6 +204,8 @@ class LarderHandler {
       const s = offline(inBuild) ? null : store();
       if (!s) return null;
       const id = buildId(this.serverDistDir, this.dev);
+      const about = buildOf(this.serverDistDir);
+      if (!about.noted && !inBuild) noteBuild(s, about);
       const token = s.kept?.token();
       const said = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
       const got = answer.servable(said);
@@ -274,7 +309,7 @@ class LarderHandler {
       const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
       const tags = tagsOf(data, key, ctx);
       const tell = kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key)) || this.#isOnDemand());
-      const { status } = await this.#put(s, {
+      const put = this.#put(s, {
         kind,
         key,
         value: data ?? null,
@@ -285,6 +320,8 @@ class LarderHandler {
         expire: lifeMs(life.expire),
         tell,
       });
+      // Next.js answers no request before this does. In this process what is put is there already.
+      const { status } = await (tell || building() ? put : patiently(put, s.setWaitMs));
       if (status >= 0) return;
       this.#failed();
       // What it was to replace is still there, and nothing else says that it is old: a mark does, which is not lost.

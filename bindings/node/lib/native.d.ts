@@ -77,6 +77,8 @@ export interface Memory {
 export interface Store {
   /** What handlers give again without asking; undefined: nothing (mark-age or memory is 0). */
   kept?: Memory;
+  /** How long a set keeps Next.js waiting; undefined: to its end. */
+  setWaitMs?: number;
   /** flags: RENDER when a miss will be rendered. */
   get(kind: number, build: string, key: string, tags: string[] | null, flags: number): Promise<Got>;
   /** status: 0 stored, 1 (IF_ABSENT) something was there, below 0 an error class. */
@@ -88,6 +90,8 @@ export interface Store {
   check(tags: string[], epoch: number): Promise<{ verdict: Verdict; known: number; detail?: string }>;
   /** Asks the store's counter. */
   epoch(): Promise<{ status: number; known: number; detail?: string }>;
+  /** A process of this build runs.  status: 0 it was written down, 1 it was known, below 0 an error class. */
+  noteBuild(build: string): Promise<{ status: number; detail?: string }>;
   /** What a render that begins now notes, read from shared memory: no call into C. */
   known(): number;
   /** Greatest epoch known; with mark-age more than a render may note. */

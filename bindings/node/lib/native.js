@@ -234,6 +234,7 @@ class Store {
     this.#desk = desk;
     this.#cell = calls.cell;
     this.#changesCell = calls.changesCell;
+    this.setWaitMs = calls.setWaitMs;
     this.kept = calls.keepBytes > 0 ? this.#memory() : undefined;
   }
 
@@ -321,6 +322,11 @@ class Store {
   epoch() {
     const slot = this.#desk.take();
     return this.#end(slot, DO_EPOCH, this.#calls.epoch(slot));
+  }
+
+  noteBuild(build) {
+    const slot = this.#desk.take();
+    return this.#end(slot, 0, this.#calls.noteBuild(slot, build));
   }
 
   known() {

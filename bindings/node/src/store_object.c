@@ -166,6 +166,19 @@ static napi_value js_epoch(napi_env env, napi_callback_info info) {
     return ret;
 }
 
+/* noteBuild(slot, build) */
+static napi_value js_note_build(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_NOTE_BUILD, .mode = LARDER_BUILD_SEEN};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.build = args_text(&args, 1, "build");
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
 /* ---- what is answered at once ------------------------------------------------------ */
 
 typedef const double *cell_fn(const struct larder_store *store);
@@ -278,8 +291,8 @@ static napi_status set_cells(napi_env env, const struct handle *handle, napi_val
     return status == napi_ok ? napi_set_named_property(env, object, "changesCell", value) : status;
 }
 
-/* What JavaScript may keep: numbers, as larder_keeping() has them. */
-static napi_status set_keeping(napi_env env, const struct handle *handle, napi_value object) {
+/* What JavaScript may keep, as larder_keeping() has it, and how long it lets Next.js wait. */
+static napi_status set_numbers(napi_env env, const struct handle *handle, napi_value object) {
     struct larder_keeping keeping;
     larder_keeping(handle->shared->store, &keeping);
     const struct {
@@ -287,7 +300,8 @@ static napi_status set_keeping(napi_env env, const struct handle *handle, napi_v
         double number;
     } members[] = {{"keepBytes", (double)keeping.max_bytes},
                    {"keepMs", (double)keeping.max_ms},
-                   {"shareBinary", keeping.share_binary}};
+                   {"shareBinary", keeping.share_binary},
+                   {"setWaitMs", (double)larder_set_wait_ms(handle->shared->store)}};
     napi_status status = napi_ok;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && status == napi_ok; i++) {
         napi_value value;
@@ -309,6 +323,7 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
         {"revalidate", js_revalidate},
         {"check", js_check},
         {"epoch", js_epoch},
+        {"noteBuild", js_note_build},
         {"known", js_known},
         {"knownAt", js_known_at},
         {"drain", js_drain},
@@ -330,7 +345,7 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
     if (status == napi_ok)
         status = set_cells(env, handle, object);
     if (status == napi_ok)
-        status = set_keeping(env, handle, object);
+        status = set_numbers(env, handle, object);
     if (status == napi_ok)
         *ret = object;
     return status;

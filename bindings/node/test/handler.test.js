@@ -46,6 +46,33 @@ test('the constructor opens nothing', (t) => {
   assert.deepEqual(store.calls, []);
 });
 
+test('the store is told once which build runs, not before the first request is answered', async (t) => {
+  const { store } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const serverDistDir = dist(t);
+  for (let i = 0; i < 2; i++) await new LarderHandler({ serverDistDir }).get('/x', PAGE);
+  assert.deepEqual(
+    store.calls.map(([m]) => m),
+    ['get', 'get'],
+  );
+  t.mock.timers.tick(1000);
+  assert.deepEqual(store.calls.slice(2), [['noteBuild', 'build-1']]);
+  await new LarderHandler({ serverDistDir }).get('/x', PAGE);
+  t.mock.timers.tick(1000);
+  assert.equal(store.calls.filter(([m]) => m === 'noteBuild').length, 1);
+});
+
+test('neither a build nor next dev tells the store that it runs', async (t) => {
+  const { store } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await new LarderHandler({ serverDistDir: dist(t), dev: true }).get('/x', PAGE);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  t.after(() => delete process.env.NEXT_PHASE);
+  await new LarderHandler({ serverDistDir: dist(t) }).get('f', { kind: 'FETCH' });
+  t.mock.timers.tick(1000);
+  assert.ok(!store.calls.some(([m]) => m === 'noteBuild'));
+});
+
 test('a page is stored under its build, with its tags and lifetime', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });
@@ -540,6 +567,48 @@ test('the set of a value does not wait for revalidations, nor they for it', asyn
   await h.revalidateTag('t');
   held();
   await set;
+});
+
+test('a set waits for the store no longer than set-wait, and the put goes on', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  let held;
+  store.setWaitMs = 1;
+  store.before = (method) => (method === 'put' ? new Promise((resolve) => (held = resolve)) : undefined);
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  assert.equal(store.table.data.entries.size, 0, 'it is not stored yet');
+  store.before = null;
+  held();
+  await null;
+  assert.equal((await h.get('/x', PAGE)).value.html, 'p');
+});
+
+test('a set that is answered in time leaves no timer behind', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const begun = t.mock.method(globalThis, 'setTimeout');
+  const ended = t.mock.method(globalThis, 'clearTimeout');
+  store.setWaitMs = 60_000;
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  const timers = begun.mock.calls.filter((call) => call.arguments[1] === 60_000).map((call) => call.result);
+  assert.equal(timers.length, 1);
+  assert.ok(ended.mock.calls.some((call) => call.arguments[0] === timers[0]));
+});
+
+test('what res.revalidate() renders, and what a build fetches, is waited for to its end', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const begun = t.mock.method(globalThis, 'setTimeout');
+  store.setWaitMs = 1;
+  await h.set('/x', page('p'), SET); // no get came before
+  t.after(() => delete process.env.NEXT_PHASE);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  await h.get('f', { kind: 'FETCH', tags: [] });
+  await h.set('f', { kind: 'FETCH', data: {}, revalidate: 60 }, { fetchCache: true });
+  assert.deepEqual(store.calls.filter(([method]) => method === 'put').map(([, entry]) => entry.key), ['/x', 'f']);
+  assert.deepEqual(begun.mock.calls.filter((call) => call.arguments[1] === 1), []);
 });
 
 test('the shell of a page gives no RSC data: Next.js would send it as the whole', async (t) => {

@@ -220,7 +220,11 @@ struct larder_host {
     int32_t (*emit_mark)(struct larder_op *op, const struct larder_mark *mark);
     int32_t (*emit_key)(struct larder_op *op, struct larder_bytes key);
     int32_t (*emit_text)(struct larder_op *op, struct larder_bytes text);
-    /* [any] Unasked news: another process wrote this mark (pub/sub).  Copies. */
+    /* [any] Unasked news: somebody wrote this mark (pub/sub).  Copies.  Its tag as ops have it,
+     * namespace included; no LARDER_NEW_EPOCH.  What is remembered of the tag is outdated at once,
+     * never made fresher, and nothing is trusted for longer: so news may come late, twice, in any
+     * order, before the store shows the mark, of tags nobody asked for, or not at all, and a
+     * subscription that breaks need not be told of.  Until close() is called. */
     void (*mark_seen)(struct larder_home *home, const struct larder_mark *mark);
 
     /* [any] len writable bytes, one reference, in *out; NULL: out of memory.  Write only
@@ -230,7 +234,7 @@ struct larder_host {
      * (LARDER_NOMEM), and possibly inside this call or buf_unref(). */
     int32_t (*buf_wrap)(const void *ptr, size_t len, larder_fn *release, void *arg,
                         struct larder_slice *out);
-    void (*buf_ref)(struct larder_buf *buf);      /* [any] */
+    void (*buf_ref)(struct larder_buf *buf);      /* [any] NULL, the owner of what is empty, is allowed */
     void (*buf_unref)(struct larder_buf *buf);    /* [any] NULL is allowed */
 
     uint64_t (*now_ns)(void);                     /* [any] */
@@ -279,6 +283,9 @@ struct larder_info {                 /* filled by open(); arrives zeroed but for
     uint32_t max_inflight;           /* ops outstanding; 0: the core's default */
     uint32_t lanes;                  /* LARDER_BLOCKING: concurrent calls; 0: one */
     uint32_t key_bytes;              /* in keys and tags: 0 any byte, 1 UTF-8, 2 printable ASCII */
+    uint32_t max_attempts;           /* of a call that fails in passing: the core's `retries` + 1 in this
+                                        instance, unless `retries` is 0; 0: as the core is set */
+    uint32_t unused;                 /* 0 */
 };
 
 enum { LARDER_P_TEXT = 1, LARDER_P_SECRET, LARDER_P_BOOL, LARDER_P_INT, LARDER_P_BYTES, LARDER_P_MS };

@@ -11,7 +11,7 @@ const fixed = { AKIDEXAMPLE: { secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
 
 /** Anew: what is issued is forgotten.  now: the time of day here, in ms; life: of a set, in seconds;
  *  fail: {imds|token|container|sts: status or code}, times: how often; v1: IMDSv1 is served as well;
- *  delay: of each answer in ms.  Or one thing alone: expire: all sets issued so far are refused; pass: so many
+ *  delay: of each answer in ms; region: the one that signatures must be for.  Or one thing alone: expire: all sets issued so far are refused; pass: so many
  *  ms later; failing: as fail. */
 function set(given) {
   if (given.failing) {
@@ -37,6 +37,7 @@ const count = (what) => { counts[what] = (counts[what] || 0) + 1; };
 const stats = () => counts;
 const secretOf = (id) => issued[id] || fixed[id];
 const now = () => settings.now;
+const region = () => settings.region;
 
 function issue() {
   const made = { id: `ASIA${crypto.randomBytes(8).toString('hex').toUpperCase()}`,
@@ -122,4 +123,4 @@ function serve(request, response, body) {
   return true;
 }
 
-module.exports = { serve, set, stats, secretOf, now };
+module.exports = { serve, set, stats, secretOf, now, region };

@@ -16,7 +16,7 @@ const credentials = require('./credentials');
 
 const [folder, ...command] = process.argv.slice(2);
 const objects = new Map();
-const stats = { connections: 0, requests: 0, proxied: 0 };
+const stats = { connections: 0, requests: 0, proxied: 0, elsewhere: 0 };
 
 function pattern(n) {
   const bytes = Buffer.alloc(n);
@@ -98,6 +98,16 @@ const manners = {
   },
   verify(request, response, n, body) {
     const answer = verify(request, body, credentials.secretOf, credentials.now());
+    const region = credentials.region();
+    if (region && answer.status === 200 && JSON.parse(answer.body).region !== region) {
+      stats.elsewhere++;
+      // As S3: by an element, or, where there is no body, by a header.
+      response.statusCode = request.method === 'HEAD' ? 301 : 400;
+      if (request.method === 'HEAD') response.setHeader('x-amz-bucket-region', region);
+      response.end(request.method === 'HEAD' ? undefined
+        : `<Error><Code>AuthorizationHeaderMalformed</Code><Region>${region}</Region></Error>`);
+      return;
+    }
     response.statusCode = answer.status;
     if (answer.date) response.setHeader('date', answer.date);
     response.end(answer.body);

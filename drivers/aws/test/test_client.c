@@ -20,6 +20,8 @@ enum { MB = 1 << 20 };
 
 static struct aws_client *client;
 static struct aws_settings settings;
+static const char *bucket;
+static enum aws_addressing addressing;
 static int64_t now_ms;
 static uint64_t deadline_ns;
 static char error[LARDER_ERROR_SIZE];
@@ -50,6 +52,8 @@ static void begin(void) {
     now_ms = NOW_MS;
     deadline_ns = UINT64_MAX;
     client = NULL;
+    bucket = NULL;
+    addressing = AWS_ADDRESS_AUTO;
     rig_set(AWS_VAR_HOME, rig_folder());
     rig_set(AWS_VAR_REGION, "eu-west-1");
 }
@@ -60,6 +64,8 @@ static void open_client(const char *service) {
                                                .settings = &settings,
                                                .service = service,
                                                .is_s3 = strcmp(service, "s3") == 0,
+                                               .bucket = bucket,
+                                               .addressing = addressing,
                                                .environment = &rig_environment};
     CU_ASSERT_EQUAL_FATAL(aws_client_new(&options, &client, error), LARDER_OK);
 }
@@ -240,6 +246,95 @@ static void keys_and_queries_of_s3_are_verified(void) {
                    .body = aws_bytes("value"),
                    .payload_hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"});
     CU_ASSERT_STRING_EQUAL(got.code, "XAmzContentSHA256Mismatch"); /* that the server does look */
+    end();
+}
+
+/* What the verifier was asked for. */
+static void expect_path(const char *path) {
+    char wanted[64];
+    struct got got;
+    snprintf(wanted, sizeof(wanted), "\"path\":\"%s\"", path);
+    send(&got, (struct aws_request){.method = "GET", .path = "/k"});
+    CU_ASSERT_EQUAL(got.status, LARDER_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(got.body, wanted));
+}
+
+/* At AWS it is in the host, which is looked up here in vain: what matters is the name. */
+static void expect_host(const char *host) {
+    struct got got;
+    deadline_ns = rig_host.now_ns() + UINT64_C(20000000000);
+    rig_set(AWS_VAR_HTTPS_PROXY, "http://127.0.0.1:1");
+    settings.endpoint = "";
+    open_client("s3");
+    send(&got, (struct aws_request){.method = "GET", .path = "/k"});
+    CU_ASSERT_NOT_EQUAL(got.status, LARDER_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(got.detail, host));
+    end();
+}
+
+static void a_bucket_is_in_the_path_where_the_endpoint_is_somebodys_own(void) {
+    begin();
+    server_is("{}");
+    use_keys();
+    bucket = "a-bucket";
+    open_client("s3");
+    expect_path("/a-bucket/k");
+    end();
+}
+
+static void a_bucket_is_in_the_host_at_aws_unless_it_has_a_dot(void) {
+    begin();
+    use_keys();
+    bucket = "a-bucket";
+    expect_host("a-bucket.s3.eu-west-1.amazonaws.com");
+    begin();
+    use_keys();
+    bucket = "a.bucket";
+    expect_host("s3.eu-west-1.amazonaws.com");
+    begin();
+    use_keys();
+    bucket = "a.bucket";
+    addressing = AWS_ADDRESS_VIRTUAL;
+    expect_host("a.bucket.s3.eu-west-1.amazonaws.com");
+}
+
+/* All that are under way learn of it, and whoever comes later knows. */
+static void a_bucket_of_another_region_is_asked_there_from_then_on(void) {
+    enum { CALLS = 5 };
+    struct got got[CALLS];
+    bool is_own;
+    begin();
+    server_is("{\"region\":\"ap-south-1\"}");
+    use_keys();
+    bucket = "elsewhere";
+    open_client("s3");
+    CU_ASSERT_PTR_NULL(aws_client_region(client, &is_own));
+    const long before = stat_of("elsewhere");
+    for (size_t i = 0; i < CALLS; i++)
+        ask(&got[i], (struct aws_request){.method = i % 2 ? "HEAD" : "GET", .path = "/k"});
+    for (size_t i = 0; i < CALLS; i++) {
+        rig_run(&got[i].n, 1);
+        CU_ASSERT_EQUAL(got[i].status, LARDER_OK);
+    }
+    const long told = stat_of("elsewhere");
+    CU_ASSERT(told > before && told <= before + CALLS);
+    expect_path("/elsewhere/k");
+    CU_ASSERT_EQUAL(stat_of("elsewhere"), told);
+    CU_ASSERT_STRING_EQUAL(aws_client_region(client, &is_own), "ap-south-1");
+    CU_ASSERT_FALSE(is_own);
+    end();
+}
+
+static void a_region_that_is_no_name_of_one_is_not_believed(void) {
+    struct got got;
+    begin();
+    server_is("{\"region\":\"evil/../x\"}");
+    use_keys();
+    bucket = "elsewhere";
+    open_client("s3");
+    send(&got, (struct aws_request){.method = "GET", .path = "/k"});
+    CU_ASSERT_EQUAL(got.status, LARDER_INVALID);
+    CU_ASSERT_STRING_EQUAL(got.code, "AuthorizationHeaderMalformed");
     end();
 }
 
@@ -617,6 +712,10 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(a_post_is_verified),
         UNIT(keys_and_queries_of_s3_are_verified),
+        UNIT(a_bucket_is_in_the_path_where_the_endpoint_is_somebodys_own),
+        UNIT(a_bucket_is_in_the_host_at_aws_unless_it_has_a_dot),
+        UNIT(a_bucket_of_another_region_is_asked_there_from_then_on),
+        UNIT(a_region_that_is_no_name_of_one_is_not_believed),
         UNIT(a_wrong_secret_is_denied_without_telling_it),
         UNIT(a_clock_that_is_wrong_is_set_by_the_answer),
         UNIT(a_container_gives_keys_for_its_token),

@@ -110,9 +110,9 @@ static void members_of_json_are_found_past_whatever_stands_before_them(void) {
 static void texts_of_xml_are_found_and_decoded(void) {
     struct aws_text out = {0};
     const struct larder_bytes xml = aws_bytes(
-        "<?xml version=\"1.0\"?>\n<R><Code>a&amp;b&lt;&apos;&bad;&</Code><E/></R>");
+        "<?xml version=\"1.0\"?>\n<R><Code>a&amp;b&lt;&apos;&bad;&#39;&#x2F;&#0;&#300;&#x;&</Code><E/></R>");
     CU_ASSERT_TRUE(aws_xml_text(xml, "Code", &out));
-    CU_ASSERT_STRING_EQUAL(out.ptr, "a&b<'&bad;&");
+    CU_ASSERT_STRING_EQUAL(out.ptr, "a&b<'&bad;'/&#0;&#300;&#x;&");
     CU_ASSERT_FALSE(aws_xml_text(xml, "R", &out));
     CU_ASSERT_FALSE(aws_xml_text(xml, "Missing", &out));
     CU_ASSERT_FALSE(aws_xml_text(aws_bytes("<Code>cut"), "Code", &out));
@@ -280,6 +280,20 @@ static void a_bucket_stands_before_the_host(void) {
     CU_ASSERT_STRING_EQUAL(e.origin, "https://bucket.s3.example:8443");
     CU_ASSERT_STRING_EQUAL(e.host, "bucket.s3.example:8443");
     CU_ASSERT_STRING_EQUAL(e.path, "/p");
+    CU_ASSERT_FALSE(e.is_own);
+    aws_endpoint_done(&e);
+}
+
+static void or_behind_it(void) {
+    struct aws_endpoint e = {0};
+    char error[LARDER_ERROR_SIZE];
+    CU_ASSERT_EQUAL(aws_endpoint_of_region(&e, "s3", "eu-west-1", false, error), LARDER_OK);
+    CU_ASSERT_TRUE(e.is_own);
+    CU_ASSERT_TRUE(aws_endpoint_below(&e, "/a.bucket"));
+    CU_ASSERT_STRING_EQUAL(e.origin, "https://s3.eu-west-1.amazonaws.com");
+    CU_ASSERT_STRING_EQUAL(e.path, "/a.bucket");
+    CU_ASSERT_TRUE(aws_endpoint_prefix(&e, "b."));
+    CU_ASSERT_TRUE(e.is_own);
     aws_endpoint_done(&e);
 }
 
@@ -309,4 +323,5 @@ UNIT_MAIN("aws facts", UNIT(times_are_written_and_read), UNIT(every_byte_of_a_ke
           UNIT(the_detail_of_an_error_is_one_line_without_the_canonical_request),
           UNIT(the_last_header_of_a_name_is_found_in_any_case),
           UNIT(a_region_has_the_endpoints_of_its_partition), UNIT(an_endpoint_url_is_taken_apart),
-          UNIT(a_bucket_stands_before_the_host), UNIT(an_empty_variable_is_one_that_is_not_set))
+          UNIT(a_bucket_stands_before_the_host), UNIT(or_behind_it),
+          UNIT(an_empty_variable_is_one_that_is_not_set))

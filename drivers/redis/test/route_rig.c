@@ -254,7 +254,9 @@ static void asked_done(struct rds_request *r, const struct rds_answer *answer) {
     struct asked *a = (struct asked *)(void *)r;
     a->n++;
     a->status = answer->status;
-    if (answer->reply)
+    if (answer->reply && answer->reply->type == RDS_INTEGER)
+        snprintf(a->text, sizeof(a->text), "%lld", (long long)answer->reply->integer);
+    else if (answer->reply)
         snprintf(a->text, sizeof(a->text), "%.*s", (int)answer->reply->text.len,
                  (const char *)answer->reply->text.ptr);
     else
@@ -306,13 +308,16 @@ static uint16_t commands_of(const struct rds_request *r) {
     return n;
 }
 
-static const struct rds_reply *read_reply(struct rds_tree *tree, const char *wire, size_t *ret_len) {
-    struct rds_frame frame = {0};
-    const struct larder_bytes bytes = {(const uint8_t *)wire, strlen(wire)};
-    CU_ASSERT_EQUAL_FATAL(rds_frame(&frame, bytes), RDS_WHOLE);
-    *ret_len = frame.at;
-    const struct rds_reply *reply = rds_tree_read(tree, &frame, (struct larder_bytes){bytes.ptr, frame.at});
-    CU_ASSERT_FATAL(reply != NULL);
+const struct rds_reply *rig_read(struct rds_reader *reader, const char *wire, size_t *ret_len) {
+    const struct rds_reply *reply = NULL;
+    size_t len;
+    CU_ASSERT_EQUAL_FATAL(
+        rds_reader_next(reader, (struct larder_bytes){(const uint8_t *)wire, strlen(wire)}, &len, &reply),
+        RDS_WHOLE);
+    if (ret_len)
+        *ret_len = len;
+    else
+        CU_ASSERT_EQUAL(len, strlen(wire));
     return reply;
 }
 
@@ -320,9 +325,9 @@ void rig_reply(struct rds_node *node, const char *wire) {
     struct rds_request *r = must(((struct rds_node *)must(node))->given.first);
     r->replies = commands_of(r);
     while (*wire) {
-        struct rds_tree tree = {0};
+        struct rds_reader reader = {0};
         size_t len;
-        struct rds_answer answer = {.reply = read_reply(&tree, wire, &len)};
+        struct rds_answer answer = {.reply = rig_read(&reader, wire, &len)};
         r->seen = (uint8_t)r->got++;
         if (r->got == r->replies)
             (void)rds_requests_take(&node->given);
@@ -330,7 +335,7 @@ void rig_reply(struct rds_node *node, const char *wire) {
             node->events->reply(node->owner, node, r, &answer);
         else
             r->verb->done(r, &answer);
-        rds_tree_done(&tree);
+        rds_reader_done(&reader);
         wire += len;
     }
 }
@@ -347,8 +352,8 @@ void rig_lose(struct rds_node *node, const char *why) {
 }
 
 void rig_message(struct rds_conn *conn, const char *wire) {
-    struct rds_tree tree = {0};
+    struct rds_reader reader = {0};
     size_t len;
-    conn->events->message(conn->owner, conn, read_reply(&tree, wire, &len));
-    rds_tree_done(&tree);
+    conn->events->message(conn->owner, conn, rig_read(&reader, wire, &len));
+    rds_reader_done(&reader);
 }

@@ -6,6 +6,7 @@
 #define REDIS_ROUTE_RIG_H
 
 #include "../rds.h"
+#include "../reader.h"
 
 struct rds_node { /* in the place of node.c */
     char at[80];  /* "host:port" */
@@ -56,6 +57,9 @@ struct asked {
 };
 /* Submits one with so many commands. */
 struct asked *rig_ask(uint16_t slot, uint16_t commands, uint8_t flags);
+
+/* A reply as a server writes it, all of wire, or the first of several: then *ret_len is its length. */
+const struct rds_reply *rig_read(struct rds_reader *reader, const char *wire, size_t *ret_len);
 
 /* The node at "host:port" that is or is not one for reading from a replica; NULL: there is none. */
 struct rds_node *rig_node(const char *at, bool readonly);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../rds.h"
+#include "../reader.h"
 #include "backend.h"
 #include "buf.h"
 #include "held.h"
@@ -33,8 +34,8 @@ static struct {
     size_t n_replies, answered;
     size_t cut; /* bytes until it hangs up */
     size_t sent;
-    uint8_t got[1 << 20]; /* commands that were not looked at */
-    size_t n_got, commands;
+    struct rds_reader reader; /* a command looks like a reply */
+    size_t commands;
     unsigned connections;
 } server;
 
@@ -60,21 +61,20 @@ static void server_say(const struct reply *r) {
 static void on_command(void *arg, int fd, uint32_t events) {
     (void)arg;
     (void)events;
-    const ssize_t n = recv(fd, server.got + server.n_got, sizeof(server.got) - server.n_got, MSG_DONTWAIT);
+    static uint8_t got[64 << 10];
+    const ssize_t n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
     if (n <= 0) {
         if (n == 0 || errno != EAGAIN)
             server_hang_up();
         return;
     }
-    server.n_got += (size_t)n;
     for (size_t at = 0; server.fd >= 0;) {
-        struct rds_frame frame = {0};
-        if (rds_frame(&frame, (struct larder_bytes){server.got + at, server.n_got - at}) != RDS_WHOLE) {
-            memmove(server.got, server.got + at, server.n_got - at);
-            server.n_got -= at;
+        const struct rds_reply *command;
+        size_t used;
+        if (rds_reader_next(&server.reader, (struct larder_bytes){got + at, (size_t)n - at}, &used, &command) !=
+            RDS_WHOLE)
             return;
-        }
-        at += frame.at;
+        at += used;
         server.commands++;
         if (server.answered < server.n_replies)
             server_say(&server.replies[server.answered++]);
@@ -88,7 +88,7 @@ static void on_connection(void *arg, int fd, uint32_t events) {
     server.fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     CU_ASSERT_FATAL(server.fd >= 0);
     server.connections++;
-    server.n_got = 0;
+    rds_reader_reset(&server.reader);
     server.reads = watch_new(server.reactor, server.fd, LARDER_READ, on_command, NULL);
     if (server.cut == 0)
         server_hang_up();
@@ -113,6 +113,7 @@ static void server_close(void) {
     server_hang_up();
     watch_free(server.accepts);
     close(server.listener);
+    rds_reader_done(&server.reader);
     unlink(server.path);
     rmdir(server.folder);
     reactor_free(server.reactor);
@@ -132,6 +133,8 @@ static void keep(void *arg, struct op *op) {
     last = op;
 }
 
+static const char *wait_replicas = "0";
+
 static void driver_open(void) {
     snprintf(url, sizeof(url), "unix://%s", server.path);
     config = (struct rds_config){.url = url,
@@ -140,7 +143,7 @@ static void driver_open(void) {
                                  .sentinel_username = "",
                                  .sentinel_password = "",
                                  .read_from = "primary",
-                                 .wait_replicas = "auto",
+                                 .wait_replicas = wait_replicas,
                                  .client_name = "larder",
                                  .prefix = "p",
                                  .ca_file = "",
@@ -307,6 +310,29 @@ static void a_bump_that_is_cut_off_is_to_be_tried_again(void) {
         .n_replies = 3,
         .replies = {REPLY("+OK\r\n"), REPLY("-NOSCRIPT x\r\n"), REPLY("$8\r\n" EPOCH_9 "\r\n")}};
     cut_everywhere(&e, is_epoch);
+}
+
+static void a_bump_that_replicas_must_have_is_acknowledged_when_they_have_it(void) {
+    static const struct {
+        struct reply wait;
+        int32_t status;
+    } rows[] = {{REPLY(":1\r\n"), LARDER_OK},
+                {REPLY(":2\r\n"), LARDER_OK},
+                {REPLY(":0\r\n"), LARDER_RETRY},
+                {REPLY("-NOPERM no permissions to run the 'wait' command\r\n"), LARDER_DENIED},
+                {REPLY("-ERR unknown command 'WAIT'\r\n"), LARDER_UNSUPPORTED},
+                {REPLY("+OK\r\n"), LARDER_RETRY}};
+    wait_replicas = "1";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct exchange e = {
+            .code = LARDER_OP_BUMP,
+            .in = {.key = BYTES("n/epoch"), .marks = two_marks, .n_marks = 2},
+            .n_replies = 3,
+            .replies = {REPLY("+OK\r\n"), REPLY("$8\r\n" EPOCH_9 "\r\n"), rows[i].wait},
+            .status = rows[i].status};
+        cut_everywhere(&e, rows[i].status == LARDER_OK ? is_epoch : is_plain);
+    }
+    wait_replicas = "0";
 }
 
 /* A look at a counter that is not there, on a server that allows no scripts: the longest of all. */
@@ -527,6 +553,7 @@ UNIT_MAIN("redis exchanges", UNIT(a_get_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_put_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_read_that_is_cut_off_is_not_half_an_answer),
           UNIT(a_bump_that_is_cut_off_is_to_be_tried_again),
+          UNIT(a_bump_that_replicas_must_have_is_acknowledged_when_they_have_it),
           UNIT(a_transaction_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_list_that_is_cut_off_is_to_be_tried_again),
           UNIT(an_error_of_the_server_has_its_class_and_its_words), UNIT(nonsense_is_no_answer),

@@ -95,11 +95,14 @@ static void a_wrong_url_is_refused_without_its_password(void) {
 }
 
 static void a_url_may_be_long_and_have_many_hosts_but_not_too_many(void) {
-    char text[2 * RDS_MAX_URL] = "redis+cluster://a";
-    for (int i = 1; i < RDS_MAX_HOSTS; i++)
-        strcat(text, ",b");
-    CU_ASSERT(reads(text) && url.n_hosts == RDS_MAX_HOSTS);
-    strcat(text, ",c");
+    static const char begin[] = "redis+cluster://a";
+    char text[2 * RDS_MAX_URL];
+    size_t len = sizeof(begin) - 1;
+    memcpy(text, begin, sizeof(begin));
+    for (int i = 1; i <= RDS_MAX_HOSTS; i++, len += 2) {
+        CU_ASSERT(reads(text) && url.n_hosts == (size_t)i);
+        memcpy(text + len, ",b", 3);
+    }
     CU_ASSERT(!reads(text));
     memset(text, 'x', sizeof(text));
     memcpy(text, "redis://", 8);

@@ -46,11 +46,8 @@ static void begin_with_master(const char *read_from) {
 
 /* ---- what is said ----------------------------------------------------------------------------------------------- */
 
-static const struct rds_reply *read(struct rds_tree *tree, const char *wire) {
-    struct rds_frame frame = {0};
-    const struct larder_bytes bytes = {(const uint8_t *)wire, strlen(wire)};
-    CU_ASSERT_EQUAL_FATAL(rds_frame(&frame, bytes), RDS_WHOLE);
-    return rds_tree_read(tree, &frame, bytes);
+static const struct rds_reply *read(struct rds_reader *reader, const char *wire) {
+    return rig_read(reader, wire, NULL);
 }
 
 static void an_address_is_a_host_and_a_port(void) {
@@ -63,20 +60,20 @@ static void an_address_is_a_host_and_a_port(void) {
                                         "*2\r\n$0\r\n\r\n$1\r\n1\r\n",
                                         "*2\r\n:1\r\n:1\r\n",
                                         "-ERR no\r\n"};
-    struct rds_tree tree = {0};
+    struct rds_reader reader = {0};
     struct rds_told told = {.config_epoch = 9};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        CU_ASSERT_FALSE(rds_told_address(read(&tree, wrong[i]), &told));
+        CU_ASSERT_FALSE(rds_told_address(read(&reader, wrong[i]), &told));
     CU_ASSERT_EQUAL(told.config_epoch, 9);
-    CU_ASSERT(rds_told_address(read(&tree, ADDRESS(ONE)), &told));
+    CU_ASSERT(rds_told_address(read(&reader, ADDRESS(ONE)), &told));
     CU_ASSERT_STRING_EQUAL(told.master.host, "m");
     CU_ASSERT_STRING_EQUAL(told.master.port, "1");
     CU_ASSERT_EQUAL(told.config_epoch, -1);
-    CU_ASSERT_FALSE(rds_told_master(read(&tree, "*2\r\n$2\r\nip\r\n$1\r\nm\r\n"), &told));
-    CU_ASSERT(rds_told_master(read(&tree, MASTER(TWO, "7")), &told));
+    CU_ASSERT_FALSE(rds_told_master(read(&reader, "*2\r\n$2\r\nip\r\n$1\r\nm\r\n"), &told));
+    CU_ASSERT(rds_told_master(read(&reader, MASTER(TWO, "7")), &told));
     CU_ASSERT_STRING_EQUAL(told.master.port, "2");
     CU_ASSERT_EQUAL(told.config_epoch, 7);
-    rds_tree_done(&tree);
+    rds_reader_done(&reader);
 }
 
 #define REPLICA(port, flags, link)                                                                \
@@ -84,17 +81,17 @@ static void an_address_is_a_host_and_a_port(void) {
                                        "$18\r\nmaster-link-status\r\n$" link "\r\n"
 
 static void replicas_that_are_down_or_without_their_master_are_left_out(void) {
-    struct rds_tree tree = {0};
+    struct rds_reader reader = {0};
     struct rds_server got[SENTINEL_REPLICAS];
-    CU_ASSERT_EQUAL(rds_told_replicas(read(&tree, "*4\r\n" REPLICA(ONE, "5\r\nslave", "2\r\nok")
-                                                      REPLICA(TWO, "12\r\ns_down,slave", "2\r\nok") REPLICA(
-                                                          "1\r\n3", "18\r\nslave,disconnected", "2\r\nok")
-                                                          REPLICA("1\r\n4", "5\r\nslave", "3\r\nerr")),
+    CU_ASSERT_EQUAL(rds_told_replicas(read(&reader, "*4\r\n" REPLICA(ONE, "5\r\nslave", "2\r\nok")
+                                                        REPLICA(TWO, "12\r\ns_down,slave", "2\r\nok") REPLICA(
+                                                            "1\r\n3", "18\r\nslave,disconnected", "2\r\nok")
+                                                            REPLICA("1\r\n4", "5\r\nslave", "3\r\nerr")),
                                       got),
                     1);
     CU_ASSERT_STRING_EQUAL(got[0].port, "1");
-    CU_ASSERT_EQUAL(rds_told_replicas(read(&tree, "-ERR no\r\n"), got), 0);
-    rds_tree_done(&tree);
+    CU_ASSERT_EQUAL(rds_told_replicas(read(&reader, "-ERR no\r\n"), got), 0);
+    rds_reader_done(&reader);
 }
 
 static void an_announcement_is_of_one_master(void) {
@@ -111,15 +108,15 @@ static void an_announcement_is_of_one_master(void) {
 }
 
 static void only_a_master_has_the_right_role(void) {
-    struct rds_tree tree = {0};
+    struct rds_reader reader = {0};
     char detail[80];
     CU_ASSERT_EQUAL(
-        rds_is_master(NULL, read(&tree, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"), detail, sizeof(detail)),
+        rds_is_master(NULL, read(&reader, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"), detail, sizeof(detail)),
         LARDER_OK);
-    CU_ASSERT_EQUAL(rds_is_master(NULL, read(&tree, "*1\r\n$5\r\nslave\r\n"), detail, sizeof(detail)),
+    CU_ASSERT_EQUAL(rds_is_master(NULL, read(&reader, "*1\r\n$5\r\nslave\r\n"), detail, sizeof(detail)),
                     LARDER_RETRY);
-    CU_ASSERT_EQUAL(rds_is_master(NULL, read(&tree, "+OK\r\n"), detail, sizeof(detail)), LARDER_RETRY);
-    rds_tree_done(&tree);
+    CU_ASSERT_EQUAL(rds_is_master(NULL, read(&reader, "+OK\r\n"), detail, sizeof(detail)), LARDER_RETRY);
+    rds_reader_done(&reader);
 }
 
 /* ---- the master --------------------------------------------------------------------------------------------------- */
@@ -304,11 +301,11 @@ static void a_subscription_that_was_lost_is_made_again_and_what_was_missed_is_as
     CU_ASSERT_FATAL(rig.conns[2]->peer != NULL);
     rig.conns[2]->events->up(rig.conns[2]->owner, rig.conns[2]);
     CU_ASSERT_FATAL(rig.conns[2]->given != NULL);
-    struct rds_tree tree = {0};
+    struct rds_reader reader = {0};
     struct rds_answer answer = {
-        .reply = read(&tree, "*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n")};
+        .reply = read(&reader, "*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n")};
     rig.conns[2]->events->reply(rig.conns[2]->owner, rig.conns[2], rig.conns[2]->given, &answer);
-    rds_tree_done(&tree);
+    rds_reader_done(&reader);
     rig_pass_ms(200);
     CU_ASSERT(are_asked());
     rig_end();

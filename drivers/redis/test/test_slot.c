@@ -1,5 +1,6 @@
 /* Slots of keys, maps of slots, redirections. */
 #include "../slot.h"
+#include "route_rig.h"
 
 #include <string.h>
 
@@ -57,13 +58,9 @@ static void a_key_may_have_any_bytes(void) {
 #define N3 "*4\r\n$9\r\n127.0.0.1\r\n:7003\r\n$2\r\nn3\r\n*0\r\n" /* with metadata, as Redis 7 has it */
 
 static int32_t take(struct rds_map *map, const char *wire, const char *from) {
-    struct rds_tree tree = {0};
-    struct rds_frame frame = {0};
-    CU_ASSERT_EQUAL_FATAL(rds_frame(&frame, bytes(wire)), RDS_WHOLE);
-    const struct rds_reply *reply = rds_tree_read(&tree, &frame, bytes(wire));
-    CU_ASSERT_FATAL(reply != NULL);
-    int32_t status = rds_map_take(map, reply, from);
-    rds_tree_done(&tree);
+    struct rds_reader reader = {0};
+    int32_t status = rds_map_take(map, rig_read(&reader, wire, NULL), from);
+    rds_reader_done(&reader);
     return status;
 }
 
