@@ -49,7 +49,8 @@ static void a_reply_ends_where_it_ends_and_nowhere_before(void) {
             struct rds_reader fresh = {0};
             CU_ASSERT_EQUAL(next(&fresh, (struct larder_bytes){text.ptr, cut}, &used), RDS_MORE);
             CU_ASSERT_EQUAL(used, cut);
-            CU_ASSERT_EQUAL(next(&fresh, (struct larder_bytes){text.ptr + cut, text.len - cut}, &used), RDS_WHOLE);
+            CU_ASSERT_EQUAL(next(&fresh, (struct larder_bytes){text.ptr + cut, text.len - cut}, &used),
+                            RDS_WHOLE);
             CU_ASSERT_EQUAL(used, text.len - cut);
             rds_reader_done(&fresh);
             CU_ASSERT_EQUAL(next(&step, (struct larder_bytes){text.ptr + cut, 1}, &used),
@@ -70,26 +71,28 @@ static void what_stands_behind_a_reply_is_left(void) {
     CU_ASSERT_EQUAL(next(&reader, (struct larder_bytes){many, sizeof(many)}, &used), RDS_WHOLE);
     CU_ASSERT_EQUAL(used, sizeof(first) - 1);
     for (at = used; n > 0; n--, at += used)
-        if (next(&reader, (struct larder_bytes){many + at, sizeof(many) - at}, &used) != RDS_WHOLE || used != 4)
+        if (next(&reader, (struct larder_bytes){many + at, sizeof(many) - at}, &used) != RDS_WHOLE ||
+            used != 4)
             break;
     CU_ASSERT_EQUAL(n, 0);
     rds_reader_done(&reader);
 }
 
 static void garbage_is_refused(void) {
-    static const char *const wrong[] = {"HTTP/1.1 400 Bad Request\r\n",
-                                        "\r\n",
-                                        "?1\r\n",
-                                        "$x\r\n",
-                                        "$-2\r\n",
-                                        "$99999999999999999999\r\n",
-                                        "*-2\r\n",
-                                        "*262145\r\n",
-                                        "*2\r\n*262140\r\n",
-                                        ":1x\r\n",
-                                        ":9223372036854775808\r\n",
-                                        "*1\r\nx",
-                                        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"};
+    static const char *const wrong[] = {
+        "HTTP/1.1 400 Bad Request\r\n",
+        "\r\n",
+        "?1\r\n",
+        "$x\r\n",
+        "$-2\r\n",
+        "$99999999999999999999\r\n",
+        "*-2\r\n",
+        "*262145\r\n",
+        "*2\r\n*262140\r\n",
+        ":1x\r\n",
+        ":9223372036854775808\r\n",
+        "*1\r\nx",
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct rds_reader reader = {0};
         size_t used;
@@ -106,7 +109,8 @@ static void a_reply_without_an_end_is_refused_at_last(void) {
     struct rds_reader reader = {0};
     size_t used, n = 0;
     CU_ASSERT_EQUAL(next(&reader, bytes("$500000000\r\n"), &used), RDS_MORE);
-    while (n <= RDS_READER_MOST && next(&reader, (struct larder_bytes){zeros, sizeof(zeros)}, &used) == RDS_MORE)
+    while (n <= RDS_READER_MOST &&
+           next(&reader, (struct larder_bytes){zeros, sizeof(zeros)}, &used) == RDS_MORE)
         n += used;
     CU_ASSERT(n > RDS_READER_MOST - 2 * sizeof(zeros) && n <= RDS_READER_MOST);
     rds_reader_done(&reader);
@@ -284,7 +288,7 @@ static void a_reply_that_is_larger_than_the_buffer_fits(void) {
 UNIT_MAIN("redis replies", UNIT(a_reply_ends_where_it_ends_and_nowhere_before),
           UNIT(what_stands_behind_a_reply_is_left), UNIT(garbage_is_refused),
           UNIT(a_reply_without_an_end_is_refused_at_last),
-          UNIT(the_elements_of_an_array_are_where_they_belong),
-          UNIT(hiredis_writes_the_same), UNIT(a_value_comes_whole_however_it_is_cut),
-          UNIT(a_large_value_goes_straight_into_its_slice), UNIT(what_is_no_value_is_handed_on_as_what_it_is),
-          UNIT(a_value_without_memory_is_read_and_dropped), UNIT(a_reply_that_is_larger_than_the_buffer_fits))
+          UNIT(the_elements_of_an_array_are_where_they_belong), UNIT(hiredis_writes_the_same),
+          UNIT(a_value_comes_whole_however_it_is_cut), UNIT(a_large_value_goes_straight_into_its_slice),
+          UNIT(what_is_no_value_is_handed_on_as_what_it_is), UNIT(a_value_without_memory_is_read_and_dropped),
+          UNIT(a_reply_that_is_larger_than_the_buffer_fits))
