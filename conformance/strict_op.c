@@ -36,9 +36,10 @@ static struct strict_op *find(const struct larder_op *inner) {
 
 /* ---- the copy --------------------------------------------------------------------------- */
 
-static bool uses_key(uint32_t code) {
-    return code != LARDER_OP_TAGS_READ && code != LARDER_OP_TAGS_WRITE && code != LARDER_OP_PING &&
-           code != LARDER_OP_PROVISION;
+static bool uses_key(const struct larder_op *op) {
+    if (op->code == LARDER_OP_TAGS_WRITE)
+        return op->key.len > 0; /* a counter, or none */
+    return op->code != LARDER_OP_TAGS_READ && op->code != LARDER_OP_PING && op->code != LARDER_OP_PROVISION;
 }
 static bool uses_value(uint32_t code) {
     return code == LARDER_OP_PUT || code == LARDER_OP_CLAIM || code == LARDER_OP_RELEASE;
@@ -55,7 +56,7 @@ static bool is_paged(uint32_t code) {
  * another op uses is none.  What the op does use is as the core gave it. */
 static void poison_unused(struct larder_op *op, const uint8_t *nowhere) {
     const uint32_t code = op->code;
-    if (!uses_key(code))
+    if (!uses_key(op))
         op->key = (struct larder_bytes){nowhere, 0};
     if (!uses_value(code))
         op->value = (struct larder_slice){nowhere, 0, NULL};

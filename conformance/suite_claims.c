@@ -461,6 +461,91 @@ static void of_processes_that_claim_a_key_one_gets_it(void) {
 
 /* ---- lossy ----------------------------------------------------------------------------------------- */
 
+/* With the counter named; a mark that was lost again is as good as any. */
+static bool is_made(struct larder_bytes counter, struct larder_mark mark, uint32_t flags,
+                    struct larder_mark wanted) {
+    struct larder_mark got;
+    struct op_inputs in = {.key = counter, .marks = &mark, .n_marks = 1, .flags = flags};
+    CU_ASSERT_EQUAL(status_of(drive.one, LARDER_OP_TAGS_WRITE, in), LARDER_OK);
+    return !read_mark(drive.two, mark.tag, &got) ||
+           is_exactly(&got, wanted.expired_epoch, wanted.stale_epoch, wanted.expire_at_ms);
+}
+
+/* P1: what is written may be older than what was lost. */
+static void a_lossy_store_makes_no_mark_with_less_than_its_counter_says(void) {
+    if (!has_tags() || !claims(LARDER_LOSSY, "losing marks"))
+        return;
+    struct larder_bytes counter = name("lossy-made", "counter"), tag[6];
+    int64_t now_ms = drive.now_ms, said = 0;
+    for (int i = 0; i < 6; i++)
+        tag[i] = name("lossy-made", "%d", i);
+    drive.now_ms = 1000;
+    CU_ASSERT_EQUAL(advance(drive.one, counter, 1, &said), LARDER_OK);
+    CU_ASSERT_EQUAL(said, 1000);
+    CU_ASSERT(is_made(counter, mark_of(tag[0], 7, UNSET, UNSET), 0, mark_of(tag[0], 1000, UNSET, UNSET)));
+    CU_ASSERT(is_made(counter, mark_of(tag[1], 7, UNSET, UNSET), LARDER_IF_ABSENT,
+                      mark_of(tag[1], 1000, UNSET, UNSET)));
+    CU_ASSERT(is_made(counter, mark_of(tag[2], UNSET, 1001, 9000), 0, mark_of(tag[2], 1000, 1001, 9000)));
+    CU_ASSERT(is_made(counter, mark_of(tag[3], 1009, UNSET, UNSET), 0, mark_of(tag[3], 1009, UNSET, UNSET)));
+    CU_ASSERT(is_made((struct larder_bytes){0}, mark_of(tag[4], 7, UNSET, UNSET), 0,
+                      mark_of(tag[4], 7, UNSET, UNSET)));
+    /* A counter that is not there begins with the time of day, as it does when it is looked at. */
+    CU_ASSERT(is_made(name("lossy-made", "other"), mark_of(tag[5], 7, UNSET, UNSET), 0,
+                      mark_of(tag[5], 1000, UNSET, UNSET)));
+    drive.now_ms = now_ms;
+}
+
+static void a_lossy_store_leaves_a_mark_that_is_there_to_the_rule_of_merging(void) {
+    if (!has_tags() || !claims(LARDER_LOSSY, "losing marks"))
+        return;
+    struct larder_bytes counter = name("lossy-merged", "counter"), tag = name("lossy-merged", "tag");
+    struct larder_mark mark = mark_of(tag, 7, UNSET, UNSET), got;
+    int64_t said = 0;
+    CU_ASSERT_EQUAL(write_mark(drive.one, mark_of(tag, 5, UNSET, UNSET), 0), LARDER_OK);
+    CU_ASSERT_EQUAL(advance(drive.one, counter, 1, &said), LARDER_OK);
+    struct op_inputs in = {.key = counter, .marks = &mark, .n_marks = 1};
+    CU_ASSERT_EQUAL(status_of(drive.two, LARDER_OP_TAGS_WRITE, in), LARDER_OK);
+    CU_ASSERT_TRUE(read_mark(drive.one, tag, &got));
+    CU_ASSERT(is_exactly(&got, 7, UNSET, UNSET) || is_exactly(&got, said, UNSET, UNSET)); /* if it was lost */
+}
+
+static void a_bump_of_a_lossy_store_makes_no_mark_with_less_than_the_counter_said(void) {
+    if (!has(LARDER_OP_BUMP, "bump") || !claims(LARDER_LOSSY, "losing marks"))
+        return;
+    struct larder_bytes counter = name("lossy-bump", "counter"), tag = name("lossy-bump", "tag");
+    struct larder_mark mark = mark_of(tag, UNSET, LARDER_NEW_EPOCH, UNSET), got;
+    int64_t said = 0;
+    CU_ASSERT_EQUAL(advance(drive.one, counter, 1, &said), LARDER_OK);
+    struct op_inputs in = {.key = counter, .marks = &mark, .n_marks = 1};
+    CU_ASSERT_EQUAL(status_of(drive.two, LARDER_OP_BUMP, in), LARDER_OK);
+    CU_ASSERT(!read_mark(drive.one, tag, &got) || is_exactly(&got, said, said + 1, UNSET));
+}
+
+/* Of many that make a mark and raise the counter at once, none leaves less than was said before it began. */
+static void of_marks_that_are_made_at_once_none_is_less_than_the_counter_was(void) {
+    enum { ROUNDS = 50, AT_ONCE = 8 };
+    if (!has_tags() || !claims(LARDER_LOSSY, "losing marks"))
+        return;
+    struct larder_bytes counter = name("lossy-race", "counter");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        static struct sent sent[AT_ONCE];
+        struct larder_mark mark = mark_of(name("lossy-race", "%u", i), 1, UNSET, UNSET), got;
+        struct op_inputs made = {.key = counter, .marks = &mark, .n_marks = 1},
+                         raised = {.key = counter, .add = 1};
+        int64_t said = 0;
+        CU_ASSERT_EQUAL(advance(drive.one, counter, 1, &said), LARDER_OK);
+        for (unsigned k = 0; k < AT_ONCE; k++)
+            send_op(k % 2 ? drive.one : drive.two, k % 4 < 2 ? LARDER_OP_TAGS_WRITE : LARDER_OP_ADVANCE,
+                    k % 4 < 2 ? made : raised, &sent[k]);
+        drive_wait();
+        for (unsigned k = 0; k < AT_ONCE; k++) {
+            CU_ASSERT_EQUAL(sent[k].op->result.status, LARDER_OK);
+            op_free(sent[k].op);
+        }
+        CU_ASSERT(!read_mark(drive.one, mark.tag, &got) || got.expired_epoch >= said);
+    }
+}
+
 /* A mark may be gone; one that is there is what was written. */
 static void a_lossy_store_loses_a_mark_as_a_whole_or_not_at_all(void) {
     enum { MARKS = 200, MB = 1 << 20, ENTRIES = 30 };
@@ -496,5 +581,9 @@ static const struct unit_test tests[] = {
     UNIT(of_many_that_claim_a_key_at_once_one_gets_it),
     UNIT(of_processes_that_claim_a_key_one_gets_it),
     UNIT(a_lossy_store_loses_a_mark_as_a_whole_or_not_at_all),
+    UNIT(a_lossy_store_makes_no_mark_with_less_than_its_counter_says),
+    UNIT(a_lossy_store_leaves_a_mark_that_is_there_to_the_rule_of_merging),
+    UNIT(a_bump_of_a_lossy_store_makes_no_mark_with_less_than_the_counter_said),
+    UNIT(of_marks_that_are_made_at_once_none_is_less_than_the_counter_was),
 };
 const struct suite claims_suite = {"claims", LARDER_OP_PING, tests, N_ELEMENTS(tests)};

@@ -192,8 +192,10 @@ static void a_bump_raises_the_counter_and_writes_its_number_into_the_marks(void)
     CU_ASSERT_EQUAL(looked, second);
     CU_ASSERT_TRUE(read_marks(drive.one, marks, 3, got));
     CU_ASSERT(is_exactly(&got[0], second, UNSET, UNSET));
-    CU_ASSERT(is_exactly(&got[1], UNSET, second, drive.now_ms + 1000));
-    CU_ASSERT(is_exactly(&got[2], 5, UNSET, UNSET));
+    /* Of a lossy store marks begin with what the counter said, and it said nothing before. */
+    bool lossy = (drive.one->info.traits & LARDER_LOSSY) != 0;
+    CU_ASSERT(is_exactly(&got[1], lossy ? first : UNSET, second, drive.now_ms + 1000));
+    CU_ASSERT(is_exactly(&got[2], lossy ? first : 5, UNSET, UNSET));
 }
 
 static void a_bump_merges_its_marks_as_the_rule_says(void) {

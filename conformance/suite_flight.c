@@ -25,11 +25,9 @@ static void thousands_of_ops_are_answered_each_with_its_own_answer(void) {
             struct larder_mark mark = mark_of(key, (int64_t)i + 1, UNSET, UNSET);
             struct backend *b = either(i + (unsigned)round);
             bool entry = has_cache() && (i % 4 != 0 || !has_tags());
-            struct op_inputs in = {.key = key};
-            if (!entry) {
-                in.marks = &mark;
-                in.n_marks = 1;
-            }
+            struct op_inputs in = {.marks = &mark, .n_marks = 1};
+            if (entry)
+                in = (struct op_inputs){.key = key};
             if (entry && round == 0)
                 in.value = value_of(i % 3000, i);
             uint32_t put = entry ? LARDER_OP_PUT : LARDER_OP_TAGS_WRITE;
@@ -75,6 +73,7 @@ static void send_any(struct sent *ret, unsigned no) {
     if (code == LARDER_OP_TAGS_READ || code == LARDER_OP_TAGS_WRITE || code == LARDER_OP_LINK) {
         in.marks = &mark;
         in.n_marks = code == LARDER_OP_LINK ? no % 3 > 0 : 1;
+        in.key = code == LARDER_OP_LINK ? key : (struct larder_bytes){0};
     }
     send_op(either(random_below(&drive.random, 2)), code, in, ret);
     slice_done(&in.value);

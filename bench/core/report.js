@@ -1,14 +1,13 @@
 'use strict';
 // The figures of docs/benchmarks.md, between its two markers, from bench/results/core.json.
 
-const figures = require('../lib/figures.js');
+const { result: read, put, times, machineLine, targetLines } = require('../lib/figures.js');
 
-const result = figures.result('core.json');
+const result = read('core.json');
 const KB = 1024;
 
 const table = (op, bytes, inflight) => result.tables.find((t) => t.op === op && t.bytes === bytes && t.inflight === inflight);
 const row = (op, bytes, inflight, contender) => table(op, bytes, inflight).rows.find((r) => r.contender === contender);
-const times = (x) => (x >= 10 ? `${Math.round(x)}x` : x >= 1 ? `${x.toFixed(1)}x` : `${x.toFixed(2)}x`);
 const us = (x) => (x >= 100 ? x.toFixed(0) : x.toFixed(1));
 const mb = (bytes) => (bytes / 2 ** 20).toFixed(1);
 
@@ -45,10 +44,8 @@ function below(op) {
 }
 
 const { cold, machine } = result;
-const busy = machine.load > 0.5 ? `Other work was running: a load of ${machine.load.toFixed(1)} when it began. ` : '';
 const lines = [
-  `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB; Linux ${machine.kernel}; Node.js ${machine.node}; ` +
-    `Next.js ${machine.next}. ${busy}Medians of ${result.rounds} rounds that take turns.`,
+  machineLine(result, `Next.js ${machine.next}`),
   '',
   '### Reads: beside FileSystemCache, without memory',
   '',
@@ -97,9 +94,7 @@ const lines = [
   ...moreLines(result),
   '### What was aimed at',
   '',
-  '| target | measured | |',
-  '| --- | --- | --- |',
-  ...result.targets.map(({ target, value, met }) => `| ${target} | ${value} | ${met ? 'met' : 'missed'} |`),
+  ...targetLines(result.targets),
 ];
 if (result.frame?.pages) lines.push('', '### The frame in C', '', ...frameLines(result.frame));
 
@@ -133,4 +128,4 @@ function frameLines({ pages }) {
     ...page.steps.map((s) => `| ${s.name} | ${times(s.times_memcpy)} | ${Math.round(s.mb_per_s)} |`), '']);
 }
 
-figures.put('docs/benchmarks.md', 'figures', lines);
+put('docs/benchmarks.md', 'figures', lines);

@@ -4,18 +4,12 @@
 // Prints the measurement as JSON.
 
 const contenders = require('./contenders.js');
-const { measure } = require('./measure.js');
+const { serve, timed } = require('../lib/worker.js');
 
-async function main() {
-  const { contender, op, bytes, inflight, dir, ms } = JSON.parse(process.argv[2]);
+serve(async ({ contender, op, bytes, inflight, dir, ms }) => {
   const keys = bytes > 65536 ? 64 : 256;
   const store = await contenders[contender](dir, { bytes, keys });
-  const result = await measure(store[op], { inflight, ms, warmupOps: bytes > 65536 ? 300 : 3000 });
+  const result = await timed(store[op], { bytes, inflight, ms });
   store.close();
-  console.log(JSON.stringify(result));
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
+  return result;
 });

@@ -1,26 +1,18 @@
 'use strict';
 // The figures about DynamoDB in docs/benchmarks.md, from bench/results/dynamodb.json.
 
-const figures = require('../lib/figures.js');
+const { result: read, put, machineLine, rowLines, targetLines } = require('../lib/figures.js');
 
-const { machine, rounds, tables, revalidate, cold, targets } = figures.result('dynamodb.json');
+const result = read('dynamodb.json');
+const { machine, tables, revalidate, cold, targets } = result;
 const KB = 1024;
 
-const figure = (x) => (x >= 100 ? Math.round(x).toLocaleString('en-US') : x.toFixed(1));
 const title = ({ op, bytes }) => (op === 'check' ? 'marks of 10 tags' : `${op}, ${bytes / KB} KB`);
 
-const rows = tables.flatMap((table) => table.rows.map((r) =>
-  `| ${title(table)} | ${table.inflight} | ${r.contender} | ${figure(r.opsPerSecond)} | ${figure(r.p50Us)} | ${figure(r.p99Us)} | ` +
-  `${figure(r.mainUs)} | ${figure(r.processUs)} |`));
-
-figures.put('docs/benchmarks.md', 'dynamodb', [
-  `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB; Linux ${machine.kernel}; Node.js ${machine.node}; ` +
-    `@aws-sdk/client-dynamodb ${machine.sdk}. ${machine.load > 0.5 ? `Other work was running: a load of ${machine.load.toFixed(1)} when it began. ` : ''}` +
-    `Medians of ${rounds} rounds that take turns.`,
+put('docs/benchmarks.md', 'dynamodb', [
+  machineLine(result, `@aws-sdk/client-dynamodb ${machine.sdk}`),
   '',
-  '| op | in flight | | ops/s | p50, us | p99, us | main thread, us | process, us |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- |',
-  ...rows,
+  ...rowLines(tables, title),
   '',
   'Marks that several gets or checks ask for at the same time are one request.',
   '',
@@ -33,7 +25,5 @@ figures.put('docs/benchmarks.md', 'dynamodb', [
   '',
   '### What was aimed at, with DynamoDB',
   '',
-  '| target | measured | |',
-  '| --- | --- | --- |',
-  ...targets.map(({ target, value, met }) => `| ${target} | ${value} | ${met ? 'met' : 'missed'} |`),
+  ...targetLines(targets),
 ]);

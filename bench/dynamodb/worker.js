@@ -4,10 +4,9 @@
 // Prints the measurement as JSON.  With "record": each call once, to be repeated by the stub.
 
 const { KEYS, checked, contenders, larderStore } = require('./contenders.js');
-const { measure } = require('../core/measure.js');
+const { serve, timed } = require('../lib/worker.js');
 
-async function main() {
-  const { contender, op, bytes, inflight, url, ms, record } = JSON.parse(process.argv[2]);
+serve(async ({ contender, op, bytes, inflight, url, ms, record }) => {
   if (record && contender === 'larder') await larderStore(url).store.revalidate(checked);
   const calls = await contenders[contender](url, { bytes });
   if (record) {
@@ -18,13 +17,5 @@ async function main() {
     await calls.check(0);
     return null;
   }
-  return measure(calls[op], { inflight, ms, warmupOps: bytes > 65536 ? 300 : 3000 });
-}
-
-main().then((result) => {
-  console.log(JSON.stringify(result));
-  process.exit(0);
-}, (error) => {
-  console.error(error);
-  process.exit(1);
+  return timed(calls[op], { bytes, inflight, ms });
 });

@@ -179,7 +179,7 @@ static bool gone_is_right(const struct index *x, const struct record *get, unsig
 static void check_gone(struct checker *c, struct place place) {
     const struct record *get = record_at(c->history, place);
     uint64_t tags = index_tags(&c->index, get->version) | get->tags | 1;
-    bool right = !c->index.calm || c->index.n_losses > 0 || get->epoch == 0 ||
+    bool right = !c->index.calm || c->index.lossy || c->index.n_losses > 0 || get->epoch == 0 ||
                  (c->index.first_epoch != LARDER_UNSET && get->epoch < c->index.first_epoch);
     for (unsigned tag = 0; tag < N_TAGS && !right; tag++)
         right = (tags >> tag & 1) && gone_is_right(&c->index, get, tag);

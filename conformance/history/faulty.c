@@ -410,6 +410,8 @@ static int32_t my_open(const struct larder_host *host, struct larder_home *home,
         free(inst);
         return status;
     }
+    if (faulty_wrong() == WRONG_SECRETLY_LOSSY)
+        info->traits &= ~(uint32_t)LARDER_LOSSY;
     inst->blocking = (info->traits & LARDER_BLOCKING) != 0;
     *instance = inst;
     return LARDER_OK;

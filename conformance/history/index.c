@@ -300,6 +300,7 @@ bool index_build(struct index *x, const struct history *h, char error[256]) {
             continue;
         x->wall_base_ms = h->files[i].head->wall_base_ms;
         x->calm = x->calm && h->files[i].head->calm;
+        x->lossy = x->lossy || h->files[i].head->lossy;
         x->delay_ns = (int64_t)h->files[i].head->delay_ms * 1000000;
         if (!read_file(x, &h->files[i], error))
             return false;

@@ -53,7 +53,7 @@ struct index {
     int64_t slowest_ms, fastest_ms; /* how far clocks were from the right time at most */
     int64_t first_epoch;            /* told before all else: the namespace's mark is not above it */
     int64_t delay_ns;
-    bool calm;
+    bool calm, lossy;
 };
 
 /* false: out of memory, or the history makes no sense. */

@@ -58,6 +58,8 @@ static const char help[] =
     "  --no-excuse             report also what docs/semantics.md excepts when the tag store is lost\n"
     "  --quiet MS              1500: rest before the second gets: more than epoch-age; 0: none\n"
     "  --delay MS              0: a revalidation may be seen so much later: with --set mark-age=MS\n"
+    "  --lossy                 the tag store says LARDER_LOSSY: an entry may be gone for a mark that was "
+    "lost\n"
     "  --two-rounds            as if the driver could not raise the epoch and mark in one step\n"
     "  --tries N               1: runs, each with the next seed, until one finds something\n"
     "  --wrong NAME            make the store wrong on purpose, to see it found out; --wrong list\n"
@@ -96,6 +98,7 @@ enum {
     OPT_LOSE_EVERY,
     OPT_NO_EXCUSE,
     OPT_QUIET,
+    OPT_LOSSY,
     OPT_TWO_ROUNDS,
     OPT_WRONG,
     OPT_TRIES,
@@ -131,6 +134,7 @@ static const struct option options[] = {
     {"lose-every", required_argument, NULL, OPT_LOSE_EVERY},
     {"no-excuse", no_argument, NULL, OPT_NO_EXCUSE},
     {"quiet", required_argument, NULL, OPT_QUIET},
+    {"lossy", no_argument, NULL, OPT_LOSSY},
     {"two-rounds", no_argument, NULL, OPT_TWO_ROUNDS},
     {"tries", required_argument, NULL, OPT_TRIES},
     {"delay", required_argument, NULL, OPT_DELAY},
@@ -295,6 +299,7 @@ static bool read_option(struct asked *a, int option, char *text) {
     case OPT_COLD: run->cold = true; return true;
     case OPT_KILL: run->kill = true; return true;
     case OPT_STOP: run->stop = true; return true;
+    case OPT_LOSSY: run->head.lossy = 1; return true;
     case OPT_TWO_ROUNDS: run->two_rounds = true; return true;
     case OPT_NO_EXCUSE: run->no_excuse = true; return true;
     case OPT_JSON: a->json = true; return true;

@@ -75,6 +75,8 @@ struct history_head {
     struct world world;
     uint32_t calm;     /* nothing disturbs: no call may fail that did not ask for it */
     uint32_t delay_ms; /* the store may see a revalidation so much later */
+    uint32_t lossy;    /* marks may be lost: an entry may be gone without a revalidation */
+    uint32_t reserved;
     char command[COMMAND_MAX];
 };
 

@@ -32,6 +32,8 @@ enum wrong {
     WRONG_NEVER_DUE,   /* expire_at_ms is not read */
     WRONG_DUE_AT_ONCE, /* a pair is written as if it were due */
     WRONG_ERRORS,      /* one get in 100 fails */
+    WRONG_SECRETLY_LOSSY,
+    WRONG_MADE_OF_NOTHING, /* without asking the counter */
     WRONG_N
 };
 const char *wrong_name(enum wrong wrong);

@@ -21,6 +21,8 @@ static const struct {
     [WRONG_NEVER_DUE] = {"never-due", "expire_at_ms is not read back"},
     [WRONG_DUE_AT_ONCE] = {"due-at-once", "a mark with an expire_at_ms to come is written as if it had come"},
     [WRONG_ERRORS] = {"errors", "one get in 100 fails"},
+    [WRONG_SECRETLY_LOSSY] = {"secretly-lossy", "a lossy store does not say that it is one"},
+    [WRONG_MADE_OF_NOTHING] = {"made-of-nothing", "a lossy store makes a mark without asking its counter"},
 };
 
 const char *wrong_name(enum wrong wrong) {
@@ -176,6 +178,15 @@ static bool write_due_at_once(struct instance *inst, struct larder_op *op) {
     return true;
 }
 
+static bool write_unheeding(struct instance *inst, struct larder_op *op) {
+    struct copy *c = copy_new(inst, op, "");
+    if (c == NULL || !plan_add((struct plan){.op = &c->op, .copy = c}))
+        abort(); /* a test without memory has shown nothing */
+    c->op.key = (struct larder_bytes){0};
+    faulty_function(inst->driver, op->code)(inst->inner, &c->op);
+    return true;
+}
+
 bool wrong_call(struct instance *inst, struct larder_op *op) {
     enum wrong wrong = faulty_wrong();
     bool bump = op->code == LARDER_OP_BUMP, marks = bump || op->code == LARDER_OP_TAGS_WRITE;
@@ -198,6 +209,8 @@ bool wrong_call(struct instance *inst, struct larder_op *op) {
         bump_in_pieces(inst, op, 0);
     } else if (wrong == WRONG_DUE_AT_ONCE && marks) {
         return write_due_at_once(inst, op);
+    } else if (wrong == WRONG_MADE_OF_NOTHING && op->code == LARDER_OP_TAGS_WRITE) {
+        return write_unheeding(inst, op);
     } else {
         return false;
     }

@@ -21,10 +21,10 @@ struct space {
 };
 
 /* Whether key of an op lives in the namespace; a topic of explain does not. */
-static bool has_key(uint32_t code) {
-    switch (code) {
+static bool has_key(const struct larder_op *pub) {
+    switch (pub->code) {
+    case LARDER_OP_TAGS_WRITE: return pub->key.len > 0; /* a counter, or none */
     case LARDER_OP_TAGS_READ:
-    case LARDER_OP_TAGS_WRITE:
     case LARDER_OP_PING:
     case LARDER_OP_PROVISION:
     case LARDER_OP_EXPLAIN: return false;
@@ -106,7 +106,7 @@ static void call(void *instance, struct larder_op *pub) {
         return;
     }
     at = space->text;
-    if (has_key(pub->code))
+    if (has_key(pub))
         in.key = prefixed(space, pub->key, &at);
     for (size_t i = 0; i < pub->n_marks; i++) {
         space->marks[i] = pub->marks[i];

@@ -300,7 +300,8 @@ static int32_t open_retry(const struct larder_host *host, struct larder_home *ho
     }
     layer->below = layer_config->below;
     layer->m = settings->counters;
-    layer->most = (uint32_t)settings->retries + 1;
+    layer->most = layer->below->info.max_attempts > 0 ? layer->below->info.max_attempts
+                                                      : (uint32_t)settings->retries + 1;
     layer->base_ns = (uint64_t)settings->base_ms * MS;
     layer->cap_ns = (uint64_t)settings->cap_ms * MS;
     layer->random = settings->seed;

@@ -18,6 +18,10 @@ struct layer_config {
     const void *settings;
 };
 
+struct mark_sink { /* where marks go that a driver heard of without asking */
+    void (*seen)(struct mark_sink *sink, const struct larder_mark *mark); /* any thread */
+};
+
 struct backend {
     struct reactor *reactor;
     const struct larder_driver *driver;
@@ -25,6 +29,7 @@ struct backend {
     struct layer_config layer;
     void *instance;
     struct larder_home home;
+    struct mark_sink *sink; /* set before it is opened; NULL: they are dropped */
     struct larder_info info;
     struct lanes *lanes;                             /* LARDER_BLOCKING */
     struct lane_job *gathered_first, *gathered_last; /* of this turn: for the lanes, all at once */

@@ -54,7 +54,8 @@ int32_t buf_wrap(const void *ptr, size_t len, larder_fn *release, void *arg, str
 }
 
 void buf_ref(struct larder_buf *buf) {
-    atomic_fetch_add_explicit(&buf->refs, 1, memory_order_relaxed);
+    if (buf)
+        atomic_fetch_add_explicit(&buf->refs, 1, memory_order_relaxed);
 }
 
 void buf_unref(struct larder_buf *buf) {
@@ -83,7 +84,6 @@ void slice_done(struct larder_slice *slice) {
 }
 
 struct larder_slice slice_ref(struct larder_slice slice) {
-    if (slice.owner)
-        buf_ref(slice.owner);
+    buf_ref(slice.owner);
     return slice;
 }

@@ -30,6 +30,8 @@ static const struct larder_param store_params[] = {
      "a get that takes longer is answered as a miss"},
     {"write-deadline", LARDER_P_MS, AT(write_deadline_ms), "2s", 1, 600000, NULL, NULL,
      "a put or a revalidation that takes longer is reported as failed"},
+    {"set-wait", LARDER_P_MS, AT(set_wait_ms), "500ms", 0, 600000, NULL, NULL,
+     "how long a set keeps Next.js waiting for the store; it is stored all the same"},
     {"epoch-age", LARDER_P_MS, AT(epoch_age_ms), "1s", 0, 3600000, NULL, NULL,
      "a miss asks the store for its epoch where what is known is older than this"},
     {"entry-max-age", LARDER_P_MS, AT(entry_max_age_ms), "365d", 60000, INT64_C(3650) * 86400000, NULL, NULL,

@@ -17,6 +17,7 @@ struct store_settings {         /* table: store_params[] in config.c; larder_sto
     int64_t compress_level;     /* "compress-level": zstd, -5..19, default 1 */
     int64_t get_deadline_ms;    /* "get-deadline": default 500 ms */
     int64_t write_deadline_ms;  /* "write-deadline": default 2 s */
+    int64_t set_wait_ms;        /* "set-wait": of the binding, default 500 ms */
     int64_t epoch_age_ms;       /* "epoch-age": default 1 s */
     int64_t entry_max_age_ms;   /* "entry-max-age": default 365 d */
     int64_t max_inflight;       /* "max-inflight": requests of this store, default 4096 */

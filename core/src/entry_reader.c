@@ -114,7 +114,8 @@ static void decode(void *arg) {
 static bool map_tags(const struct entry_reader *reader, struct kept *kept) {
     const struct larder_entry *entry = &kept->frame.entry;
     const struct larder_info *info = &reader->tags->info;
-    const struct key_rules rules = {.max_key = info->max_key, .key_bytes = info->key_bytes};
+    const struct key_rules rules = {
+        .max_key = info->max_key, .key_bytes = info->key_bytes, .fold = (info->traits & LARDER_LOSSY) != 0};
     /* It lives as long as the entry does, and an arena's first chunk is made for requests. */
     if (!arena_reserve(&kept->arena, entry->n_tags * sizeof(*entry->tags)))
         return false;

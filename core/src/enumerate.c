@@ -77,7 +77,7 @@ void list_start(struct request *r) {
 }
 
 void keys_of_start(struct request *r) {
-    struct larder_bytes *tag = request_map_tags(r, r->in.tags, 1);
+    struct larder_bytes *tag = request_index_tags(r, r->in.tags, 1);
     if (tag == NULL) {
         request_answer(r, LARDER_NOMEM, "out of memory");
         return;

@@ -34,6 +34,10 @@ void epoch_learn(struct epoch_book *book, int64_t epoch, uint64_t now_ns);
 /* The counter itself (or a mark just read) was heard of: what is known is as young as asked_ns,
  * when the question was sent.  Reactor's thread, as is reading asked_ns. */
 void epoch_heard(struct epoch_book *book, uint64_t asked_ns);
+/* Something may have raised it since: whoever must know asks the counter.  Reactor's thread. */
+static inline void epoch_unheard(struct epoch_book *book) {
+    book->asked_ns = 0;
+}
 int64_t epoch_known(const struct epoch_book *book); /* any thread */
 /* What a rendering that begins at now_ns notes, and JavaScript reads from then on.  Where marks are
  * trusted it is what was known that long ago: what the page is built from may be judged by marks

@@ -28,11 +28,10 @@ static void host_log(struct larder_home *home, int32_t level, const char *line) 
     log_line(level, "driver %s: %s", home->backend->driver->name, line);
 }
 
-/* Marks that arrive unasked are of use to the memory layer alone; without one they are dropped,
- * which is always safe: every get reads its marks. */
 static void host_mark_seen(struct larder_home *home, const struct larder_mark *mark) {
-    (void)home;
-    (void)mark;
+    struct mark_sink *sink = home->backend->sink;
+    if (sink != NULL)
+        sink->seen(sink, mark);
 }
 
 static struct larder_watch *host_watch(struct larder_home *home, int fd, uint32_t events, larder_fd_fn *fn,

@@ -232,14 +232,41 @@ int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8
     return LARDER_OK;
 }
 
+/* "<prefix>~xyz" into buf; false: the tag is none of those that are folded. */
+static bool fold(struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN], struct larder_bytes *ret) {
+    static const char digits[] = "0123456789abcdef";
+    static const char *const prefixes[] = {"_N_T_", KEY_ENTRY_TAG};
+    _Static_assert(KEY_FOLDS == 1 << 12, "three digits");
+    for (size_t i = 0; i < N_ELEMENTS(prefixes); i++) {
+        struct larder_bytes prefix = bytes_of(prefixes[i]);
+        if (!bytes_begin_with(tag, prefix))
+            continue;
+        uint64_t hash = hash_64(tag.ptr, tag.len);
+        uint8_t *to = bytes_put(buf, prefix);
+        *to++ = '~';
+        for (int shift = 8; shift >= 0; shift -= 4)
+            *to++ = (uint8_t)digits[hash >> shift & 15];
+        *ret = (struct larder_bytes){buf, (size_t)(to - buf)};
+        return true;
+    }
+    return false;
+}
+
 void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN],
              struct larder_bytes *ret) {
+    uint8_t folded[KEY_HASHED_LEN];
+    if (rules->fold && fold(tag, folded, &tag)) {
+        bytes_put(buf, tag);
+        tag.ptr = buf;
+    }
     if ((rules->max_key == 0 || tag.len <= rules->max_key) && key_bytes_allowed(rules->key_bytes, tag) &&
         !looks_hashed(tag)) {
         *ret = tag;
         return;
     }
-    put_hashed(tag, buf);
+    uint8_t hashed[KEY_HASHED_LEN]; /* the tag may be in buf */
+    put_hashed(tag, hashed);
+    memcpy(buf, hashed, sizeof(hashed));
     *ret = (struct larder_bytes){buf, KEY_HASHED_LEN};
 }
 
@@ -251,10 +278,10 @@ struct larder_bytes *key_map_tags(const struct key_rules *rules, const struct la
         key_tag(rules, tags[i], hashed, &mapped[i]);
         if (mapped[i].ptr != hashed)
             continue;
-        uint8_t *copy = arena_alloc(arena, sizeof(hashed));
+        uint8_t *copy = arena_alloc(arena, mapped[i].len);
         if (copy == NULL)
             return NULL;
-        memcpy(copy, hashed, sizeof(hashed));
+        memcpy(copy, hashed, mapped[i].len);
         mapped[i].ptr = copy;
     }
     return mapped;

@@ -18,6 +18,7 @@ struct key_rules {
     uint32_t key_bytes;    /* as larder_info.key_bytes */
     uint32_t shared_kinds; /* bit (1 << kind): not under the build id */
     uint32_t listed;       /* 1: a key that looks like a hash is one: it came from key_parse() */
+    uint32_t fold;         /* 1: tags of which each path or entry has its own share KEY_FOLDS marks */
 };
 
 /* A build id is data as well: bytes outside [A-Za-z0-9._-], "." and ".." and the first letter
@@ -36,8 +37,12 @@ bool key_segment_parse(struct larder_bytes segment, uint8_t *out, struct larder_
 /* The other way: fields point into `physical`, but build, which is unescaped into *ret_build
  * (malloc()ed; ret->build points there).  LARDER_INVALID: not one of ours. */
 int32_t key_parse(struct larder_bytes physical, struct larder_listed *ret, uint8_t **ret_build);
-/* A tag as the store can take it: *ret points to `tag` itself, or into buf. */
-enum { KEY_HASHED_LEN = 33 };
+/* A tag as the store can take it: *ret points to `tag` itself, or into buf.  In a lossy store every tag
+ * that is read has a mark, so there must not be one for each path: with `fold` a path's own tags
+ * ("_N_T_/blog/hello") and an entry's own ("\1entry/...") are "_N_T_~" or "\1entry/~" and three hex digits
+ * of a hash. */
+enum { KEY_HASHED_LEN = 33, KEY_FOLDS = 4096 };
+#define KEY_ENTRY_TAG "\1entry/" /* no tag of Next.js begins so; one that did would cost reads */
 void key_tag(const struct key_rules *rules, struct larder_bytes tag, uint8_t buf[KEY_HASHED_LEN],
              struct larder_bytes *ret);
 

@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "hash.h"
+#include "marks.h"
 
 enum { FIRST_SLOTS = 64 };
 
@@ -16,7 +17,7 @@ static struct marked *slot_of(const struct mark_memory *memory, uint64_t hash, s
     return &memory->slots[at];
 }
 
-static void forget_all(struct mark_memory *memory) {
+void mark_memory_forget_all(struct mark_memory *memory) {
     for (size_t i = 0; i < memory->n_slots; i++)
         free((void *)(uintptr_t)memory->slots[i].mark.tag.ptr);
     free(memory->slots);
@@ -43,7 +44,7 @@ void mark_memory_init(struct mark_memory *memory, uint64_t age_ns) {
 }
 
 void mark_memory_done(struct mark_memory *memory) {
-    forget_all(memory);
+    mark_memory_forget_all(memory);
 }
 
 const struct marked *mark_memory_find(const struct mark_memory *memory, struct larder_bytes tag,
@@ -64,7 +65,7 @@ static struct marked *slot_for(struct mark_memory *memory, struct larder_bytes t
             return there;
     }
     if (memory->n == MARK_MEMORY_TAGS)
-        forget_all(memory);
+        mark_memory_forget_all(memory);
     if (memory->n * 2 >= memory->n_slots && !grow(memory))
         return NULL;
     uint8_t *copy = malloc(tag.len + 1); /* the namespace's tag is empty */
@@ -87,6 +88,17 @@ void mark_memory_put(struct mark_memory *memory, struct larder_bytes tag, const 
     slot->mark.stale_epoch = mark != NULL ? mark->stale_epoch : LARDER_UNSET;
     slot->mark.expire_at_ms = mark != NULL ? mark->expire_at_ms : LARDER_UNSET;
     slot->asked_ns = asked_ns;
+}
+
+void mark_memory_merge(struct mark_memory *memory, const struct larder_mark *mark, int64_t now_ms) {
+    if (memory->n == 0)
+        return;
+    struct marked *slot = slot_of(memory, hash_64(mark->tag.ptr, mark->tag.len), mark->tag);
+    if (slot->mark.tag.ptr == NULL)
+        return;
+    struct larder_bytes own_tag = slot->mark.tag;
+    slot->mark = mark_merge(&slot->mark, mark, now_ms);
+    slot->mark.tag = own_tag;
 }
 
 void mark_memory_disturb(struct mark_memory *memory) {

@@ -35,8 +35,12 @@ const struct marked *mark_memory_find(const struct mark_memory *memory, struct l
 /* mark NULL: the store has none.  Copies the tag. */
 void mark_memory_put(struct mark_memory *memory, struct larder_bytes tag, const struct larder_mark *mark,
                      uint64_t asked_ns);
+/* Where the tag's mark is here: this one was written as well, at whatever time.  How long the result is trusted
+ * does not change. */
+void mark_memory_merge(struct mark_memory *memory, const struct larder_mark *mark, int64_t now_ms);
 /* A revalidation of these tags has begun, or is over: reads under way may have missed it. */
 void mark_memory_disturb(struct mark_memory *memory);
 void mark_memory_forget(struct mark_memory *memory, struct larder_bytes tag);
+void mark_memory_forget_all(struct mark_memory *memory);
 
 #endif

@@ -6,7 +6,7 @@
 #include "hash.h"
 #include "marks.h"
 
-enum { MAX_ROUNDS = 3 }; /* read, create what is missing, read again; then something is wrong */
+enum { MAX_ROUNDS = 4 }; /* read, make what is missing, read again ...; then something is wrong */
 
 const struct larder_bytes EPOCH_KEY = {(const uint8_t *)"epoch", 5};
 static const struct larder_bytes NAMESPACE_TAG = {(const uint8_t *)"", 0};
@@ -41,6 +41,7 @@ struct mark_batch {
 
 static void send_reads(struct mark_batch *batch);
 static void create_namespace_mark(struct mark_batch *batch);
+static bool is_complete(struct mark_batch *batch);
 
 /* ---- the table of tags --------------------------------------------------------- */
 
@@ -267,11 +268,8 @@ static void round_over(struct mark_batch *batch) {
                 learned = mark_epoch(mark);
         }
     }
-    const struct larder_mark *ns = mark_batch_find(batch, NAMESPACE_TAG);
-    if (ns == NULL || ns->expired_epoch == LARDER_UNSET) {
-        create_namespace_mark(batch);
+    if (!is_complete(batch))
         return;
-    }
     epoch_learn(batch->reader->epoch, learned, reactor_now_ns(batch->reader->tags->reactor));
     remember_marks(batch);
     for (size_t i = 0; i < batch->n_ops; i++)
@@ -289,49 +287,149 @@ static void read_done(void *arg, struct op *op) {
         round_over(batch);
 }
 
-/* One op for the tags from slot *at on, at most max of them. */
-static struct op *read_op(struct mark_batch *batch, size_t *at, size_t max, struct larder_mark *room) {
-    size_t n = 0;
-    for (; *at < batch->n_slots && n < max; (*at)++)
-        if (batch->slots[*at].used)
-            room[n++] = (struct larder_mark){batch->slots[*at].tag, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET};
-    return op_new(batch->reader->tags->reactor, LARDER_OP_TAGS_READ,
-                  &(struct op_inputs){.marks = room, .n_marks = n}, batch->deadline_ns, read_done, batch);
-}
+/* Calls for all of these marks, as many as the store's limit makes it, besides those whose answers are kept.
+ * `done` is called for each, unless there is no memory: then the batch is answered. */
+static void send_chunks(struct mark_batch *batch, uint32_t code, const struct op_inputs *of,
+                        op_done_fn *done) {
+    struct backend *tags = batch->reader->tags;
+    size_t max = tags->info.max_marks > 0 ? tags->info.max_marks : of->n_marks;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a mark to be read, or made */
+    size_t before = batch->n_ops, n = (of->n_marks + max - 1) / max;
 
-static void send_reads(struct mark_batch *batch) {
-    struct mark_reader *reader = batch->reader;
-    size_t max = reader->tags->info.max_marks > 0 ? reader->tags->info.max_marks : batch->n_tags;
-    size_t n_ops = (batch->n_tags + max - 1) / max, at = 0;
-    struct larder_mark *room = calloc(batch->n_tags, sizeof(*room));
-
-    free_ops(batch);
-    batch->ops = calloc(n_ops, sizeof(struct op *));
-    while (room != NULL && batch->ops != NULL && batch->n_ops < n_ops) {
-        struct op *op = read_op(batch, &at, max, room);
+    struct op **ops = realloc(batch->ops, (before + n) * sizeof(struct op *));
+    batch->ops = ops != NULL ? ops : batch->ops;
+    for (size_t from = 0; ops != NULL && from < of->n_marks; from += max) {
+        struct op_inputs in = *of;
+        in.marks = of->marks + from;
+        in.n_marks = of->n_marks - from < max ? of->n_marks - from : max;
+        struct op *op = op_new(tags->reactor, code, &in, batch->deadline_ns, done, batch);
         if (op == NULL)
             break;
         op->trace = trace_ref(batch->trace);
-        batch->ops[batch->n_ops++] = op;
+        ops[batch->n_ops++] = op;
     }
-    free(room);
-    if (batch->n_ops < n_ops) {
+    if (batch->n_ops < before + n) {
         note_failure(batch, LARDER_NOMEM, NULL);
         answer_batch(batch);
         return;
     }
-    __atomic_fetch_add(reader->stat_reads, n_ops, __ATOMIC_RELAXED);
-    __atomic_fetch_add(reader->stat_marks, batch->n_tags, __ATOMIC_RELAXED);
-    batch->rounds++;
-    batch->asked_ns = reactor_now_ns(reader->tags->reactor);
-    batch->generation = reader->memory.generation;
-    batch->n_pending = (uint32_t)n_ops;
-    for (size_t i = 0; i < n_ops; i++)
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n_ops of them are there */
-        backend_call(reader->tags, batch->ops[i]);
+    if (code == LARDER_OP_TAGS_READ)
+        __atomic_fetch_add(batch->reader->stat_reads, n, __ATOMIC_RELAXED);
+    batch->n_pending = (uint32_t)n;
+    for (size_t i = before; i < before + n; i++)
+        backend_call(tags, ops[i]);
 }
 
-/* ---- a namespace mark that is not there ---------------------------------------------- */
+/* Of this epoch, for each tag of the batch whose mark is not here.  NULL: no memory; free() it. */
+static struct larder_mark *missing_marks(const struct mark_batch *batch, int64_t epoch, size_t *ret_n) {
+    struct larder_mark *marks = calloc(batch->n_tags, sizeof(*marks));
+    size_t n = 0;
+    for (size_t i = 0; marks != NULL && i < batch->n_slots; i++)
+        if (batch->slots[i].used && batch->slots[i].mark == NULL)
+            marks[n++] = (struct larder_mark){batch->slots[i].tag, epoch, LARDER_UNSET, LARDER_UNSET};
+    *ret_n = n;
+    return marks;
+}
+
+static void send_missing(struct mark_batch *batch, uint32_t code, struct op_inputs in, int64_t epoch,
+                         op_done_fn *done) {
+    struct larder_mark *marks = missing_marks(batch, epoch, &in.n_marks);
+    if (marks == NULL) {
+        note_failure(batch, LARDER_NOMEM, NULL);
+        answer_batch(batch);
+        return;
+    }
+    uint64_t *stat = code == LARDER_OP_TAGS_READ ? batch->reader->stat_marks : batch->reader->stat_made;
+    __atomic_fetch_add(stat, in.n_marks, __ATOMIC_RELAXED);
+    in.marks = marks;
+    send_chunks(batch, code, &in, done);
+    free(marks);
+}
+
+/* All that is not here: what an earlier round has read, it has read since the gets began. */
+static void read_missing(struct mark_batch *batch) {
+    batch->rounds++;
+    send_missing(batch, LARDER_OP_TAGS_READ, (struct op_inputs){0}, LARDER_UNSET, read_done);
+}
+
+static void send_reads(struct mark_batch *batch) {
+    free_ops(batch);
+    batch->asked_ns = reactor_now_ns(batch->reader->tags->reactor);
+    batch->generation = batch->reader->memory.generation;
+    read_missing(batch);
+}
+
+/* ---- marks that are not there -------------------------------------------------------------- */
+
+/* Of a lossy store: a mark that is not there may have been lost, so the tag is not fresh but unknown.  The
+ * driver makes it with what the counter says, which is no less than what was lost (driver.h, write). */
+static struct op_inputs making(void) {
+    return (struct op_inputs){.key = EPOCH_KEY, .flags = LARDER_IF_ABSENT};
+}
+
+static void missing_made(void *arg, struct op *op) {
+    struct mark_batch *batch = arg;
+    if (op->result.status < 0)
+        note_failure(batch, op->result.status, &op->result);
+    if (--batch->n_pending > 0)
+        return;
+    if (batch->status == LARDER_OK)
+        read_missing(batch);
+    else
+        answer_batch(batch);
+}
+
+static bool misses_any(const struct mark_batch *batch) {
+    for (size_t i = 0; i < batch->n_slots; i++)
+        if (batch->slots[i].used && batch->slots[i].mark == NULL)
+            return true;
+    return false;
+}
+
+/* False: what is missing is made, and then all is read again; or the batch is answered. */
+static bool is_complete(struct mark_batch *batch) {
+    const struct larder_mark *ns = mark_batch_find(batch, NAMESPACE_TAG);
+    bool lossy = (batch->reader->tags->info.traits & LARDER_LOSSY) != 0;
+    if (lossy ? !misses_any(batch) : ns != NULL && ns->expired_epoch != LARDER_UNSET)
+        return true;
+    if (batch->rounds >= MAX_ROUNDS) {
+        struct larder_result res = {.detail = "the tag store does not keep the marks that are made in it"};
+        note_failure(batch, LARDER_RETRY, &res);
+        answer_batch(batch);
+    } else if (lossy) {
+        TRACE(batch->trace,
+              "marks: some are not there, and may have been lost: they are made, and what is older "
+              "than now is gone");
+        send_missing(batch, LARDER_OP_TAGS_WRITE, making(), epoch_known(batch->reader->epoch), missing_made);
+    } else {
+        create_namespace_mark(batch);
+    }
+    return false;
+}
+
+static void made_for_put(void *arg, struct op *op) {
+    (void)arg;
+    op_free(op);
+}
+
+void marks_make(struct mark_reader *reader, const struct larder_bytes *tags, size_t n, uint64_t deadline_ns) {
+    struct backend *backend = reader->tags;
+    size_t max = backend->info.max_marks > 0 ? backend->info.max_marks : n;
+    struct larder_mark *marks = n > 0 ? calloc(n, sizeof(*marks)) : NULL;
+    for (size_t i = 0; marks != NULL && i < n; i++)
+        marks[i] = (struct larder_mark){tags[i], epoch_known(reader->epoch), LARDER_UNSET, LARDER_UNSET};
+    for (size_t from = 0; marks != NULL && from < n; from += max) {
+        struct op_inputs in = making();
+        in.marks = marks + from;
+        in.n_marks = n - from < max ? n - from : max;
+        struct op *op = op_new(backend->reactor, LARDER_OP_TAGS_WRITE, &in, deadline_ns, made_for_put, NULL);
+        if (op != NULL)
+            backend_call(backend, op);
+    }
+    free(marks);
+}
+
+/* ---- a namespace mark that is not there, of a store that loses none -------------------------- */
 
 static void mark_created(void *arg, struct op *op) {
     struct mark_batch *batch = arg;
@@ -348,7 +446,7 @@ static void epoch_advanced(void *arg, struct op *op) {
     struct mark_batch *batch = arg;
     struct backend *tags = batch->reader->tags;
     struct larder_mark mark = {NAMESPACE_TAG, op->result.epoch, LARDER_UNSET, LARDER_UNSET};
-    struct op_inputs in = {.marks = &mark, .n_marks = 1, .flags = LARDER_IF_ABSENT};
+    struct op_inputs in = {.key = EPOCH_KEY, .marks = &mark, .n_marks = 1, .flags = LARDER_IF_ABSENT};
     struct op *write = NULL;
 
     if (op->result.status != LARDER_OK)
@@ -368,12 +466,6 @@ static void epoch_advanced(void *arg, struct op *op) {
 static void create_namespace_mark(struct mark_batch *batch) {
     struct backend *tags = batch->reader->tags;
     struct op_inputs in = {.key = EPOCH_KEY, .add = 1};
-    if (batch->rounds >= MAX_ROUNDS) {
-        struct larder_result res = {.detail = "the tag store does not keep the mark of the namespace"};
-        note_failure(batch, LARDER_RETRY, &res);
-        answer_batch(batch);
-        return;
-    }
     struct op *op = op_new(tags->reactor, LARDER_OP_ADVANCE, &in, batch->deadline_ns, epoch_advanced, batch);
     if (op == NULL) {
         note_failure(batch, LARDER_NOMEM, NULL);
@@ -425,13 +517,34 @@ void marks_disturbed(struct mark_reader *reader) {
     mark_memory_disturb(&reader->memory);
 }
 
+static void count_change(struct mark_reader *reader) {
+    double changes = reader->changes + 1;
+    __atomic_store(&reader->changes, &changes, __ATOMIC_RELEASE);
+}
+
 void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n) {
     mark_memory_disturb(&reader->memory);
     mark_memory_forget(&reader->memory, NAMESPACE_TAG);
     for (size_t i = 0; i < n; i++)
         mark_memory_forget(&reader->memory, marks[i].tag);
-    double changes = reader->changes + 1;
-    __atomic_store(&reader->changes, &changes, __ATOMIC_RELEASE);
+    count_change(reader);
+}
+
+/* Its epoch is not learned: the mark may be here before every read of the store shows it, and what is rendered
+ * then would be newer than a mark that it has not seen.  So the counter is asked before the next rendering. */
+void marks_seen(struct mark_reader *reader, const struct larder_mark *mark) {
+    int64_t now_ms = reactor_now_ms(reader->tags->reactor);
+    mark_memory_disturb(&reader->memory);
+    if (mark == NULL) {
+        mark_memory_forget_all(&reader->memory);
+        epoch_unheard(reader->epoch);
+    } else {
+        mark_memory_merge(&reader->memory, mark, now_ms);
+        outage_learn(reader->outage, mark, 1, now_ms);
+        if (mark_epoch(mark) > epoch_known(reader->epoch))
+            epoch_unheard(reader->epoch);
+    }
+    count_change(reader);
 }
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,

@@ -7,7 +7,8 @@
  *
  * The namespace mark (the empty tag) is part of every read.  Where it is absent the tag store
  * is new, or was wiped: it is created with an epoch of its own, so that everything older is
- * gone, and the marks are read again.  Reactor's thread only.
+ * gone, and the marks are read again.  In a lossy store that is done for every tag without a mark: a
+ * read that ends with LARDER_OK has one for each.  Reactor's thread only.
  */
 #ifndef CORE_MARK_READER_H
 #define CORE_MARK_READER_H
@@ -47,8 +48,8 @@ struct mark_reader {
     struct mark_batch *reads[MARK_READS]; /* NULL: a free place */
     uint32_t n_reads;                     /* overdue ones too */
     struct mark_memory memory;
-    _Alignas(8) double changes;        /* how often marks_changed() was called: larder_changes_cell() */
-    uint64_t *stat_reads, *stat_marks; /* counters of the store */
+    _Alignas(8) double changes; /* of marks that this process heard of: larder_changes_cell() */
+    uint64_t *stat_reads, *stat_marks, *stat_made; /* counters of the store */
 };
 
 void mark_reader_init(struct mark_reader *reader, struct backend *tags, struct epoch_book *epoch,
@@ -63,6 +64,15 @@ void marks_want(struct mark_reader *reader, struct mark_want *want);
  * a revalidation of its own (larder_epoch_known()), whatever was read before. */
 void marks_disturbed(struct mark_reader *reader);
 void marks_changed(struct mark_reader *reader, const struct larder_mark *marks, size_t n);
+
+/* Of a lossy store: makes what marks of these tags (as the store takes them) are not there, and does not wait for
+ * it.  For what is put, so that it is not outdated by the first revalidation of anything else that comes before it
+ * is read. */
+void marks_make(struct mark_reader *reader, const struct larder_bytes *tags, size_t n, uint64_t deadline_ns);
+
+/* The driver heard that this mark was written; NULL: that some were, and not which.  What is remembered, and what
+ * JavaScript keeps, is outdated by it at once.  It makes nothing fresher, and nothing is trusted for longer. */
+void marks_seen(struct mark_reader *reader, const struct larder_mark *mark);
 
 /* After fn: gives the batch back. */
 void mark_want_done(struct mark_want *want);

@@ -38,6 +38,7 @@ const struct larder_field *larder_stats_fields(size_t *ret_n) {
         {"journalRepeats", AT(journal_repeats), LARDER_COUNTER},
         {"outageServed", AT(outage_served), LARDER_COUNTER},
         {"outageUnstored", AT(outage_unstored), LARDER_COUNTER},
+        {"marksMade", AT(marks_made), LARDER_COUNTER},
 #undef AT
     };
     _Static_assert(N_ELEMENTS(fields) * sizeof(uint64_t) == sizeof(struct larder_stats), "every counter");

@@ -215,6 +215,8 @@ static void put_stores(struct out *o) {
          AT(outage_unstored)},
         {{"mark.reads", COUNTER, "1", "Reads of marks from the tag store."}, AT(mark_reads)},
         {{"marks.read", COUNTER, "1", "Marks asked for in these."}, AT(marks_read)},
+        {{"marks.made", COUNTER, "1", "Marks that a lossy tag store did not have, and was given."},
+         AT(marks_made)},
         {{"epoch.reads", COUNTER, "1", "Reads of the epoch from the tag store."}, AT(epoch_reads)},
         {{"corrupt", COUNTER, "1", "Entries that could not be verified."}, AT(corrupt)},
         {{"deadlines", COUNTER, "1", "Requests answered because their time was up."}, AT(deadlines)},

@@ -79,7 +79,7 @@ static bool has_index(const struct larder_store *store) {
 }
 
 static struct op *link_op(struct request *r, const struct larder_bytes *tags, size_t n, op_done_fn *done) {
-    struct larder_bytes *mapped = request_map_tags(r, tags, n);
+    struct larder_bytes *mapped = request_index_tags(r, tags, n);
     struct larder_mark *marks = arena_alloc(&r->arena, n * sizeof(*marks));
     if (mapped == NULL || marks == NULL) {
         request_answer(r, LARDER_NOMEM, "out of memory");
@@ -135,6 +135,13 @@ static uint64_t max_value(const struct larder_store *store) {
     return driver > 0 && driver < most ? driver : most;
 }
 
+static void make_marks(struct request *r) {
+    const struct larder_entry *entry = r->in.entry;
+    const struct larder_bytes *tags = request_map_tags(r, entry->tags, entry->n_tags);
+    if (tags != NULL)
+        marks_make(&r->store->marks, tags, entry->n_tags, r->deadline_ns);
+}
+
 static void send_put(struct request *r) {
     const struct larder_entry *entry = r->in.entry;
     struct larder_store *store = r->store;
@@ -163,6 +170,8 @@ static void send_put(struct request *r) {
     backend_call(store->cache.top, put);
     if (index)
         backend_call(store->tags.top, link);
+    if (store->tags.top->info.traits & LARDER_LOSSY)
+        make_marks(r);
 }
 
 static void encode(void *arg) {

@@ -248,8 +248,14 @@ struct larder_bytes *request_map_tags(struct request *r, const struct larder_byt
     return key_map_tags(&rules, tags, n, &r->arena);
 }
 
+struct larder_bytes *request_index_tags(struct request *r, const struct larder_bytes *tags, size_t n) {
+    struct key_rules rules = store_rules(r->store, r->store->tags.top);
+    rules.fold = 0;
+    return key_map_tags(&rules, tags, n, &r->arena);
+}
+
 struct larder_bytes request_entry_tag(struct request *r) {
-    static const char prefix[] = "\1entry/"; /* no tag of Next.js begins so; one that did would cost reads */
+    static const char prefix[] = KEY_ENTRY_TAG;
     size_t len = sizeof(prefix) - 1;
     uint8_t *tag = arena_alloc(&r->arena, len + r->physical_len);
     if (tag == NULL)

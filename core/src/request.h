@@ -86,6 +86,8 @@ struct larder_bytes request_entry_tag(struct request *r);
 
 /* tags as the tag store takes them, in r's arena; NULL: no memory. */
 struct larder_bytes *request_map_tags(struct request *r, const struct larder_bytes *tags, size_t n);
+/* The same for the index, in which each tag keeps its name, also where several share a mark. */
+struct larder_bytes *request_index_tags(struct request *r, const struct larder_bytes *tags, size_t n);
 
 /* An op of r's: takes one reference, which request_op_over() gives back; NULL: answered. */
 struct op *request_op(struct request *r, uint32_t code, const struct op_inputs *in, op_done_fn *done);

@@ -17,6 +17,11 @@ enum {
 
 /* ---- stacks --------------------------------------------------------------------- */
 
+static void mark_fed(void *arg, const struct larder_mark *mark) {
+    struct larder_store *store = arg;
+    marks_seen(&store->marks, mark);
+}
+
 /* One driver for both is one stack; see stack.h for what stands on it. */
 static bool build_stacks(struct larder_store *store) {
     const struct store_config *config = store->config;
@@ -25,9 +30,14 @@ static bool build_stacks(struct larder_store *store) {
     if (!stack_build(&store->cache, store->reactor, &config->cache, store->settings,
                      separate ? "cache" : "cache+tags", true))
         return false;
-    if (separate)
-        return stack_build(&store->tags, store->reactor, &config->tags, store->settings, "tags", false);
-    store->tags.top = store->cache.top;
+    if (separate && !stack_build(&store->tags, store->reactor, &config->tags, store->settings, "tags", false))
+        return false;
+    if (!separate)
+        store->tags.top = store->cache.top;
+    store->feed = mark_feed_new(store->reactor, store->settings->ns, mark_fed, store);
+    if (store->feed == NULL)
+        return false;
+    (separate ? &store->tags : &store->cache)->levels[0]->sink = mark_feed_sink(store->feed);
     return true;
 }
 
@@ -39,11 +49,6 @@ int32_t store_ready(struct larder_store *store, const char **ret_detail) {
             *ret_detail = tops[i]->open_error;
             return status;
         }
-    }
-    if (store->tags.top->info.traits & LARDER_LOSSY) {
-        *ret_detail =
-            "the tag store may lose single marks (LARDER_LOSSY), which this version cannot make up for";
-        return LARDER_UNSUPPORTED;
     }
     return LARDER_OK;
 }
@@ -150,6 +155,7 @@ static uint32_t parse_kinds(const char *list) {
 static void store_free(struct larder_store *store) {
     stack_done(&store->tags);
     stack_done(&store->cache);
+    mark_feed_free(store->feed);
     guess_table_done(&store->guesses);
     claim_table_done(&store->claims);
     epoch_book_done(&store->epoch);
@@ -182,6 +188,7 @@ static void begin(void *arg) {
                      (uint64_t)store->settings->mark_age_ms * MS);
     store->marks.stat_reads = &store->stats.mark_reads;
     store->marks.stat_marks = &store->stats.marks_read;
+    store->marks.stat_made = &store->stats.marks_made;
     journal_init(&store->journal, store, store->settings->journal);
     live_init(&store->live, store);
 }
@@ -261,6 +268,7 @@ static void try_close(void *arg) {
     larder_fn *fn = store->close_fn;
     void *fn_arg = store->close_arg;
     timer_done(&store->close_timer);
+    mark_feed_stop(store->feed);
     mark_reader_done(&store->marks);
     entry_reader_done(&store->entries);
     journal_done(&store->journal);
@@ -355,6 +363,10 @@ void larder_keeping(const struct larder_store *store, struct larder_keeping *ret
     *ret = (struct larder_keeping){.max_bytes = ms > 0 ? (uint64_t)settings->memory_bytes / SHARE : 0,
                                    .max_ms = (uint64_t)ms,
                                    .share_binary = strcmp(settings->memory_share, "all") == 0};
+}
+
+uint64_t larder_set_wait_ms(const struct larder_store *store) {
+    return (uint64_t)store->settings->set_wait_ms;
 }
 
 void larder_count_kept(struct larder_store *store, uint64_t n) {

@@ -18,6 +18,7 @@
 #include "journal.h"
 #include "key.h"
 #include "live.h"
+#include "mark_feed.h"
 #include "mark_reader.h"
 #include "outage.h"
 #include "stack.h"
@@ -45,6 +46,7 @@ struct larder_store {
     struct epoch_book epoch;
     struct entry_reader entries;
     struct mark_reader marks;
+    struct mark_feed *feed; /* to marks, of what the tag store's driver hears */
     struct journal journal;
     struct outage outage;
     struct live live;
@@ -83,8 +85,10 @@ void store_close_begin(struct larder_store *store, larder_fn *fn, void *arg);
 int32_t store_ready(struct larder_store *store, const char **ret_detail);
 
 static inline struct key_rules store_rules(const struct larder_store *store, const struct backend *top) {
-    return (struct key_rules){
-        .max_key = top->info.max_key, .key_bytes = top->info.key_bytes, .shared_kinds = store->shared_kinds};
+    return (struct key_rules){.max_key = top->info.max_key,
+                              .key_bytes = top->info.key_bytes,
+                              .shared_kinds = store->shared_kinds,
+                              .fold = (top->info.traits & LARDER_LOSSY) != 0};
 }
 
 /* After an outage: what would be rendered now could not be told from what was built of what was served

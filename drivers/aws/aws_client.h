@@ -67,7 +67,7 @@ struct aws_answer { /* lent to the done function */
     const char *code;            /* of an error: "ConditionalCheckFailedException"; else "" */
     const char *detail;          /* one line without secrets; NULL where status is LARDER_OK */
     struct larder_bytes headers; /* aws_header_of() */
-    struct larder_slice body;    /* also of an error; host->buf_ref() to keep it, unless it is empty */
+    struct larder_slice body;    /* also of an error; host->buf_ref() to keep it */
 };
 typedef void aws_client_done(void *arg, const struct aws_answer *answer);
 

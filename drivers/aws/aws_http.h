@@ -45,7 +45,7 @@ struct aws_http_answer { /* lent to the done function */
                             (the answer), DENIED (its certificate), INVALID, NOMEM: it has not */
     int32_t code;        /* HTTP status; 0: none came */
     struct larder_bytes headers; /* lines "Name: value\r\n"; see aws_header_of() */
-    struct larder_slice body;    /* host->buf_ref() to keep it, unless it is empty */
+    struct larder_slice body;    /* host->buf_ref() to keep it */
     const char *detail;          /* one line; NULL where status is LARDER_OK */
 };
 typedef void aws_http_done(void *arg, const struct aws_http_answer *answer);

@@ -38,10 +38,10 @@ void ddb_ping(void *instance, struct larder_op *op) {
 /* ---- provision ------------------------------------------------------------------------------------------------ */
 
 /*
- * DescribeTable tells what is there.  Nothing: CreateTable.  A table of OpenNext's without our index:
- * UpdateTable, which adds it.  Then DescribeTable again, until table and
- * index are ACTIVE; what they are like is compared with what they must be; then the TTL.  Every step may
- * be taken by two processes at once, and by the same one again.
+ * DescribeTable tells what is there.  Nothing: CreateTable.  A table that fits but for our index: UpdateTable,
+ * which adds it.  Then DescribeTable again, until table and index are ACTIVE; what they are like is compared
+ * with what they must be; then the TTL.  Every step may be taken by two processes at once, and by the same
+ * one again.
  */
 struct provision {
     struct ddb_task task;
@@ -124,8 +124,7 @@ static void on_index_added(void *arg, const struct ddb_reply *reply) {
 
 /* Once: a server that takes it and does not do it would be asked for ever. */
 static bool shall_add_index(const struct provision *provision, const struct ddb_schema *schema) {
-    return ddb_has_twins(provision->task.d) && !provision->changed && !schema->has_index &&
-           strcmp(schema->key, "tag HASH, path RANGE") == 0 && strcmp(schema->table_status, "ACTIVE") == 0;
+    return !provision->changed && ddb_schema_lacks_index(schema, &provision->task.d->names);
 }
 
 static void on_described(void *arg, const struct ddb_reply *reply) {
@@ -205,19 +204,23 @@ static void text_iam(struct ddb_text *t, const struct ddb *d) {
     ddb_text_json(t, d->names.table);
     ddb_text_json(t, "',\n        'arn:*:dynamodb:*:*:table/");
     ddb_text_json(t, d->names.table);
-    ddb_text_json(t, "/index/larder'\n      ],\n      'Condition': {\n        'ForAllValues:StringLike': {\n"
+    ddb_text_json(t, "/index/larder'");
+    if (d->names.original) {
+        ddb_text_json(t, ",\n        'arn:*:dynamodb:*:*:table/");
+        ddb_text_json(t, d->names.table);
+        ddb_text_json(t, "/index/revalidate'");
+    }
+    ddb_text_json(t, "\n      ],\n      'Condition': {\n        'ForAllValues:StringLike': {\n"
                      "          'dynamodb:LeadingKeys': ['");
     ddb_text_json(t, d->names.prefix);
     ddb_text_json(t, "#*'");
     if (ddb_has_twins(d)) /* of any build: a policy outlives many */
-        ddb_text_json(t, ", '*/_tag/*'");
+        ddb_text_json(t, d->names.original ? ", '*/*'" : ", '*/_tag/*'");
     ddb_text_json(t, "]\n        }\n      }\n    },\n    {\n      'Sid': 'LarderProvision',\n"
                      "      'Effect': 'Allow',\n      'Action': [\n        'dynamodb:CreateTable',\n"
                      "        'dynamodb:DescribeTable',\n        'dynamodb:DescribeTimeToLive',\n"
-                     "        'dynamodb:UpdateTimeToLive'");
-    if (ddb_has_twins(d))
-        ddb_text_json(t, ",\n        'dynamodb:UpdateTable'");
-    ddb_text_json(t, "\n      ],\n      'Resource': 'arn:*:dynamodb:*:*:table/");
+                     "        'dynamodb:UpdateTimeToLive',\n        'dynamodb:UpdateTable'\n      ],\n      "
+                     "'Resource': 'arn:*:dynamodb:*:*:table/");
     ddb_text_json(t, d->names.table);
     ddb_text_json(t, "'\n    }\n  ]\n}\n");
 }

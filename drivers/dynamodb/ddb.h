@@ -3,7 +3,7 @@
  * part says here what it does:
  *
  *     text.h, json.h     requests as they are written, replies as they are read; pure
- *     base64.h           the values in both; pure
+ *     base64.h, crc.h    the values in both; the checksum of replies; pure
  *     item.h, reply.h    names and attributes of items, the shapes of replies; pure
  *     schema.h           what the table shall be, and is; pure
  *     call.c             one call of DynamoDB over drivers/aws, and what its errors mean
@@ -12,6 +12,7 @@
  *     entry.c, chunk.c   entries, and values that need several items; claim.c: claims
  *     mark.c, counter.c  marks and epochs
  *     opennext.h, twin.c the items of OpenNext beside marks: what they are, pure, and how they are kept
+ *     look.c, tell.c     its original mode: what it said before a tag was known here, and what it is told
  *     index.c, page.c    which key carries which tag; everything that comes in pages
  *     admin.c            ping, provision, explain
  *
@@ -21,6 +22,7 @@
 #define DYNAMODB_DDB_H
 
 #include "aws_settings.h"
+#include "crc.h"
 #include "item.h"
 #include "larder/merge.h"
 #include "opennext.h"
@@ -44,6 +46,8 @@ struct ddb_config { /* table: params[] in dynamodb.c */
     const char *default_region;
     int64_t shards;
     int64_t mark_max_age_ms;
+    int64_t max_attempts;      /* 0: the core's */
+    int64_t write_concurrency; /* more than DDB_WINDOW counts as that */
     struct aws_settings aws;
 };
 
@@ -60,13 +64,16 @@ struct ddb {
     struct larder_home *home;
     const struct ddb_config *config;
     char table[256]; /* the setting, or from the url */
-    char build_prefix[OPENNEXT_MAX_KEY];
+    char build_prefix[OPENNEXT_MAX_KEY + 1];
     struct ddb_names names;
     struct ddb_floor floor;
-    struct aws_settings aws; /* as set, with the region that counts */
+    struct ddb_telling *tellings;   /* tell.c */
+    uint32_t n_tellings, n_telling; /* all, and those under way */
+    struct aws_settings aws;        /* as set, with the region that counts */
     struct aws_client *client;
     int64_t seen_epoch;    /* the greatest that a counter answered: tells which condition to try first */
     uint64_t random_state; /* for waits */
+    struct ddb_crc crc;
 };
 
 /* ---- call.c ---------------------------------------------------------------------------------------- */
@@ -153,10 +160,10 @@ struct ddb_slot { /* one job that is under way */
 typedef void ddb_slot_fn(struct ddb_slot *slot);
 
 /*
- * n jobs, DDB_WINDOW of them at once; `items` is set before, where it is used.  start(slot) begins job
- * slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After a failure no more are begun.
- * When none is under way any more, over(fan) is called; it may free the fan, and so may be what
- * ddb_fan_run() ends with.
+ * n jobs, some of them at once; `window`, `items`, `target` and `is_patient` are set before, where they are
+ * used.  start(slot) begins job slot->i; each job ends with one ddb_slot_done() or ddb_slot_fail().  After
+ * a failure no more are begun.  When none is under way any more, over(fan) is called; it may free the fan,
+ * and so may be what ddb_fan_run() ends with.
  */
 struct ddb_fan {
     struct ddb_task *task;
@@ -166,6 +173,10 @@ struct ddb_fan {
     bool spreading;
     ddb_slot_fn *start;
     void (*over)(struct ddb_fan *fan);
+    uint32_t window; /* so many at once, at most DDB_WINDOW; 0: as many */
+    bool is_patient; /* ddb_slot_fail_or_wait() */
+    /* twin.c: which item of OpenNext's a job is about, and what comes to it; NULL: a twin, and a mark of the op. */
+    struct larder_mark (*target)(const struct ddb_slot *slot, struct opennext_key *ret_key);
     /* batch.c: BatchGetItem, and what is done with a JSON array of items, of which some may be still to
      * come; NULL: BatchWriteItem.  Answers as ddb_task_refused() does. */
     int32_t (*items)(struct ddb_slot *slot, struct larder_bytes items);
@@ -174,6 +185,8 @@ struct ddb_fan {
 
 void ddb_fan_run(struct ddb_fan *fan, struct ddb_task *task, size_t n, ddb_slot_fn *start,
                  void (*over)(struct ddb_fan *fan));
+/* The window of a fan that writes: the setting. */
+uint32_t ddb_write_window(const struct ddb *d);
 void ddb_slot_done(struct ddb_slot *slot);
 void ddb_slot_fail(struct ddb_slot *slot, const struct ddb_reply *reply);
 void ddb_slot_refuse(struct ddb_slot *slot, int32_t status, const char *detail);
@@ -181,6 +194,8 @@ void ddb_slot_refuse(struct ddb_slot *slot, int32_t status, const char *detail);
 void ddb_slot_end(struct ddb_slot *slot, int32_t status);
 /* Calls, for the slot as arg; where that fails, the job has failed. */
 void ddb_slot_call(struct ddb_slot *slot, const char *operation, struct ddb_text *body, ddb_reply_fn *fn);
+/* As ddb_slot_fail(); but where the fan is patient, and what failed did so in passing: again(slot), after a while. */
+void ddb_slot_fail_or_wait(struct ddb_slot *slot, const struct ddb_reply *reply, ddb_slot_fn *again);
 /* again(slot) after a random while that grows with each attempt; where the deadline comes before, the
  * job fails as LARDER_THROTTLED, and this is why. */
 void ddb_slot_wait(struct ddb_slot *slot, ddb_slot_fn *again, const char *why);
@@ -201,6 +216,31 @@ static inline bool ddb_has_twins(const struct ddb *d) {
 void ddb_twin_read(struct ddb *d, struct larder_op *op);
 /* The job slot->i of a write: that of marks[slot->i % n_marks]. */
 void ddb_twin_write(struct ddb_slot *slot);
+/* The job slot->i, from where it is known what the item of fan->target was like: it shall be as `item` says.  Where it
+ * is another by now, what comes to it is merged once more. */
+void ddb_twin_replace(struct ddb_slot *slot, const struct ddb_twin *seen, const struct ddb_twin *item);
+
+/* ---- look.c: the original mode ---------------------------------------------------------------------- */
+
+/* Whether the twin tells all that OpenNext has said of the tag. */
+bool ddb_look_is_done(const struct ddb *d, const struct larder_op *op, const struct ddb_item *twin);
+/* The job slot->i of a read: makes the twin of op->marks[mark], and looks what other items of the tag say.  Calls
+ * ddb_looked(), of twin.c, if they say anything. */
+void ddb_look(struct ddb_slot *slot, size_t mark);
+void ddb_looked(struct ddb_slot *slot, const struct larder_mark *foreign);
+/* A Query for the items of a tag of OpenNext's; last: the raw path that the page before ended with, or len 0. */
+void ddb_text_members(struct ddb_text *t, const struct ddb_names *names, struct larder_bytes tag,
+                      struct larder_bytes last);
+
+/* ---- tell.c: the original mode ---------------------------------------------------------------------- */
+
+/* Ends the task of a write, whose marks are written: when OpenNext's items for the paths of its tags have been, or
+ * when half of the time that is left to it is over.  What is left then is done afterwards. */
+void ddb_tell(struct ddb_task *task);
+/* In close(): what is not told yet is told to nobody. */
+void ddb_tell_done(struct ddb *d);
+/* The job slot->i of a link: the item for op->key and the tag op->marks[mark], unless it is there. */
+void ddb_tell_member(struct ddb_slot *slot, size_t mark);
 
 /* ---- the ops ---------------------------------------------------------------------------------------- */
 

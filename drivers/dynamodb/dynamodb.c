@@ -33,7 +33,7 @@ static const struct larder_param params[] = {
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct ddb_config, schema),
      .preset = "larder",
-     .help = "opennext: a table that OpenNext's dynamodb-nextMode works on at the same time"},
+     .help = "opennext, opennext-original: a table that OpenNext works on at the same time"},
     {.name = "build-id",
      .type = LARDER_P_TEXT,
      .offset = LARDER_AT(struct ddb_config, build_id),
@@ -54,6 +54,22 @@ static const struct larder_param params[] = {
      .min = 60000,
      .max = 3153600000000,
      .help = "marks and links that are not written again for so long are deleted; more than any entry's age"},
+    {.name = "max-attempts",
+     .type = LARDER_P_INT,
+     .offset = LARDER_AT(struct ddb_config, max_attempts),
+     .preset = "0",
+     .min = 0,
+     .max = 1000,
+     .env = "AWS_SDK_DYNAMODB_MAX_ATTEMPTS",
+     .help = "attempts of a call that fails in passing, the first included; 0: as retries says"},
+    {.name = "write-concurrency",
+     .type = LARDER_P_INT,
+     .offset = LARDER_AT(struct ddb_config, write_concurrency),
+     .preset = "16",
+     .min = 1,
+     .max = 1000,
+     .env = "DYNAMO_BATCH_WRITE_COMMAND_CONCURRENCY",
+     .help = "requests that write for one op at once; more than 16 count as 16"},
     AWS_PARAMS(struct ddb_config, aws),
 };
 
@@ -80,15 +96,13 @@ static int32_t take_schema(struct ddb *d, char *error) {
     d->names.sk = "sk";
     if (strcmp(config->schema, "larder") == 0)
         return LARDER_OK;
-    if (strcmp(config->schema, "opennext-original") == 0) {
+    bool original = strcmp(config->schema, "opennext-original") == 0;
+    if (!original && strcmp(config->schema, "opennext") != 0 &&
+        strcmp(config->schema, "opennext-nextmode") != 0) {
         snprintf(
             error, LARDER_ERROR_SIZE,
-            "schema opennext-original: items of OpenNext's tag cache dynamodb are not supported, those of "
-            "dynamodb-nextMode are: schema opennext");
-        return LARDER_UNSUPPORTED;
-    }
-    if (strcmp(config->schema, "opennext") != 0 && strcmp(config->schema, "opennext-nextmode") != 0) {
-        snprintf(error, LARDER_ERROR_SIZE, "schema: larder or opennext, and not '%.100s'", config->schema);
+            "schema: larder, opennext (dynamodb-nextMode) or opennext-original (dynamodb), and not '%.100s'",
+            config->schema);
         return LARDER_INVALID;
     }
     const struct larder_bytes build = ddb_bytes_of(config->build_id);
@@ -97,7 +111,12 @@ static int32_t take_schema(struct ddb *d, char *error) {
                  OPENNEXT_MAX_BUILD_ID);
         return LARDER_INVALID;
     }
-    opennext_prefix(config->build_id, d->build_prefix);
+    if (original && build.ptr[0] == '#') { /* what the paths of Larder's own items begin with */
+        snprintf(error, LARDER_ERROR_SIZE, "schema opennext-original: build-id must not begin with #");
+        return LARDER_INVALID;
+    }
+    opennext_prefix(config->build_id, original, d->build_prefix);
+    d->names.original = original;
     d->names.pk = "tag";
     d->names.sk = "path";
     d->names.build_id = config->build_id;
@@ -127,6 +146,7 @@ static int32_t take_settings(struct ddb *d, char *error) {
 static void ddb_close(void *instance) {
     struct ddb *d = instance;
     ddb_call_done(d);
+    ddb_tell_done(d);
     free(d);
 }
 
@@ -153,6 +173,8 @@ static int32_t ddb_open(const struct larder_host *host, struct larder_home *home
     info->max_key = DDB_MAX_NAME;
     info->max_value = DDB_MAX_VALUE;
     info->key_bytes = 1;
+    if (LARDER_HAS(info, max_attempts))
+        info->max_attempts = (uint32_t)d->config->max_attempts;
     *instance = d;
     return LARDER_OK;
 }

@@ -237,6 +237,7 @@ static void delete_chunk(struct ddb_slot *slot) {
 static void tidy(struct change *change, int32_t status, const struct ddb_chunks *chunks) {
     change->going = chunks;
     change->status = status;
+    change->fan.window = ddb_write_window(change->task.d);
     ddb_fan_run(&change->fan, &change->task, chunks->n, delete_chunk, on_tidied);
 }
 
@@ -392,6 +393,7 @@ static void on_look(void *arg, const struct ddb_reply *reply) {
         return;
     }
     change->leaves_old = there && ddb_chunks_of(&head, &change->old); /* else it is of no known form */
+    change->fan.window = ddb_write_window(task->d);
     if (change->chunked && !change->written)
         ddb_fan_run(&change->fan, task, change->own.n, write_chunk, on_chunks_written);
     else

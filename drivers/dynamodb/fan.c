@@ -1,14 +1,14 @@
 /* Many calls for one op. */
 #include "ddb.h"
 
-enum { FIRST_WAIT_MS = 25, LONGEST_WAIT_MS = 1000, NS_PER_MS = 1000000 };
+enum { FIRST_WAIT_MS = 25, LONGEST_WAIT_MS = 1000, NS_PER_MS = 1000000, MOST_PATIENCE = 12 };
 
 static bool has_begun_all(const struct ddb_fan *fan) {
     return fan->next == fan->n || fan->status != LARDER_OK;
 }
 
 static struct ddb_slot *free_slot(struct ddb_fan *fan) {
-    for (size_t i = 0; i < DDB_WINDOW; i++) {
+    for (size_t i = 0; i < fan->window; i++) {
         if (!fan->slots[i].busy)
             return &fan->slots[i];
     }
@@ -34,8 +34,20 @@ static void spread(struct ddb_fan *fan) {
 
 void ddb_fan_run(struct ddb_fan *fan, struct ddb_task *task, size_t n, ddb_slot_fn *start,
                  void (*over)(struct ddb_fan *fan)) {
-    *fan = (struct ddb_fan){.task = task, .n = n, .start = start, .over = over, .items = fan->items};
+    *fan = (struct ddb_fan){.task = task,
+                            .n = n,
+                            .start = start,
+                            .over = over,
+                            .window = fan->window > 0 ? fan->window : DDB_WINDOW,
+                            .is_patient = fan->is_patient,
+                            .target = fan->target,
+                            .items = fan->items};
     spread(fan);
+}
+
+uint32_t ddb_write_window(const struct ddb *d) {
+    int64_t most = d->config->write_concurrency;
+    return most > 0 && most < DDB_WINDOW ? (uint32_t)most : DDB_WINDOW;
 }
 
 void ddb_slot_done(struct ddb_slot *slot) {
@@ -64,6 +76,14 @@ void ddb_slot_end(struct ddb_slot *slot, int32_t status) {
     if (status != LARDER_OK && slot->fan->status == LARDER_OK)
         slot->fan->status = status;
     ddb_slot_done(slot);
+}
+
+void ddb_slot_fail_or_wait(struct ddb_slot *slot, const struct ddb_reply *reply, ddb_slot_fn *again) {
+    bool passing = reply->status == LARDER_RETRY || reply->status == LARDER_THROTTLED;
+    if (slot->fan->is_patient && passing && slot->attempts < MOST_PATIENCE)
+        ddb_slot_wait(slot, again, "DynamoDB was in trouble until the deadline");
+    else
+        ddb_slot_fail(slot, reply);
 }
 
 void ddb_slot_call(struct ddb_slot *slot, const char *operation, struct ddb_text *body, ddb_reply_fn *fn) {

@@ -212,8 +212,25 @@ static void write_batch(struct ddb_slot *slot) {
     ddb_batch(slot, &requests);
 }
 
-static void on_written(struct ddb_fan *fan) {
+static void on_over(struct ddb_fan *fan) {
     end_links((struct links *)fan->task, fan->status);
+}
+
+/* In a table of OpenNext's original mode: what is linked now, its processes are to find there too. */
+static void write_member(struct ddb_slot *slot) {
+    const struct links *links = (const struct links *)slot->fan->task;
+    if (links->changes[slot->i] < links->task.op->n_marks)
+        ddb_tell_member(slot, links->changes[slot->i]);
+    else
+        ddb_slot_done(slot); /* they forget nothing */
+}
+
+static void on_written(struct ddb_fan *fan) {
+    struct links *links = (struct links *)fan->task;
+    if (fan->status == LARDER_OK && links->task.d->names.original)
+        ddb_fan_run(&links->fan, &links->task, links->n_changes, write_member, on_over);
+    else
+        on_over(fan);
 }
 
 static void write_changes(struct links *links) {
@@ -234,6 +251,7 @@ static void write_changes(struct links *links) {
         if (!links->known[i].wanted)
             links->changes[links->n_changes++] = op->n_marks + i;
     }
+    links->fan.window = ddb_write_window(links->task.d);
     ddb_fan_run(&links->fan, &links->task, (links->n_changes + DDB_BATCH_WRITE - 1) / DDB_BATCH_WRITE,
                 write_batch, on_written);
 }

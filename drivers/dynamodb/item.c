@@ -97,6 +97,7 @@ static const struct attribute {
 } attributes[] = {
     {"sk", offsetof(struct ddb_item, sk), 'S'},
     {"path", offsetof(struct ddb_item, sk), 'S'}, /* in a table of OpenNext's */
+    {"tag", offsetof(struct ddb_item, tag), 'S'},
     {"gs", offsetof(struct ddb_item, gs), 'S'},
     {"v", offsetof(struct ddb_item, value), 'B'},
     {"m", offsetof(struct ddb_item, modified_ms), 'N'},
@@ -117,6 +118,7 @@ static const struct attribute {
     {"fx", offsetof(struct ddb_item, twin.foreign_expired), 'N'},
     {"fs", offsetof(struct ddb_item, twin.foreign_stale), 'N'},
     {"fa", offsetof(struct ddb_item, twin.foreign_expire_at), 'N'},
+    {"lk", offsetof(struct ddb_item, twin.looked), 'N'},
 };
 
 static const struct attribute *attribute_named(struct larder_bytes name) {

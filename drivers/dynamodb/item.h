@@ -30,7 +30,8 @@ struct ddb_names {
     const char *pk, *sk; /* what the attributes of the primary key are called */
     /* opennext.h, and both NULL in a table of Larder's own: */
     const char *build_id;
-    const char *build_prefix; /* what the keys of OpenNext's tags begin with: BUILD/_tag/ */
+    const char *build_prefix; /* what OpenNext's tags begin with: BUILD/_tag/; in its original mode BUILD/ */
+    bool original;            /* its original mode: an item for each tag and path */
 };
 
 /* What an item of OpenNext's says, and what Larder adds to it (opennext.h); LARDER_UNSET where absent. */
@@ -38,10 +39,11 @@ struct ddb_twin {
     int64_t revalidated_at, stale, expire;
     int64_t written; /* the revalidatedAt that Larder wrote */
     int64_t foreign_expired, foreign_stale, foreign_expire_at;
+    int64_t looked; /* original mode: what other items said before this one was there is in it */
 };
 #define DDB_NO_TWIN                                                                                        \
     ((struct ddb_twin){LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, LARDER_UNSET, \
-                       LARDER_UNSET})
+                       LARDER_UNSET, LARDER_UNSET})
 
 static inline bool ddb_names_are_opennext(const struct ddb_names *names) {
     return names->build_id != NULL;
@@ -77,6 +79,7 @@ void ddb_text_n(struct ddb_text *t, const char *name, int64_t number);
 
 struct ddb_item { /* strings are raw and point into the reply; numbers are LARDER_UNSET where absent */
     struct larder_bytes sk, gs, generation;
+    struct larder_bytes tag;   /* in a table of OpenNext's */
     struct larder_bytes value; /* in base64 */
     bool has_value;
     int64_t modified_ms, epoch;

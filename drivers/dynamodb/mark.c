@@ -307,6 +307,16 @@ static bool has_new_epoch(const struct larder_op *op) {
     return false;
 }
 
+/* In a table of OpenNext's original mode its processes are told as well; not of a mark that was to be absent, which
+ * means the namespace and not its tags. */
+static void on_all_written(struct ddb_fan *fan) {
+    const struct ddb_task *task = fan->task;
+    if (fan->status == LARDER_OK && task->d->names.original && !(task->op->flags & LARDER_IF_ABSENT))
+        ddb_tell(fan->task);
+    else
+        on_all(fan);
+}
+
 void ddb_write(void *instance, struct larder_op *op) {
     struct many *many;
     if (!ddb_accepts(instance, op, LARDER_IF_ABSENT))
@@ -316,6 +326,8 @@ void ddb_write(void *instance, struct larder_op *op) {
         return;
     }
     size_t jobs = ddb_has_twins(instance) && !(op->flags & LARDER_IF_ABSENT) ? 2 * op->n_marks : op->n_marks;
-    if ((many = ddb_task_new(instance, op, sizeof(*many))))
-        ddb_fan_run(&many->fan, &many->task, jobs, write_mark, on_all);
+    if (!(many = ddb_task_new(instance, op, sizeof(*many))))
+        return;
+    many->fan.window = ddb_write_window(instance);
+    ddb_fan_run(&many->fan, &many->task, jobs, write_mark, on_all_written);
 }

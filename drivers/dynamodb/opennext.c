@@ -58,21 +58,21 @@ static void normalize(struct larder_bytes text, struct path *ret) {
         ret->bytes[ret->len++] = '/';
 }
 
-/* tag may be empty: then what comes is what other keys begin with. */
-static void join(const char *build_id, struct larder_bytes tag, struct path *ret) {
+/* name may be empty: then what comes is what other keys begin with. */
+static void join(const char *build_id, const char *between, struct larder_bytes name, struct path *ret) {
     uint8_t text[MOST_TEXT];
-    size_t len = strlen(build_id);
+    size_t len = strlen(build_id), more = strlen(between);
     memcpy(text, build_id, len);
-    memcpy(text + len, "/_tag/", 6);
-    len += 6;
-    if (tag.len > 0)
-        memcpy(text + len, tag.ptr, tag.len);
-    normalize((struct larder_bytes){text, len + tag.len}, ret);
+    memcpy(text + len, between, more);
+    len += more;
+    if (name.len > 0)
+        memcpy(text + len, name.ptr, name.len);
+    normalize((struct larder_bytes){text, len + name.len}, ret);
 }
 
-void opennext_prefix(const char *build_id, char out[OPENNEXT_MAX_KEY]) {
+void opennext_prefix(const char *build_id, bool original, char out[OPENNEXT_MAX_KEY]) {
     struct path path;
-    join(build_id, (struct larder_bytes){0}, &path);
+    join(build_id, original ? "/" : "/_tag/", (struct larder_bytes){0}, &path);
     memcpy(out, path.bytes, path.len);
     out[path.len] = '\0';
 }
@@ -93,22 +93,87 @@ static bool looks_hashed(struct larder_bytes tag) {
     return true;
 }
 
-bool opennext_key(const struct ddb_names *names, struct larder_bytes tag, uint8_t out[OPENNEXT_MAX_KEY],
-                  struct larder_bytes *ret) {
-    size_t ns = opennext_namespace(tag).len, prefix = strlen(names->build_prefix);
+static bool begins_with(struct larder_bytes bytes, const char *text) {
+    size_t len = strlen(text);
+    return bytes.len >= len && memcmp(bytes.ptr, text, len) == 0;
+}
+
+/* A name of this build's into one of the rooms; false: it would be another build's, or is too long. */
+static bool name_in_build(const struct ddb_names *names, struct larder_bytes name,
+                          uint8_t room[OPENNEXT_MAX_KEY], struct larder_bytes *ret) {
+    struct path path;
+    join(names->build_id, names->original ? "/" : "/_tag/", name, &path);
+    if (path.len > OPENNEXT_MAX_KEY ||
+        !begins_with((struct larder_bytes){path.bytes, path.len}, names->build_prefix))
+        return false;
+    memcpy(room, path.bytes, path.len);
+    *ret = (struct larder_bytes){room, path.len};
+    return true;
+}
+
+/* What stands behind the namespace, unless it is nothing, or the core's hash. */
+static bool take_tag(const struct ddb_names *names, struct larder_bytes tag, struct opennext_key *ret) {
+    size_t ns = opennext_namespace(tag).len;
     if (ns == 0 || ns + 1 == tag.len || tag.len > DDB_MAX_NAME)
         return false;
     const struct larder_bytes own = {tag.ptr + ns + 1, tag.len - ns - 1};
-    struct path path;
-    if (looks_hashed(own))
+    return !looks_hashed(own) && name_in_build(names, own, ret->room[0], &ret->tag);
+}
+
+/* In the paths of the original mode.  It sorts before all that begins with a letter, for OpenNext reads no more than
+ * the first megabyte of a tag's items; and each tag's is another, for where a tag of a route is revalidated OpenNext
+ * looks for the other tags of its paths. */
+static const char twins[] = "!larder/";
+
+bool opennext_twin(const struct ddb_names *names, struct larder_bytes tag, struct opennext_key *ret) {
+    if (!take_tag(names, tag, ret))
         return false;
-    join(names->build_id, own, &path);
-    if (path.len > OPENNEXT_MAX_KEY || path.len < prefix ||
-        memcmp(path.bytes, names->build_prefix, prefix) != 0)
+    ret->path = ret->tag;
+    if (!names->original)
+        return true;
+    size_t prefix = strlen(names->build_prefix), between = sizeof(twins) - 1;
+    if (ret->tag.len + between > OPENNEXT_MAX_KEY)
         return false;
-    memcpy(out, path.bytes, path.len);
-    *ret = (struct larder_bytes){out, path.len};
+    memcpy(ret->room[1], names->build_prefix, prefix);
+    memcpy(ret->room[1] + prefix, twins, between);
+    memcpy(ret->room[1] + prefix + between, ret->tag.ptr + prefix, ret->tag.len - prefix);
+    ret->path = (struct larder_bytes){ret->room[1], ret->tag.len + between};
     return true;
+}
+
+static bool is_behind_prefix(const struct ddb_names *names, struct larder_bytes name, const char *text) {
+    size_t prefix = strlen(names->build_prefix);
+    return begins_with(name, names->build_prefix) &&
+           begins_with((struct larder_bytes){name.ptr + prefix, name.len - prefix}, text);
+}
+
+bool opennext_is_twin_path(const struct ddb_names *names, struct larder_bytes path) {
+    return is_behind_prefix(names, path, twins);
+}
+
+bool opennext_is_soft(const struct ddb_names *names, struct larder_bytes tag) {
+    return is_behind_prefix(names, tag, "_N_T_/");
+}
+
+/* The key of an op is NAMESPACE/BUILD/KIND/KEY. */
+bool opennext_member(const struct ddb_names *names, struct larder_bytes key, struct larder_bytes tag,
+                     struct opennext_key *ret) {
+    for (int i = 0; i < 3; i++) {
+        const uint8_t *slash = key.len > 0 ? memchr(key.ptr, '/', key.len) : NULL;
+        if (!slash)
+            return false;
+        key = (struct larder_bytes){slash + 1, key.len - (size_t)(slash + 1 - key.ptr)};
+    }
+    return key.len > 0 && key.len <= DDB_MAX_NAME && !looks_hashed(key) && take_tag(names, tag, ret) &&
+           name_in_build(names, key, ret->room[1], &ret->path);
+}
+
+void opennext_text_key(struct ddb_text *t, const struct opennext_key *key) {
+    ddb_text_json(t, "'tag':{'S':'");
+    ddb_text_escaped(t, key->tag);
+    ddb_text_json(t, "'},'path':{'S':'");
+    ddb_text_escaped(t, key->path);
+    ddb_text_json(t, "'}");
 }
 
 /* ---- marks --------------------------------------------------------------------------------------- */
@@ -120,6 +185,8 @@ static struct larder_mark no_mark(struct larder_bytes tag) {
 /* What an item shows.  revalidatedAt is taken a moment after stale, from the same clock. */
 static struct larder_mark shown(const struct ddb_twin *item, struct larder_bytes tag) {
     struct larder_mark mark = no_mark(tag);
+    if (item->revalidated_at <= OPENNEXT_MEMBER)
+        return mark;
     if (item->stale == LARDER_UNSET) {
         mark.expired_epoch = item->revalidated_at;
     } else {

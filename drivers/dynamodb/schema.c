@@ -145,6 +145,8 @@ static void read_index(struct ddb_json *j, struct ddb_schema *schema) {
         else
             ddb_json_skip(j, NULL);
     }
+    if (!j->bad && ddb_json_is(name, "revalidate"))
+        schema->has_revalidate = strcmp(found.index_key, "path HASH, revalidatedAt RANGE") == 0;
     if (j->bad || !ddb_json_is(name, "larder"))
         return;
     schema->has_index = true;
@@ -182,20 +184,57 @@ bool ddb_schema_read(struct larder_bytes body, struct ddb_schema *ret) {
 }
 
 /* The order of AttributeDefinitions is DynamoDB's choice. */
-static bool is_string(const struct ddb_schema *schema, const char *attribute) {
-    char typed[16];
-    snprintf(typed, sizeof(typed), "%s S", attribute);
-    return strstr(schema->types, typed) != NULL;
+static bool is_typed(const struct ddb_schema *schema, const char *attribute, const char *type) {
+    char typed[32];
+    const char *at = schema->types;
+    snprintf(typed, sizeof(typed), "%s %s", attribute, type);
+    while ((at = strstr(at, typed))) {
+        if (at == schema->types || at[-1] == ' ')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+static bool key_differs(const struct ddb_schema *schema, const struct ddb_names *names, char *out,
+                        size_t size) {
+    char key[32];
+    snprintf(key, sizeof(key), "%s HASH, %s RANGE", names->pk, names->sk);
+    if (strcmp(schema->key, key) == 0)
+        return false;
+    snprintf(out, size, "its key is (%s) and must be (%s)", schema->key, key);
+    return true;
+}
+
+/* What is declared is the key of the table, or of one of its indexes. */
+static bool types_differ(const struct ddb_schema *schema, const struct ddb_names *names, char *out,
+                         size_t size) {
+    const char *const keys[] = {names->pk, names->sk, "gk", "gs"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        bool is_needed = i < 2 || schema->has_index, is_declared = is_typed(schema, keys[i], "");
+        if (is_typed(schema, keys[i], "S") || !(is_needed || is_declared))
+            continue;
+        snprintf(out, size, "the types of its keys are (%.99s) and must all be S", schema->types);
+        return true;
+    }
+    return false;
+}
+
+bool ddb_schema_lacks_index(const struct ddb_schema *schema, const struct ddb_names *names) {
+    char out[200];
+    return !schema->has_index && strcmp(schema->table_status, "ACTIVE") == 0 &&
+           !key_differs(schema, names, out, sizeof(out)) && !types_differ(schema, names, out, sizeof(out));
 }
 
 /* What differs first, into out; false: nothing does. */
 bool ddb_schema_differs(const struct ddb_schema *schema, const struct ddb_names *names, char *out,
                         size_t size) {
-    const char *const keys[] = {names->pk, names->sk, "gk", "gs"};
-    char key[32];
-    snprintf(key, sizeof(key), "%s HASH, %s RANGE", names->pk, names->sk);
-    if (strcmp(schema->key, key) != 0) {
-        snprintf(out, size, "its key is (%s) and must be (%s)", schema->key, key);
+    if (key_differs(schema, names, out, size) || types_differ(schema, names, out, size))
+        return true;
+    if (names->original && !schema->has_revalidate) {
+        snprintf(out, size,
+                 "it has no global secondary index named revalidate (path HASH, revalidatedAt RANGE), which "
+                 "OpenNext needs");
         return true;
     }
     if (!schema->has_index) {
@@ -206,12 +245,6 @@ bool ddb_schema_differs(const struct ddb_schema *schema, const struct ddb_names 
         snprintf(out, size, "the key of its index larder is (%s) and must be (gk HASH, gs RANGE)",
                  schema->index_key);
         return true;
-    }
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (!is_string(schema, keys[i])) {
-            snprintf(out, size, "the types of its keys are (%.99s) and must all be S", schema->types);
-            return true;
-        }
     }
     if (strcmp(schema->projection, "ALL") != 0 && !schema->projects_x) {
         snprintf(out, size, "its index larder must include the attribute x");

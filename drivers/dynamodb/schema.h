@@ -20,6 +20,7 @@ struct ddb_schema { /* of DescribeTable, as far as it matters; texts as they are
     char index_key[2 * DDB_SCHEMA_TEXT];
     char projection[DDB_SCHEMA_TEXT];
     bool projects_x;
+    bool has_revalidate; /* OpenNext's index, as its original mode asks it */
 };
 
 /* From the reply to DescribeTable; false: it is none. */
@@ -27,6 +28,8 @@ bool ddb_schema_read(struct larder_bytes body, struct ddb_schema *ret);
 /* What does not fit, the first that is found, as the end of a sentence; false: all fits. */
 bool ddb_schema_differs(const struct ddb_schema *schema, const struct ddb_names *names, char *out,
                         size_t size);
+/* Whether nothing differs but that there is no index yet, and it can be added now. */
+bool ddb_schema_lacks_index(const struct ddb_schema *schema, const struct ddb_names *names);
 bool ddb_schema_is_active(const struct ddb_schema *schema);
 
 /* From the reply to DescribeTimeToLive: whether items expire by expiresAt, or soon will; *ret_other: by

@@ -14,20 +14,12 @@ enum {
     MOST_ATTEMPTS = 32
 };
 
-/* 'tag':{'S':'KEY'},'path':{'S':'KEY'} */
-static void text_key(struct ddb_text *t, struct larder_bytes key) {
-    ddb_text_json(t, "'tag':{'S':'");
-    ddb_text_escaped(t, key);
-    ddb_text_json(t, "'},'path':{'S':'");
-    ddb_text_escaped(t, key);
-    ddb_text_json(t, "'}");
-}
-
 /* ---- read ------------------------------------------------------------------------------------------------ */
 
 struct found { /* of one tag */
     struct larder_mark own, foreign;
     bool has_own, has_foreign;
+    bool is_known; /* original mode: the twin is there, and nothing was said before it was */
 };
 
 struct reading {
@@ -36,10 +28,13 @@ struct reading {
     struct found *found;
     size_t next; /* whose counter is looked after */
     int64_t floor;
+    size_t *unknown; /* original mode: indices of op->marks */
+    size_t n_unknown;
 };
 
 static void end_reading(struct reading *reading, int32_t status) {
     free(reading->found);
+    free(reading->unknown);
     ddb_task_end(&reading->task, status);
 }
 
@@ -53,12 +48,12 @@ static size_t end_of(const struct ddb_slot *slot) {
 }
 
 /* Tags of one batch may have one twin ("a/b" and "a//b"), and DynamoDB takes no key twice. */
-static bool is_first_with(const struct ddb_slot *slot, size_t i, struct larder_bytes key) {
+static bool is_first_with(const struct ddb_slot *slot, size_t i, struct larder_bytes path) {
     const struct ddb_task *task = slot->fan->task;
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes other;
+    struct opennext_key other;
     for (size_t k = first_of(slot); k < i; k++) {
-        if (opennext_key(&task->d->names, task->op->marks[k].tag, room, &other) && ddb_bytes_same(other, key))
+        if (opennext_twin(&task->d->names, task->op->marks[k].tag, &other) &&
+            ddb_bytes_same(other.path, path))
             return false;
     }
     return true;
@@ -67,17 +62,16 @@ static bool is_first_with(const struct ddb_slot *slot, size_t i, struct larder_b
 static void read_batch(struct ddb_slot *slot) {
     const struct ddb_task *task = slot->fan->task;
     struct ddb_text keys = {0};
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes key;
+    struct opennext_key key;
     for (size_t i = first_of(slot); i < end_of(slot); i++) {
         const struct ddb_name name = {.kind = DDB_MARK, .key = task->op->marks[i].tag};
         ddb_text_json(&keys, i == first_of(slot) ? "[{" : ",{");
         ddb_text_key(&keys, &task->d->names, &name);
         ddb_text_json(&keys, "}");
-        if (!opennext_key(&task->d->names, name.key, room, &key) || !is_first_with(slot, i, key))
+        if (!opennext_twin(&task->d->names, name.key, &key) || !is_first_with(slot, i, key.path))
             continue;
         ddb_text_json(&keys, ",{");
-        text_key(&keys, key);
+        opennext_text_key(&keys, &key);
         ddb_text_json(&keys, "}");
     }
     ddb_text_json(&keys, "]");
@@ -104,17 +98,19 @@ static bool take_own(struct ddb_slot *slot, const struct ddb_item *item) {
 static bool take_twin(struct ddb_slot *slot, const struct ddb_item *item) {
     const struct reading *reading = (const struct reading *)slot->fan->task;
     const struct larder_op *op = reading->task.op;
-    uint8_t asked_room[OPENNEXT_MAX_KEY], room[OPENNEXT_MAX_KEY];
-    struct larder_bytes asked, key = {.ptr = room};
+    uint8_t room[OPENNEXT_MAX_KEY];
+    struct opennext_key asked;
+    struct larder_bytes path = {.ptr = room};
     bool taken = false;
-    if (!ddb_json_unescape(item->sk, room, sizeof(room), &key.len))
+    if (!ddb_json_unescape(item->sk, room, sizeof(room), &path.len))
         return false;
     for (size_t i = first_of(slot); i < end_of(slot); i++) {
-        if (!opennext_key(&reading->task.d->names, op->marks[i].tag, asked_room, &asked) ||
-            !ddb_bytes_same(asked, key))
+        if (!opennext_twin(&reading->task.d->names, op->marks[i].tag, &asked) ||
+            !ddb_bytes_same(asked.path, path))
             continue;
         struct found *found = &reading->found[i];
         found->has_foreign = opennext_mark(&item->twin, op->marks[i].tag, op->now_ms, &found->foreign);
+        found->is_known = ddb_look_is_done(reading->task.d, op, item);
         taken = true;
     }
     return taken;
@@ -224,7 +220,24 @@ static void raise_counters(struct reading *reading) {
     emit_all(reading);
 }
 
-static void on_read(struct ddb_fan *fan) {
+/* ---- original mode: tags that are not known yet ------------------------------------------------------------------ */
+
+static void look_at_unknown(struct ddb_slot *slot) {
+    const struct reading *reading = (const struct reading *)slot->fan->task;
+    ddb_look(slot, reading->unknown[slot->i]);
+}
+
+/* What the items of a tag said (look.c). */
+void ddb_looked(struct ddb_slot *slot, const struct larder_mark *foreign) {
+    const struct reading *reading = (const struct reading *)slot->fan->task;
+    struct found *found = &reading->found[reading->unknown[slot->i]];
+    found->foreign = found->has_foreign
+                         ? larder_merge_mark(&found->foreign, foreign, reading->task.op->now_ms)
+                         : *foreign;
+    found->has_foreign = true;
+}
+
+static void on_looked(struct ddb_fan *fan) {
     struct reading *reading = (struct reading *)fan->task;
     if (fan->status == LARDER_OK)
         raise_counters(reading);
@@ -232,12 +245,32 @@ static void on_read(struct ddb_fan *fan) {
         end_reading(reading, fan->status);
 }
 
+static void on_read(struct ddb_fan *fan) {
+    struct reading *reading = (struct reading *)fan->task;
+    const struct larder_op *op = reading->task.op;
+    const struct ddb_names *names = &reading->task.d->names;
+    struct opennext_key key;
+    if (fan->status != LARDER_OK) {
+        end_reading(reading, fan->status);
+        return;
+    }
+    for (size_t i = 0; i < op->n_marks && names->original; i++) {
+        if (!reading->found[i].is_known && opennext_twin(names, op->marks[i].tag, &key))
+            reading->unknown[reading->n_unknown++] = i;
+    }
+    if (reading->n_unknown > 0)
+        ddb_fan_run(&reading->fan, &reading->task, reading->n_unknown, look_at_unknown, on_looked);
+    else
+        raise_counters(reading);
+}
+
 void ddb_twin_read(struct ddb *d, struct larder_op *op) {
     struct reading *reading = ddb_task_new(d, op, sizeof(*reading));
     if (!reading)
         return;
     reading->found = calloc(op->n_marks + 1, sizeof(*reading->found));
-    if (!reading->found) {
+    reading->unknown = calloc(op->n_marks + 1, sizeof(*reading->unknown));
+    if (!reading->found || !reading->unknown) {
         end_reading(reading, LARDER_NOMEM);
         return;
     }
@@ -273,19 +306,23 @@ static int64_t value_of(const struct ddb_twin *item, size_t i) {
     return value;
 }
 
-static const struct larder_mark *arriving(const struct ddb_slot *slot) {
-    const struct larder_op *op = slot->fan->task->op;
-    return &op->marks[slot->i % op->n_marks];
+/* Which item a slot is about, and which mark comes to it. */
+static struct larder_mark target_of(const struct ddb_slot *slot, struct opennext_key *ret_key) {
+    const struct ddb_task *task = slot->fan->task;
+    if (slot->fan->target)
+        return slot->fan->target(slot, ret_key);
+    const struct larder_mark *mark = &task->op->marks[slot->i % task->op->n_marks];
+    if (!opennext_twin(&task->d->names, mark->tag, ret_key))
+        *ret_key = (struct opennext_key){0};
+    return *mark;
 }
 
 static void begin_text(struct ddb_text *t, const struct ddb_slot *slot) {
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes key = {0};
-    const struct ddb *d = slot->fan->task->d;
-    opennext_key(&d->names, arriving(slot)->tag, room, &key);
-    ddb_text_begin(t, &d->names);
+    struct opennext_key key;
+    target_of(slot, &key);
+    ddb_text_begin(t, &slot->fan->task->d->names);
     ddb_text_json(t, ",'Key':{");
-    text_key(t, key);
+    opennext_text_key(t, &key);
     ddb_text_json(t, "}");
 }
 
@@ -334,7 +371,7 @@ static void on_updated(void *arg, const struct ddb_reply *reply) {
     if (reply->status == LARDER_OK)
         ddb_slot_done(slot);
     else if (reply->status != DDB_CONDITION)
-        ddb_slot_fail(slot, reply);
+        ddb_slot_fail_or_wait(slot, reply, look_at_twin);
     else if (slot->step == ARRIVE)
         look_at_twin(slot);
     else if (slot->attempts < MOST_ATTEMPTS) /* another process was faster */
@@ -346,6 +383,7 @@ static void on_updated(void *arg, const struct ddb_reply *reply) {
 /* Where merging comes to no more than setting what arrives: there is no item, or it is as Larder left it, and says
  * the same kind of thing. */
 static void arrive(struct ddb_slot *slot, const struct ddb_twin *item) {
+    const bool original = slot->fan->task->d->names.original;
     struct ddb_text body = {0};
     slot->step = ARRIVE;
     begin_text(&body, slot);
@@ -354,20 +392,25 @@ static void arrive(struct ddb_slot *slot, const struct ddb_twin *item) {
         ddb_text_json(&body, ", stale = :stale");
     if (item->expire != LARDER_UNSET)
         ddb_text_json(&body, ", expire = :expire");
-    ddb_text_json(&body, "','ConditionExpression':'attribute_not_exists(revalidatedAt) OR "
-                         "(lw = revalidatedAt AND revalidatedAt <= :revalidatedAt AND ");
+    ddb_text_json(&body, "','ConditionExpression':'attribute_not_exists(revalidatedAt) OR ");
+    ddb_text_json(&body, original ? "revalidatedAt = :member OR " : "");
+    ddb_text_json(&body, "(lw = revalidatedAt AND revalidatedAt <= :revalidatedAt AND ");
     ddb_text_json(&body,
                   item->stale == LARDER_UNSET ? "attribute_not_exists(stale) AND " : "stale <= :stale AND ");
     ddb_text_json(&body,
                   item->expire == LARDER_UNSET ? "attribute_not_exists(expire))" : "expire >= :expire)");
     ddb_text_json(&body, "','ExpressionAttributeValues':{");
     text_values(&body, item, N_TELLING, ":", true);
+    if (original) {
+        ddb_text_json(&body, ",");
+        ddb_text_n(&body, ":member", OPENNEXT_MEMBER);
+    }
     ddb_text_json(&body, "}}");
     ddb_slot_call(slot, "UpdateItem", &body, on_updated);
 }
 
 /* In place of what was seen, or of nothing. */
-static void replace_twin(struct ddb_slot *slot, const struct ddb_twin *seen, const struct ddb_twin *item) {
+void ddb_twin_replace(struct ddb_slot *slot, const struct ddb_twin *seen, const struct ddb_twin *item) {
     struct ddb_text body = {0};
     slot->step = REPLACE;
     begin_update(&body, slot, item);
@@ -389,12 +432,12 @@ static void replace_twin(struct ddb_slot *slot, const struct ddb_twin *seen, con
 
 static void on_twin_seen(void *arg, const struct ddb_reply *reply) {
     struct ddb_slot *slot = arg;
-    const struct ddb_task *task = slot->fan->task;
+    struct opennext_key key;
     struct ddb_item item;
     struct ddb_twin next;
     bool there;
     if (reply->status != LARDER_OK) {
-        ddb_slot_fail(slot, reply);
+        ddb_slot_fail_or_wait(slot, reply, look_at_twin);
         return;
     }
     if (!ddb_reply_item(reply->body, "Item", &item, &there)) {
@@ -403,8 +446,9 @@ static void on_twin_seen(void *arg, const struct ddb_reply *reply) {
     }
     if (!there)
         item.twin = DDB_NO_TWIN;
-    if (opennext_merge(&item.twin, arriving(slot), task->op->now_ms, &next))
-        replace_twin(slot, &item.twin, &next);
+    const struct larder_mark mark = target_of(slot, &key);
+    if (opennext_merge(&item.twin, &mark, slot->fan->task->op->now_ms, &next))
+        ddb_twin_replace(slot, &item.twin, &next);
     else
         ddb_slot_done(slot);
 }
@@ -419,13 +463,11 @@ static void look_at_twin(struct ddb_slot *slot) {
 
 void ddb_twin_write(struct ddb_slot *slot) {
     const struct ddb_task *task = slot->fan->task;
-    const struct larder_mark *mark = arriving(slot);
     const struct ddb_twin none = DDB_NO_TWIN;
     struct ddb_twin item;
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes key;
-    if (opennext_key(&task->d->names, mark->tag, room, &key) &&
-        opennext_merge(&none, mark, task->op->now_ms, &item))
+    struct opennext_key key;
+    const struct larder_mark mark = target_of(slot, &key);
+    if (key.tag.len > 0 && opennext_merge(&none, &mark, task->op->now_ms, &item))
         arrive(slot, &item);
     else
         ddb_slot_done(slot);

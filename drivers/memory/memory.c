@@ -31,6 +31,7 @@ static struct store *store_new(const struct larder_host *host, const struct memo
     store->host = host;
     store->max_size = config->max_size;
     store->instances = 1;
+    store->random = (uint64_t)config->lossy_seed;
     pthread_mutex_init(&store->lock, NULL);
     store->name = strdup(config->name);
     return store->name ? store : store_free(store);
@@ -173,6 +174,8 @@ static int32_t memory_open(const struct larder_host *host, struct larder_home *h
         return status;
     }
     info->traits = LARDER_TTL | LARDER_NEWEST | LARDER_LOCAL;
+    if (m->config->lossy > 0 || m->config->lossy_counter > 0)
+        info->traits |= LARDER_LOSSY;
     info->max_value = (uint64_t)m->config->max_value;
     *instance = m;
     return LARDER_OK;
@@ -223,6 +226,12 @@ static const struct larder_param params[] = {
      "memory for entries, least recently used ones go first; 0: no limit"},
     {"max-value", LARDER_P_BYTES, LARDER_AT(struct memory_config, max_value), "0", 0, INT64_MAX, NULL, NULL,
      "largest value that is accepted; 0: no limit but max-size"},
+    {"lossy", LARDER_P_INT, LARDER_AT(struct memory_config, lossy), "0", 0, INT64_MAX, NULL, NULL,
+     "for tests: before one write of marks, or raise, in so many a mark is lost; 0: none"},
+    {"lossy-counter", LARDER_P_INT, LARDER_AT(struct memory_config, lossy_counter), "0", 0, INT64_MAX, NULL,
+     NULL, "for tests: the same for counters that were not raised lately"},
+    {"lossy-seed", LARDER_P_INT, LARDER_AT(struct memory_config, lossy_seed), "1", 0, INT64_MAX, NULL, NULL,
+     "for tests: says which marks and counters are lost"},
 };
 
 static const struct larder_driver memory_driver = {

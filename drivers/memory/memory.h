@@ -23,6 +23,7 @@ struct memory_config { /* table: params[] in memory.c */
     const char *name;
     int64_t max_size;
     int64_t max_value;
+    int64_t lossy, lossy_counter, lossy_seed;
 };
 
 struct entry {
@@ -45,6 +46,7 @@ struct store {
     struct map counters;    /* int64_t */
     struct map tags_of;     /* key -> struct tag_list */
     struct map keys_of;     /* tag and key as one (pair_key()); no value */
+    uint64_t random;        /* which marks are lost (setting lossy) */
 
     /* Of the driver's list of stores (memory.c), under its lock. */
     struct store *next;

@@ -4,10 +4,88 @@
 #include "larder/merge.h"
 #include "memory.h"
 
+enum { LATELY_MS = 100 };
+
 struct tag_list {
     size_t n;
     struct larder_bytes tags[]; /* the bytes stand behind the array */
 };
+
+/* ---- losing marks and counters (setting lossy); under the store's lock -------------------- */
+
+/* xorshift64*: the same from the same seed. */
+static uint64_t random_of(struct store *store) {
+    uint64_t x = store->random != 0 ? store->random : 1;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    store->random = x;
+    return (x * UINT64_C(0x2545F4914F6CDD1D)) >> 16;
+}
+
+/* NULL: this time none is lost. */
+static struct map_node *to_be_lost(struct store *store, const struct map *map, int64_t one_in) {
+    if (one_in <= 0 || map->n == 0 || random_of(store) % (uint64_t)one_in != 0)
+        return NULL;
+    struct map_node *node = map_from(map, (struct larder_bytes){0});
+    for (uint64_t skip = random_of(store) % map->n; skip > 0; skip--)
+        node = map_next(node);
+    return node;
+}
+
+/* Before what a revalidation does: for what is written, something else goes.  Of counters those that were
+ * raised lately stay: a call that is under way brings an earlier time of day, from which they would come
+ * back smaller.  docs/semantics.md names that condition. */
+static void lose(struct memory *m, const struct larder_op *op) {
+    struct store *store = m->store;
+    struct map_node *mark = to_be_lost(store, &store->marks, m->config->lossy);
+    struct map_node *counter = to_be_lost(store, &store->counters, m->config->lossy_counter);
+    if (mark)
+        free(map_remove(&store->marks, mark->key));
+    if (counter && *(int64_t *)counter->value < op->now_ms - LATELY_MS)
+        free(map_remove(&store->counters, counter->key));
+}
+
+/* ---- counters; under the store's lock ------------------------------------------------------------- */
+
+/* The counter of op->key: *ret_is_new: it holds nothing yet.  NULL: no memory. */
+static int64_t *counter_find(struct store *store, const struct larder_op *op, bool *ret_is_new) {
+    struct map_node *node = map_find(&store->counters, op->key);
+    *ret_is_new = node == NULL;
+    if (node)
+        return node->value;
+    int64_t *counter = malloc(sizeof(*counter));
+    if (counter && !map_add(&store->counters, op->key, counter)) {
+        free(counter);
+        counter = NULL;
+    }
+    return counter;
+}
+
+/* What the counter shows after op->add.  The greatest number of all stands for something else
+ * (LARDER_NEW_EPOCH), so the counter stops before it. */
+static int64_t counted(const int64_t *counter, bool is_new, int64_t add, int64_t now_ms) {
+    if (is_new)
+        return now_ms > add ? now_ms : add;
+    if (add == 0)
+        return *counter;
+    int64_t sum = *counter < LARDER_NEW_EPOCH - 1 - add ? *counter + add : LARDER_NEW_EPOCH - 1;
+    return sum > now_ms ? sum : now_ms;
+}
+
+static int32_t counter_raise(struct store *store, const struct larder_op *op, int64_t add,
+                             int64_t *ret_epoch) {
+    bool is_new;
+    int64_t *counter = counter_find(store, op, &is_new);
+    if (!counter)
+        return LARDER_NOMEM;
+    *ret_epoch = *counter = counted(counter, is_new, add, op->now_ms);
+    return LARDER_OK;
+}
+
+static bool is_lossy(const struct memory *m) {
+    return m->config->lossy > 0 || m->config->lossy_counter > 0;
+}
 
 /* ---- marks; all under the store's lock ---------------------------------------------------- */
 
@@ -47,15 +125,19 @@ static int64_t resolved(int64_t epoch, int64_t new_epoch) {
     return epoch == LARDER_NEW_EPOCH ? new_epoch : epoch;
 }
 
-static void marks_merge(struct store *store, const struct larder_op *op, const bool *added,
-                        int64_t new_epoch) {
+/* least: what a mark that was lost could have said; LARDER_UNSET: none is lost here. */
+static void marks_merge(struct store *store, const struct larder_op *op, const bool *added, int64_t new_epoch,
+                        int64_t least) {
     for (size_t i = 0; i < op->n_marks; i++) {
         struct larder_mark add = op->marks[i];
         struct larder_mark *stored = map_find(&store->marks, add.tag)->value;
         add.expired_epoch = resolved(add.expired_epoch, new_epoch);
         add.stale_epoch = resolved(add.stale_epoch, new_epoch);
         add.tag = stored->tag; /* the store's own copy */
-        *stored = larder_merge_mark(added[i] ? NULL : stored, &add, op->now_ms);
+        if (added[i] && least != LARDER_UNSET)
+            stored->expired_epoch = least;
+        bool first = added[i] && least == LARDER_UNSET;
+        *stored = larder_merge_mark(first ? NULL : stored, &add, op->now_ms);
     }
 }
 
@@ -76,11 +158,11 @@ static void memory_read(void *instance, struct larder_op *op) {
 }
 
 /* LARDER_IF_ABSENT looks at each mark for itself; one that was there makes it a miss. */
-static int32_t write_locked(struct store *store, const struct larder_op *op, bool *added) {
+static int32_t write_locked(struct store *store, const struct larder_op *op, bool *added, int64_t least) {
     if (!(op->flags & LARDER_IF_ABSENT)) {
         int32_t status = marks_prepare(store, op->marks, added, op->n_marks);
         if (status == LARDER_OK)
-            marks_merge(store, op, added, LARDER_UNSET);
+            marks_merge(store, op, added, LARDER_UNSET, least);
         return status;
     }
 
@@ -95,7 +177,7 @@ static int32_t write_locked(struct store *store, const struct larder_op *op, boo
         }
         if (marks_prepare(store, one.marks, added, 1) != LARDER_OK)
             return LARDER_NOMEM;
-        marks_merge(store, &one, added, LARDER_UNSET);
+        marks_merge(store, &one, added, LARDER_UNSET, least);
     }
     return answer;
 }
@@ -122,8 +204,15 @@ static void memory_write(void *instance, struct larder_op *op) {
         memory_answer(m, op, LARDER_NOMEM, NULL);
         return;
     }
+    int32_t status = LARDER_OK;
+    int64_t least = LARDER_UNSET;
     pthread_mutex_lock(&m->store->lock);
-    int32_t status = write_locked(m->store, op, added);
+    if (!(op->flags & LARDER_IF_ABSENT))
+        lose(m, op);
+    if (is_lossy(m) && op->key.len > 0)
+        status = counter_raise(m->store, op, 0, &least);
+    if (status == LARDER_OK)
+        status = write_locked(m->store, op, added, least);
     pthread_mutex_unlock(&m->store->lock);
     free(added);
     memory_answer(m, op, status, NULL);
@@ -147,54 +236,7 @@ static void memory_list_marks(void *instance, struct larder_op *op) {
     page_answer(m, op, status, cursor);
 }
 
-/* ---- counters -------------------------------------------------------------------------------- */
-
-/* The counter of op->key: *ret_is_new: it holds nothing yet.  NULL: no memory. */
-static int64_t *counter_find(struct store *store, const struct larder_op *op, bool *ret_is_new) {
-    struct map_node *node = map_find(&store->counters, op->key);
-    *ret_is_new = node == NULL;
-    if (node)
-        return node->value;
-    int64_t *counter = malloc(sizeof(*counter));
-    if (counter && !map_add(&store->counters, op->key, counter)) {
-        free(counter);
-        counter = NULL;
-    }
-    return counter;
-}
-
-/* What the counter shows after op->add.  The greatest number of all stands for something else
- * (LARDER_NEW_EPOCH), so the counter stops before it. */
-static int64_t counted(const int64_t *counter, bool is_new, int64_t add, int64_t now_ms) {
-    if (is_new)
-        return now_ms > add ? now_ms : add;
-    if (add == 0)
-        return *counter;
-    int64_t sum = *counter < LARDER_NEW_EPOCH - 1 - add ? *counter + add : LARDER_NEW_EPOCH - 1;
-    return sum > now_ms ? sum : now_ms;
-}
-
-/* advance, or with marks bump: both or neither. */
-static int32_t advance_locked(struct store *store, const struct larder_op *op, int64_t add, bool *added,
-                              int64_t *ret_epoch) {
-    bool is_new;
-    int64_t *counter = counter_find(store, op, &is_new);
-    if (!counter)
-        return LARDER_NOMEM;
-    if (added) {
-        int32_t status = marks_prepare(store, op->marks, added, op->n_marks);
-        if (status != LARDER_OK) {
-            if (is_new)
-                free(map_remove(&store->counters, op->key));
-            return status;
-        }
-    }
-    *counter = counted(counter, is_new, add, op->now_ms);
-    if (added)
-        marks_merge(store, op, added, *counter);
-    *ret_epoch = *counter;
-    return LARDER_OK;
-}
+/* ---- advance and bump ---------------------------------------------------------------------- */
 
 static void memory_advance(void *instance, struct larder_op *op) {
     struct memory *m = instance;
@@ -206,9 +248,28 @@ static void memory_advance(void *instance, struct larder_op *op) {
     }
     struct larder_result res = {.size = sizeof(res)};
     pthread_mutex_lock(&m->store->lock);
-    res.status = advance_locked(m->store, op, op->add, NULL, &res.epoch);
+    if (op->add > 0)
+        lose(m, op);
+    res.status = counter_raise(m->store, op, op->add, &res.epoch);
     pthread_mutex_unlock(&m->store->lock);
     m->host->complete(op, &res);
+}
+
+/* Counter and marks, or neither. */
+static int32_t bump_locked(struct memory *m, const struct larder_op *op, bool *added, int64_t *ret_epoch) {
+    const struct map_node *counter = map_find(&m->store->counters, op->key);
+    int64_t before = counter ? *(const int64_t *)counter->value : LARDER_UNSET;
+    int32_t status = marks_prepare(m->store, op->marks, added, op->n_marks);
+    if (status != LARDER_OK)
+        return status;
+    status = counter_raise(m->store, op, 1, ret_epoch);
+    if (status != LARDER_OK) {
+        marks_remove_from(m->store, op->marks, added, op->n_marks);
+        return status;
+    }
+    int64_t least = !is_lossy(m) ? LARDER_UNSET : before != LARDER_UNSET ? before : *ret_epoch;
+    marks_merge(m->store, op, added, *ret_epoch, least);
+    return LARDER_OK;
 }
 
 static void memory_bump(void *instance, struct larder_op *op) {
@@ -219,7 +280,8 @@ static void memory_bump(void *instance, struct larder_op *op) {
     bool *added = calloc(op->n_marks + 1, sizeof(*added));
     if (added) {
         pthread_mutex_lock(&m->store->lock);
-        res.status = advance_locked(m->store, op, 1, added, &res.epoch);
+        lose(m, op);
+        res.status = bump_locked(m, op, added, &res.epoch);
         pthread_mutex_unlock(&m->store->lock);
         free(added);
     }

@@ -43,6 +43,7 @@ struct s3_config { /* table: params[] in s3.c */
     const char *sse, *kms_key, *storage_class;
     int64_t batch_removes;
     int64_t sign_payload;
+    int64_t max_attempts; /* 0: the core's */
     int64_t bytes_under_way;
     int64_t max_age_ms;
     int64_t upload_lag_ms;

@@ -93,7 +93,7 @@ stage_asan() {
 stage_tsan() {
     build tsan
     TSAN_OPTIONS=$tsan_options run_ctest tsan \
-        -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small)|fs_)'
+        -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small|lossy)|fs_)'
 }
 
 stage_dynamodb() {

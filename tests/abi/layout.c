@@ -120,7 +120,9 @@ AT(struct larder_info, max_marks, 24, 4);
 AT(struct larder_info, max_inflight, 28, 4);
 AT(struct larder_info, lanes, 32, 4);
 AT(struct larder_info, key_bytes, 36, 4);
-END(struct larder_info, 40);
+AT(struct larder_info, max_attempts, 40, 4);
+AT(struct larder_info, unused, 44, 4);
+END(struct larder_info, 48);
 
 AT(struct larder_param, name, 0, 8);
 AT(struct larder_param, type, 8, 4);

@@ -64,16 +64,27 @@ static void check_string(struct larder_bytes raw) {
 }
 
 /* A tag of any bytes has a key within its build, or none. */
-static const struct ddb_names names = {
-    .pk = "tag", .sk = "path", .build_id = "a/../b", .build_prefix = "b/_tag/"};
+static const struct ddb_names both[] = {
+    {.pk = "tag", .sk = "path", .build_id = "a/../b", .build_prefix = "b/_tag/"},
+    {.pk = "tag", .sk = "path", .build_id = "a/../b", .build_prefix = "b/", .original = true},
+};
+
+static void check_key(const struct ddb_names *names, const struct opennext_key *key) {
+    size_t prefix = strlen(names->build_prefix);
+    CHECK(key->tag.len >= prefix && key->tag.len <= OPENNEXT_MAX_KEY);
+    CHECK(key->path.len >= prefix && key->path.len <= OPENNEXT_MAX_KEY);
+    CHECK(memcmp(key->tag.ptr, names->build_prefix, prefix) == 0);
+    CHECK(memcmp(key->path.ptr, names->build_prefix, prefix) == 0);
+}
 
 static void check_tag(struct larder_bytes tag) {
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes key;
-    if (opennext_key(&names, tag, room, &key)) {
-        CHECK(key.ptr == room && key.len <= sizeof(room));
-        CHECK(memcmp(key.ptr, names.build_prefix, strlen(names.build_prefix)) == 0);
+    struct opennext_key key;
+    for (size_t i = 0; i < 2; i++) {
+        if (opennext_twin(&both[i], tag, &key))
+            check_key(&both[i], &key);
     }
+    if (opennext_member(&both[1], tag, tag, &key))
+        check_key(&both[1], &key);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -97,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ddb_array_has_any(batch.left);
     }
     if (ddb_schema_read(body, &schema))
-        ddb_schema_differs(&schema, &names, what, sizeof(what));
+        ddb_schema_differs(&schema, &both[0], what, sizeof(what));
     ddb_ttl_is_on(body, &flag);
     ddb_json_integer(body, &number);
     check_string(body);

@@ -19,18 +19,28 @@
  * - a write of an entry lands at any time after it was sent, also after the next request, and
  *   replaces what is there, newer or not;
  * - requests of one process share what it knows of the epoch, and learn from each other and from
- *   its own revalidations at any point between.
+ *   its own revalidations at any point between;
+ * - in a lossy store the mark vanishes at any time (`losses` times), and a get that finds none has one
+ *   made, which lands at any later time, where there still, or again, is none.  So does a write of a
+ *   revalidation that was sent twice (`repeats` times).
  *
  * A get begins with its first read: a later beginning only asks for more.
+ *
+ * Checked as well (promise P6), wherever everything is quiet: each process, whatever it knows, has the
+ * page by its second get, also where the rendering found a tag that has no mark.
  */
 
 /* Members of a state, an array of small numbers:
  *   0 DB     version of the data           5,6 P    epoch and version of the page, version 0: none
  *   1 CTR    the counter                   7 DONE   greatest version whose revalidation completed
- *   2 MARK   expired_epoch of the tag      8...     per process: the epoch that it knows
- *   3,4 F    as P, of the data entry       then     per renderer R_SIZE, per revalidator V_SIZE numbers
- *                                          then     writes on their way, three numbers each */
-const DB = 0, CTR = 1, MARK = 2, F = 3, P = 5, DONE = 7, KNOWN = 8;
+ *   2 MARK   expired_epoch of the tag,     8...10   how often the mark may still be lost, a write of it
+ *            0: it has none                         land again, and the counter be lost
+ *   3,4 F    as P, of the data entry       11...    per process: the epoch that it knows
+ *                                          then     per renderer R_SIZE, per revalidator V_SIZE numbers
+ *                                          then     writes on their way, three numbers each: F or P, epoch
+ *                                                   and version; MAKE or MERGE and an epoch */
+const DB = 0, CTR = 1, MARK = 2, F = 3, P = 5, DONE = 7, LOSSES = 8, REPEATS = 9, COUNTER_LOSSES = 10, KNOWN = 11;
+const MAKE = 1, MERGE = 2;
 
 /* A renderer: requests left; what it does; what its get has read (bits); the entry and the mark
  * that it read; the version that the get must reach; the notes for P and F; the data's version. */
@@ -50,9 +60,14 @@ const SCHEMES = {
 };
 
 /*
- * options: scheme; requests (per renderer); processes: [{renderers, revalidators}]; and what is
- * broken on purpose: noteAtSet (the epoch is noted when the page is stored), joinMarks (a get
- * takes marks that were read before it began).
+ * options: scheme; requests (per renderer); processes: [{renderers, revalidators}]; losses, repeats (as
+ * above; losses: the store is lossy); counterLosses, and by how much the clock, from which a lost counter
+ * comes back, is ahead of it (`clock`: 1, or -1: behind).  What is broken on purpose: noteAtSet (the epoch is noted
+ * when the page is stored), joinMarks (a get takes marks that were read before it began); in a lossy
+ * store, trustAbsent (no mark is taken for a mark that says fresh), make: 'looked' (a missing mark is made with what
+ * the counter was when it was found missing, and not with what it is when it lands), or 'written' (a
+ * revalidation that makes a mark anew writes its own number alone), deaf (what a mark tells is not
+ * learned), unasked (a get that a render follows does not look at the counter).
  * Returns {states, violation: null | {what, steps}}.
  */
 function check(options) {
@@ -78,8 +93,10 @@ function check(options) {
     return { states: states.length, violation: null };
 }
 
-function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks = false }) {
+function makeModel({ scheme, requests, processes, losses = 0, repeats = 0, counterLosses = 0, clock = 1, make = 'lands',
+    noteAtSet = false, joinMarks = false, trustAbsent = false, deaf = false, unasked = false }) {
     const script = SCHEMES[scheme];
+    const makes = losses > 0 && !trustAbsent;
     const renderers = [], revalidators = [];
     const r0 = KNOWN + processes.length;
     processes.forEach((p, process) => {
@@ -94,6 +111,15 @@ function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks =
     const start = new Array(w0).fill(0);
     start[DB] = start[CTR] = start[F] = start[F + 1] = start[P] = start[P + 1] = 1;
     for (const r of renderers) start[r.at + LEFT] = requests;
+    start[LOSSES] = losses;
+    start[REPEATS] = repeats;
+    start[COUNTER_LOSSES] = counterLosses;
+
+    /* The driver's part: a mark that is not there is never made with less than the counter says at that moment,
+     * whatever is written.  So it is as late as any that was lost. */
+    function merge(s, epoch, wrong) {
+        s[MARK] = s[MARK] || !makes || make === wrong ? Math.max(s[MARK], epoch) : Math.max(s[CTR], epoch);
+    }
 
     /* Renderers of one process are alike, so are its revalidators, and writes have no order. */
     function sortBlocks(s, blocks, size) {
@@ -135,7 +161,16 @@ function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks =
         };
         renderers.forEach((r, i) => stepRenderer(now, r, `renderer ${i} of process ${r.process}`, to));
         revalidators.forEach((v, i) => stepRevalidator(now, v, `revalidator ${i} of process ${v.process}`, to));
+        stepStore(now, to);
         for (let i = w0; i < now.length; i += 3) {
+            if (now[i] === MAKE || now[i] === MERGE) {
+                to(`the ${now[i] === MAKE ? 'making' : 'second write'} of the mark lands`, (s) => {
+                    if (s[i] === MERGE) merge(s, s[i + 1], 'written');
+                    else if (s[MARK] === 0) merge(s, s[i + 1], 'looked');
+                    s.splice(i, 3);
+                });
+                continue;
+            }
             const entry = now[i], name = entry === P ? 'P' : 'F';
             to(`the write of ${name} (epoch ${now[i + 1]}, version ${now[i + 2]}) lands`, (s) => {
                 s[entry] = now[i + 1];
@@ -143,6 +178,27 @@ function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks =
                 s.splice(i, 3);
             });
         }
+    }
+
+    function stepStore(now, to) {
+        if (now[LOSSES] && now[MARK])
+            to(`the mark ${now[MARK]} is lost`, (s) => { s[LOSSES]--; s[MARK] = 0; });
+        if (now[COUNTER_LOSSES])
+            to(`the counter ${now[CTR]} is lost, and is ${now[CTR] + clock}`, (s) => { s[COUNTER_LOSSES]--; s[CTR] += clock; });
+        if (now.length === w0 && revalidators.every((v) => now[v.at + STEP] === script.length) &&
+            renderers.every((r) => now[r.at + PHASE] === GET_P && now[r.at + READ] === 0))
+            processes.forEach((_, process) => to(`process ${process} gets P twice`, (s) => secondGet(s, process)));
+    }
+
+    /* Nothing else happens any more: what two gets of a process see, with a rendering between. */
+    function secondGet(s, process) {
+        let known = s[KNOWN + process];
+        const found = s[MARK] || (makes ? s[CTR] : 0);
+        if (!deaf) known = Math.max(known, found);
+        if (!unasked) known = Math.max(known, s[CTR]);
+        if (s[P + 1] && s[P] >= found) return null;
+        const other = makes ? s[CTR] : 0; /* of a tag that the rendering brought */
+        return known >= found && known >= other ? null : 'the second get of P was no hit, though all was quiet';
     }
 
     function stepRenderer(now, { process, at }, who, to) {
@@ -191,11 +247,14 @@ function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks =
             }
             to(`${who} finds no ${name}`, (s) => begin(s, READ_ENTRY));
         }
-        if (!(read & READ_MARK)) {
+        if (!(read & READ_MARK) && makes && now[MARK] === 0) {
+            if (!now.slice(w0).some((x, i) => i % 3 === 0 && x === MAKE))
+                to(`${who} finds no mark for ${name}`, (s) => { s.push(MAKE, make === 'looked' ? s[CTR] : 0, 0); });
+        } else if (!(read & READ_MARK)) {
             to(`${who} reads the mark for ${name}: ${now[MARK]}`, (s) => {
                 begin(s, READ_MARK);
                 s[at + GOT_MARK] = s[MARK];
-                s[known] = Math.max(s[known], s[MARK]);
+                if (!deaf) s[known] = Math.max(s[known], s[MARK]);
             });
         }
         if (read && now[CTR] > now[known])
@@ -237,7 +296,14 @@ function makeModel({ scheme, requests, processes, noteAtSet = false, joinMarks =
             to(`${who} advances the counter to ${now[CTR] + 1}`, forward((s) => { s[at + EPOCH] = ++s[CTR]; }));
             break;
         case 'write':
-            to(`${who} writes the mark ${now[at + EPOCH]}`, forward((s) => { s[MARK] = Math.max(s[MARK], s[at + EPOCH]); }));
+            to(`${who} writes the mark ${now[at + EPOCH]}`, forward((s) => { merge(s, s[at + EPOCH], 'written'); }));
+            if (now[REPEATS]) {
+                to(`${who} writes the mark ${now[at + EPOCH]}, and sends it again`, forward((s) => {
+                    s[REPEATS]--;
+                    merge(s, s[at + EPOCH], 'written');
+                    s.push(MERGE, s[at + EPOCH], 0);
+                }));
+            }
             break;
         case 'bump':
             to(`${who} bumps counter and mark to ${now[CTR] + 1}`, forward((s) => { s[MARK] = s[at + EPOCH] = ++s[CTR]; }));

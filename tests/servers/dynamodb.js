@@ -13,7 +13,7 @@
  */
 const http = require('node:http');
 const path = require('node:path');
-const { listen, randomness, front, control, tell, run, options, end } = require('./front');
+const { listen, randomness, pass, front, control, tell, run, options, end } = require('./front');
 
 const ROOT = path.join(__dirname, '../..');
 const CONTROL = 'DYNAMODB_TEST_CONTROL'; // where --tell finds the server: a variable for COMMAND
@@ -57,6 +57,11 @@ const own = {
     internal: refuse(500, 'InternalServerError'),
     unavailable: refuse(503, 'ServiceUnavailable'),
     expired: refuse(400, 'ExpiredTokenException'),
+    async damaged(it) {
+      const answer = await it.ask(it.body);
+      if (answer.body.length > 0) answer.body[it.random(answer.body.length)] ^= 1 << it.random(8);
+      pass(it, answer);
+    },
     async unprocessed(it, all) {
       const operation = operationOf(it.request);
       const half = /^Batch/.test(operation) && halve(operation, it.body);

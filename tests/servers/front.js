@@ -63,7 +63,7 @@ function pass({ request, response }, answer) {
   response.end(answer.body);
 }
 
-/** Whatever the server is.  Each gets {request, response, body, ask}; ask(body) resolves to its answer. */
+/** Whatever the server is.  Each gets {request, response, body, random, ask}; ask(body) resolves to its answer. */
 const faults = {
   reset,
   async lostReply(it) {
@@ -107,7 +107,7 @@ function front({ port, permille, seconds, random, keys, told, own }) {
   return http.createServer(async (request, response) => {
     try {
       const body = await read(request);
-      const it = { request, response, body, ask: (changed) => ask(port, request, changed) };
+      const it = { request, response, body, random, ask: (changed) => ask(port, request, changed) };
       const verdict = keys ? verify(request, body, (id) => keys[id], Date.now()) : { status: 200 };
       told.requests++;
       if (verdict.status !== 200) {

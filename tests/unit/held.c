@@ -9,6 +9,8 @@ struct held_info held_info;
 
 static struct larder_op *held[MAX_HELD];
 static size_t n_held;
+static const struct larder_host *held_host;
+static struct larder_home *held_home;
 
 /* ---- time ------------------------------------------------------------------- */
 
@@ -40,7 +42,9 @@ static void hold(void *instance, struct larder_op *op) {
 
 static int32_t held_open(const struct larder_host *host, struct larder_home *home, const void *config,
                          struct larder_info *info, void **instance, char *error) {
-    (void)host, (void)home, (void)config;
+    (void)config;
+    held_host = host;
+    held_home = home;
     if (held_info.open_status != LARDER_OK) {
         memcpy(error, "held shut", sizeof("held shut"));
         return held_info.open_status;
@@ -50,6 +54,7 @@ static int32_t held_open(const struct larder_host *host, struct larder_home *hom
     info->max_inflight = held_info.max_inflight;
     info->max_key = held_info.max_key;
     info->max_value = held_info.max_value;
+    info->max_attempts = held_info.max_attempts;
     held_info.opened++;
     *instance = &held_info;
     return LARDER_OK;
@@ -99,6 +104,10 @@ static const struct larder_tag_ops tags_without_bump = {.size = sizeof(tags_with
     }
 const struct larder_driver held_driver = HELD_DRIVER("held", &tags);
 const struct larder_driver held_driver_two_rounds = HELD_DRIVER("held-two-rounds", &tags_without_bump);
+
+void held_hear(struct larder_mark mark) {
+    held_host->mark_seen(held_home, &mark);
+}
 
 /* ---- what is held ------------------------------------------------------------------- */
 

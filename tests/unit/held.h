@@ -21,7 +21,7 @@ void pass_ms(struct reactor *r, int64_t ms);
 /* What the driver says of itself at open; open_status other than LARDER_OK makes opening fail,
  * with the text "held shut". */
 struct held_info {
-    uint32_t traits, max_marks, max_inflight;
+    uint32_t traits, max_marks, max_inflight, max_attempts;
     uint64_t max_key, max_value;
     int32_t open_status;
     unsigned opened, closed, flushed;
@@ -29,6 +29,9 @@ struct held_info {
 extern struct held_info held_info;
 /* The same without bump: revalidation takes two rounds. */
 extern const struct larder_driver held_driver, held_driver_two_rounds; /* "held", "held-two-rounds" */
+
+/* As if the driver had heard that a mark was written: host->mark_seen().  Any thread. */
+void held_hear(struct larder_mark mark);
 
 /* How many ops are held; of one code (0: any). */
 size_t held_count(uint32_t code);

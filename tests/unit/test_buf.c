@@ -89,7 +89,8 @@ static void without_memory_there_is_no_buffer_and_what_was_to_be_wrapped_is_rele
     CU_ASSERT_EQUAL(buf_live(), before);
 }
 
-static void nothing_is_a_good_argument_for_giving_back(void) {
+static void nothing_can_be_referred_to_and_given_back(void) {
+    buf_ref(NULL);
     buf_unref(NULL);
     struct larder_slice none = {0};
     struct larder_slice copy = slice_ref(none);
@@ -136,5 +137,5 @@ UNIT_MAIN("buf", UNIT(a_new_buffer_is_writable_and_ends_with_its_last_reference)
           UNIT(an_impossible_size_is_out_of_memory),
           UNIT(wrapped_memory_is_released_once_by_the_last_reference),
           UNIT(without_memory_there_is_no_buffer_and_what_was_to_be_wrapped_is_released),
-          UNIT(nothing_is_a_good_argument_for_giving_back),
+          UNIT(nothing_can_be_referred_to_and_given_back),
           UNIT(references_may_be_taken_and_given_back_on_all_threads_at_once))

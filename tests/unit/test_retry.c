@@ -52,6 +52,21 @@ static void after_the_last_attempt_the_failure_is_the_answer(void) {
     rig_done();
 }
 
+static void a_driver_may_say_how_often_its_calls_are_attempted(void) {
+    struct sent s;
+    for (uint32_t most = 1; most < 5; most++) {
+        held_info.max_attempts = most;
+        retry_rig(2, 20);
+        send(&s, LARDER_OP_GET, 5000);
+        for (uint32_t i = 1; i < most; i++)
+            CU_ASSERT(comes_again(LARDER_OP_GET, LARDER_RETRY, 1000));
+        answer(LARDER_OP_GET, LARDER_RETRY);
+        CU_ASSERT_EQUAL(sent_done(&s), LARDER_RETRY);
+        CU_ASSERT_EQUAL(m.retries, most - 1);
+        rig_done();
+    }
+}
+
 static void only_passing_faults_are_repeated(void) {
     retry_rig(5, 20);
     for (int32_t status = LARDER_MISS; status >= LARDER_INTERNAL; status--) {
@@ -414,7 +429,8 @@ static void a_call_that_is_held_back_can_be_cancelled(void) {
 }
 
 UNIT_MAIN("retry", UNIT(a_passing_fault_is_repeated_and_its_success_is_the_answer),
-          UNIT(after_the_last_attempt_the_failure_is_the_answer), UNIT(only_passing_faults_are_repeated),
+          UNIT(after_the_last_attempt_the_failure_is_the_answer),
+          UNIT(a_driver_may_say_how_often_its_calls_are_attempted), UNIT(only_passing_faults_are_repeated),
           UNIT(every_op_may_be_repeated), UNIT(what_a_failed_attempt_emitted_is_dropped),
           UNIT(an_attempt_that_cannot_end_in_time_is_not_begun),
           UNIT(a_time_that_the_store_names_is_the_least_wait),

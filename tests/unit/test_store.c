@@ -783,18 +783,6 @@ static void requests_that_make_no_sense_are_refused_at_once(void) {
     close_store();
 }
 
-static void lossy_tag_stores_are_refused_with_the_reason(void) {
-    struct seen seen = {0};
-    held_info.traits = LARDER_LOSSY;
-    open_store();
-    submit(&seen, get_of("k", 0));
-    settle(reactor);
-    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_UNSUPPORTED);
-    CU_ASSERT(strstr(seen.answer->detail, "LARDER_LOSSY") != NULL);
-    forget(&seen);
-    close_store();
-}
-
 int main(void) {
     static const struct unit_test tests[] = {
         UNIT(a_get_asks_for_entry_marks_and_epoch_at_once),
@@ -832,7 +820,6 @@ int main(void) {
         UNIT(the_epoch_known_at_an_earlier_time_is_remembered),
         UNIT(a_list_tells_where_entries_live),
         UNIT(requests_that_make_no_sense_are_refused_at_once),
-        UNIT(lossy_tag_stores_are_refused_with_the_reason),
     };
     return store_main("store", tests, N_ELEMENTS(tests));
 }

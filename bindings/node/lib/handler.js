@@ -32,6 +32,8 @@ const DEADLINE = -3;
 const NONE = [];
 /** In `next build`, after a failure: the store is asked again no sooner. */
 const BUILD_PAUSE_MS = 10_000;
+/** What a set answers by that does not wait for the store any more. */
+const UNDER_WAY = { status: 0 };
 
 /** Next.js 14 says kindHint, and calls pages and routes "app" and "pages". */
 function kindOf(ctx) {
@@ -95,6 +97,24 @@ function isShell(value, ctx) {
   return Boolean(
     ctx.isFallback || (ctx.isRoutePPREnabled && value.postponed !== undefined && value.postponed !== null),
   );
+}
+
+/**
+ * A put's answer, or after so long that it is under way: it goes on, and the core says what fails.
+ * @param {Promise<{ status: number }>} put
+ * @param {number} [ms]
+ */
+async function patiently(put, ms) {
+  if (ms === undefined) return put;
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms, UNDER_WAY);
+  });
+  try {
+    return await Promise.race([put, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 class LarderHandler {
@@ -274,7 +294,7 @@ class LarderHandler {
       const life = ctx?.cacheControl ?? { revalidate: ctx?.revalidate, expire: undefined };
       const tags = tagsOf(data, key, ctx);
       const tell = kind === KIND.PAGE && (noted === false || Boolean(this.fresh?.delete(key)) || this.#isOnDemand());
-      const { status } = await this.#put(s, {
+      const put = this.#put(s, {
         kind,
         key,
         value: data ?? null,
@@ -285,6 +305,8 @@ class LarderHandler {
         expire: lifeMs(life.expire),
         tell,
       });
+      // Next.js answers no request before this does. In this process what is put is there already.
+      const { status } = await (tell || building() ? put : patiently(put, s.setWaitMs));
       if (status >= 0) return;
       this.#failed();
       // What it was to replace is still there, and nothing else says that it is old: a mark does, which is not lost.

@@ -84,6 +84,8 @@ export interface Stats {
   markReads: number;
   marksRead: number;
   epochReads: number;
+  /** Marks that a tag store had lost, or never had, where it may lose some: they were made. */
+  marksMade: number;
   corrupt: number;
   deadlines: number;
   late: number;

@@ -77,6 +77,8 @@ export interface Memory {
 export interface Store {
   /** What handlers give again without asking; undefined: nothing (mark-age or memory is 0). */
   kept?: Memory;
+  /** How long a set keeps Next.js waiting; undefined: to its end. */
+  setWaitMs?: number;
   /** flags: RENDER when a miss will be rendered. */
   get(kind: number, build: string, key: string, tags: string[] | null, flags: number): Promise<Got>;
   /** status: 0 stored, 1 (IF_ABSENT) something was there, below 0 an error class. */

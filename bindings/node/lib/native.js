@@ -234,6 +234,7 @@ class Store {
     this.#desk = desk;
     this.#cell = calls.cell;
     this.#changesCell = calls.changesCell;
+    this.setWaitMs = calls.setWaitMs;
     this.kept = calls.keepBytes > 0 ? this.#memory() : undefined;
   }
 

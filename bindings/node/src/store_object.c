@@ -278,8 +278,8 @@ static napi_status set_cells(napi_env env, const struct handle *handle, napi_val
     return status == napi_ok ? napi_set_named_property(env, object, "changesCell", value) : status;
 }
 
-/* What JavaScript may keep: numbers, as larder_keeping() has them. */
-static napi_status set_keeping(napi_env env, const struct handle *handle, napi_value object) {
+/* What JavaScript may keep, as larder_keeping() has it, and how long it lets Next.js wait. */
+static napi_status set_numbers(napi_env env, const struct handle *handle, napi_value object) {
     struct larder_keeping keeping;
     larder_keeping(handle->shared->store, &keeping);
     const struct {
@@ -287,7 +287,8 @@ static napi_status set_keeping(napi_env env, const struct handle *handle, napi_v
         double number;
     } members[] = {{"keepBytes", (double)keeping.max_bytes},
                    {"keepMs", (double)keeping.max_ms},
-                   {"shareBinary", keeping.share_binary}};
+                   {"shareBinary", keeping.share_binary},
+                   {"setWaitMs", (double)larder_set_wait_ms(handle->shared->store)}};
     napi_status status = napi_ok;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && status == napi_ok; i++) {
         napi_value value;
@@ -330,7 +331,7 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
     if (status == napi_ok)
         status = set_cells(env, handle, object);
     if (status == napi_ok)
-        status = set_keeping(env, handle, object);
+        status = set_numbers(env, handle, object);
     if (status == napi_ok)
         *ret = object;
     return status;

@@ -146,3 +146,22 @@ test('a build knows its epoch, also where marks are trusted for a while', { skip
   const { epoch } = JSON.parse(fs.readFileSync(path.join(dir, 'cache/larder-build.json'), 'utf8'));
   assert.ok(epoch >= begin, 'of a new store: the time of day');
 });
+
+test('while the store hangs, a set ends after set-wait, and this process has what was put', { skip }, () => {
+  const program = `const Handler = require(process.argv[1]);
+    const { store } = require(process.argv[2]);
+    const h = new Handler({ dev: true });
+    const value = { kind: 'APP_ROUTE', body: Buffer.from('b'), status: 200, headers: {} };
+    (async () => {
+      await h.get('/a', { kind: 'APP_ROUTE' });
+      await h.set('/a', value, {});
+      const { puts } = store().stats();
+      const got = await h.get('/a', { kind: 'APP_ROUTE' });
+      console.log(JSON.stringify({ puts, body: got?.value.body.toString() }));
+    })();`;
+  // The put is answered only by its deadline, for which the process waits at its end.
+  const env = { ...process.env, LARDER_FAULT: 'put:drop', LARDER_SET_WAIT: '1ms', LARDER_WRITE_DEADLINE: '3s' };
+  const args = ['-e', program, require.resolve('../lib/next.js'), require.resolve('../lib/state.js')];
+  const said = execFileSync(process.execPath, args, { env, encoding: 'utf8', timeout: 60_000 });
+  assert.deepEqual(JSON.parse(said), { puts: 0, body: 'b' });
+});

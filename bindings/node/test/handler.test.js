@@ -542,6 +542,48 @@ test('the set of a value does not wait for revalidations, nor they for it', asyn
   await set;
 });
 
+test('a set waits for the store no longer than set-wait, and the put goes on', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  let held;
+  store.setWaitMs = 1;
+  store.before = (method) => (method === 'put' ? new Promise((resolve) => (held = resolve)) : undefined);
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  assert.equal(store.table.data.entries.size, 0, 'it is not stored yet');
+  store.before = null;
+  held();
+  await null;
+  assert.equal((await h.get('/x', PAGE)).value.html, 'p');
+});
+
+test('a set that is answered in time leaves no timer behind', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const begun = t.mock.method(globalThis, 'setTimeout');
+  const ended = t.mock.method(globalThis, 'clearTimeout');
+  store.setWaitMs = 60_000;
+  await h.get('/x', PAGE);
+  await h.set('/x', page('p'), SET);
+  const timers = begun.mock.calls.filter((call) => call.arguments[1] === 60_000).map((call) => call.result);
+  assert.equal(timers.length, 1);
+  assert.ok(ended.mock.calls.some((call) => call.arguments[0] === timers[0]));
+});
+
+test('what res.revalidate() renders, and what a build fetches, is waited for to its end', async (t) => {
+  const { store } = setup(t);
+  const h = new LarderHandler({ serverDistDir: dist(t) });
+  const begun = t.mock.method(globalThis, 'setTimeout');
+  store.setWaitMs = 1;
+  await h.set('/x', page('p'), SET); // no get came before
+  t.after(() => delete process.env.NEXT_PHASE);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  await h.get('f', { kind: 'FETCH', tags: [] });
+  await h.set('f', { kind: 'FETCH', data: {}, revalidate: 60 }, { fetchCache: true });
+  assert.deepEqual(store.calls.filter(([method]) => method === 'put').map(([, entry]) => entry.key), ['/x', 'f']);
+  assert.deepEqual(begun.mock.calls.filter((call) => call.arguments[1] === 1), []);
+});
+
 test('the shell of a page gives no RSC data: Next.js would send it as the whole', async (t) => {
   setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });

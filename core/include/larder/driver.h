@@ -104,7 +104,8 @@ struct larder_op {
     uint32_t flags;                  /* LARDER_IF_ABSENT ...; a bit you do not know: LARDER_UNSUPPORTED */
     uint32_t lane;                   /* LARDER_BLOCKING: see larder_info.lanes; else 0 */
     void *scratch[4];                /* the driver's own; all NULL at the start */
-    struct larder_bytes key;         /* the entry's key; a tag in keys_of; a prefix in list */
+    struct larder_bytes key;         /* the entry's key; a tag in keys_of; a prefix in list; a counter
+                                        in advance, bump and write */
     struct larder_slice value;       /* put */
     int64_t modified_ms;             /* put: when rendering of the value began */
     int64_t epoch;                   /* put: the epoch that the rendering noted */
@@ -164,7 +165,14 @@ struct larder_tag_ops {
     size_t size;
     /* emit_mark() for each of marks[].tag that has one.  Sees every completed write. */
     larder_op_fn *read;
-    /* Merge marks[] into what is stored, each atomically, by the rule of docs/semantics.md. */
+    /* Merge marks[] into what is stored, each atomically, by the rule of docs/semantics.md.
+     *
+     * LARDER_LOSSY: a mark that is not there may have been lost, and what is written now may be
+     * older than it was: sent long ago, or twice.  So a mark is never made with less than the
+     * counter named key says (as advance with add 0; key.len 0: nothing to heed): merge into one
+     * whose expired_epoch that is.  It is read while the mark is not there, and no other write of
+     * the mark comes between: one script; or a placeholder (which read does not emit), then the
+     * counter, then a compare-and-swap of that placeholder. */
     larder_op_fn *write;
     /* The counter named key: answer max(stored + op->add, op->now_ms) in epoch and store it
      * (with add 0: answer what is stored, and create it from now_ms if it is not there).
@@ -172,7 +180,8 @@ struct larder_tag_ops {
     larder_op_fn *advance;
     /* Optional: advance(+1) the counter named key and merge marks[], in which
      * LARDER_NEW_EPOCH stands for the new value, so that nobody sees the one without the
-     * other.  NULL: the core makes two rounds of advance and write. */
+     * other.  NULL: the core makes two rounds of advance and write.  LARDER_LOSSY: a mark that is
+     * not there is made as in write, with what the counter said before. */
     larder_op_fn *bump;
     /* key now carries exactly the tags marks[].tag; n_marks 0 forgets the key. */
     larder_op_fn *link;
@@ -211,7 +220,11 @@ struct larder_host {
     int32_t (*emit_mark)(struct larder_op *op, const struct larder_mark *mark);
     int32_t (*emit_key)(struct larder_op *op, struct larder_bytes key);
     int32_t (*emit_text)(struct larder_op *op, struct larder_bytes text);
-    /* [any] Unasked news: another process wrote this mark (pub/sub).  Copies. */
+    /* [any] Unasked news: somebody wrote this mark (pub/sub).  Copies.  Its tag as ops have it,
+     * namespace included; no LARDER_NEW_EPOCH.  What is remembered of the tag is outdated at once,
+     * never made fresher, and nothing is trusted for longer: so news may come late, twice, in any
+     * order, before the store shows the mark, of tags nobody asked for, or not at all, and a
+     * subscription that breaks need not be told of.  Until close() is called. */
     void (*mark_seen)(struct larder_home *home, const struct larder_mark *mark);
 
     /* [any] len writable bytes, one reference, in *out; NULL: out of memory.  Write only
@@ -221,7 +234,7 @@ struct larder_host {
      * (LARDER_NOMEM), and possibly inside this call or buf_unref(). */
     int32_t (*buf_wrap)(const void *ptr, size_t len, larder_fn *release, void *arg,
                         struct larder_slice *out);
-    void (*buf_ref)(struct larder_buf *buf);      /* [any] */
+    void (*buf_ref)(struct larder_buf *buf);      /* [any] NULL, the owner of what is empty, is allowed */
     void (*buf_unref)(struct larder_buf *buf);    /* [any] NULL is allowed */
 
     uint64_t (*now_ns)(void);                     /* [any] */
@@ -255,7 +268,7 @@ enum {                               /* larder_info.traits: claims that the conf
     LARDER_PERSISTENT = 1 << 2,  /* completed writes survive kill -9 of this process */
     LARDER_TTL        = 1 << 3,  /* ttl_ms is honoured */
     LARDER_NEWEST     = 1 << 4,  /* a put never replaces an entry with a greater epoch */
-    LARDER_LOSSY      = 1 << 5,  /* a single mark may be lost (eviction): see docs/semantics.md */
+    LARDER_LOSSY      = 1 << 5,  /* a single mark, or a counter, may be lost (eviction): see write */
     LARDER_DURABLE    = 1 << 6,  /* completed writes of marks and epochs survive any one crash */
     LARDER_LOCAL      = 1 << 7   /* a value comes at the speed of memory or of a local disk: the core
                                     need not make it smaller to make it faster */
@@ -270,6 +283,9 @@ struct larder_info {                 /* filled by open(); arrives zeroed but for
     uint32_t max_inflight;           /* ops outstanding; 0: the core's default */
     uint32_t lanes;                  /* LARDER_BLOCKING: concurrent calls; 0: one */
     uint32_t key_bytes;              /* in keys and tags: 0 any byte, 1 UTF-8, 2 printable ASCII */
+    uint32_t max_attempts;           /* of a call that fails in passing: the core's `retries` + 1 in this
+                                        instance, unless `retries` is 0; 0: as the core is set */
+    uint32_t unused;                 /* 0 */
 };
 
 enum { LARDER_P_TEXT = 1, LARDER_P_SECRET, LARDER_P_BOOL, LARDER_P_INT, LARDER_P_BYTES, LARDER_P_MS };

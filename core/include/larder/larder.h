@@ -128,6 +128,8 @@ struct larder_keeping {
 };
 
 LARDER_API void larder_keeping(const struct larder_store *store, struct larder_keeping *ret);
+/* How long a binding lets a framework wait for a put (`set-wait`): the put goes on, to its own end. */
+LARDER_API uint64_t larder_set_wait_ms(const struct larder_store *store);
 /* n gets were answered by what a binding kept: they count as hits, from memory. */
 LARDER_API void larder_count_kept(struct larder_store *store, uint64_t n);
 /* The greatest epoch that this process knows.  Not what a render notes, where `mark-age` is greater
@@ -310,6 +312,7 @@ struct larder_stats {                /* since the store was opened */
     uint64_t journal_kept, journal_repeats;  /* that ever were, and attempts made */
     uint64_t outage_served;          /* gets answered though marks could not be read (on-outage) */
     uint64_t outage_unstored;        /* puts not stored, since they may be built from such answers */
+    uint64_t marks_made;             /* marks that a get did not find in a lossy tag store, and made */
 };
 
 LARDER_API void larder_stats(const struct larder_store *store, struct larder_stats *ret_stats);

@@ -29,6 +29,7 @@ struct rig {
     uint64_t now_ns;
     int bufs;   /* alive */
     int timers; /* alive */
+    int lines;  /* logged */
 };
 extern struct rig rig;
 

@@ -11,6 +11,7 @@ static struct rig_op o;
     "'AttributeDefinitions':[{'AttributeName':'gs','AttributeType':'S'},{'AttributeName':'pk','" \
     "AttributeType':'S'},"                                                                       \
     "{'AttributeName':'sk','AttributeType':'S'},{'AttributeName':'gk','AttributeType':'S'}]"
+#define OWN_TYPES "{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'sk','AttributeType':'S'}"
 #define INDEX_KEYS \
     "'KeySchema':[{'AttributeName':'gk','KeyType':'HASH'},{'AttributeName':'gs','KeyType':'RANGE'}]"
 #define INCLUDES_X "'Projection':{'ProjectionType':'INCLUDE','NonKeyAttributes':['y','x']}"
@@ -70,6 +71,50 @@ static void doing_it_again_changes_nothing(void) {
     rig_end();
 }
 
+static const char *const without_index = TABLE("'TableStatus':'ACTIVE'," KEYS
+                                               ",'AttributeDefinitions':[" OWN_TYPES "]");
+
+static void a_table_without_the_index_is_given_it_and_waited_for(void) {
+    begin(0);
+    rig_reply(without_index);
+    CU_ASSERT_STRING_EQUAL(rig_operation(), "UpdateTable");
+    CU_ASSERT(rig_asks("'AttributeDefinitions':[" OWN_TYPES ",{'AttributeName':'gk','AttributeType':'S'},"
+                       "{'AttributeName':'gs','AttributeType':'S'}],'GlobalSecondaryIndexUpdates':[{'Create':"
+                       "{'IndexName':'larder'," INDEX_KEYS));
+    rig_reply("{'TableDescription':{}}");
+    CU_ASSERT(rig_pass_time());
+    rig_reply(
+        TABLE("'TableStatus':'UPDATING'," KEYS "," TYPES "," INDEX("CREATING", INDEX_KEYS "," INCLUDES_X)));
+    CU_ASSERT(rig_pass_time());
+    rig_reply(
+        TABLE("'TableStatus':'ACTIVE'," KEYS "," TYPES "," INDEX("CREATING", INDEX_KEYS "," INCLUDES_X)));
+    CU_ASSERT(rig_pass_time());
+    rig_reply(GOOD);
+    rig_reply("{'TimeToLiveDescription':{'TimeToLiveStatus':'DISABLED'}}");
+    CU_ASSERT_STRING_EQUAL(rig_operation(), "UpdateTimeToLive");
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    CU_ASSERT(said("was given the index larder"));
+    CU_ASSERT(said("TTL is on"));
+    rig_end();
+}
+
+static void two_that_give_it_at_once_both_succeed_and_a_reason_is_told(void) {
+    begin(0);
+    rig_reply(without_index);
+    rig_refuse(DDB_IN_USE);
+    CU_ASSERT(rig_pass_time());
+    rig_reply(GOOD);
+    rig_reply("{'TimeToLiveDescription':{'AttributeName':'expiresAt','TimeToLiveStatus':'ENABLED'}}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    begin(0);
+    rig_reply(without_index);
+    rig_refuse(LARDER_INVALID); /* capacity that is not for us to say */
+    CU_ASSERT_EQUAL(o.res.status, LARDER_INVALID);
+    CU_ASSERT_STRING_EQUAL(o.detail, "refused by the test");
+    rig_end();
+}
+
 static void two_that_make_it_at_once_both_succeed(void) {
     begin(0);
     rig_refuse(DDB_NO_TABLE);
@@ -100,8 +145,13 @@ static void what_does_not_fit_is_named(void) {
         {TABLE("'TableStatus':'ACTIVE','KeySchema':[{'AttributeName':'tag','KeyType':'HASH'},"
                "{'AttributeName':'path','KeyType':'RANGE'}]"),
          "table t: its key is (tag HASH, path RANGE) and must be (pk HASH, sk RANGE)"},
-        {TABLE("'TableStatus':'ACTIVE'," KEYS), "no global secondary index named larder"},
-        {TABLE("'TableStatus':'ACTIVE'," KEYS
+        {TABLE("'TableStatus':'ACTIVE'," KEYS), "types of its keys are () and must all be S"},
+        {TABLE("'TableStatus':'ACTIVE'," KEYS ",'AttributeDefinitions':[" OWN_TYPES
+               ",{'AttributeName':'gk','AttributeType':'N'}]"),
+         "types of its keys are (pk S, sk S, gk N) and must all be S"},
+        {TABLE("'TableStatus':'UPDATING'," KEYS ",'AttributeDefinitions':[" OWN_TYPES "]"),
+         "no global secondary index named larder (gk HASH, gs RANGE, including x)"},
+        {TABLE("'TableStatus':'ACTIVE'," KEYS "," TYPES
                "," INDEX("ACTIVE", "'KeySchema':[{'AttributeName':'sk','KeyType':'HASH'}]")),
          "the key of its index larder is (sk HASH)"},
         {TABLE("'TableStatus':'ACTIVE','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'B'}]"
@@ -186,6 +236,8 @@ static void topics_are_explained_and_others_named(void) {
 
 UNIT_MAIN("dynamodb: admin", UNIT(a_table_that_is_not_there_is_made_and_waited_for),
           UNIT(doing_it_again_changes_nothing), UNIT(two_that_make_it_at_once_both_succeed),
+          UNIT(a_table_without_the_index_is_given_it_and_waited_for),
+          UNIT(two_that_give_it_at_once_both_succeed_and_a_reason_is_told),
           UNIT(a_server_without_ttl_is_a_warning), UNIT(what_does_not_fit_is_named),
           UNIT(a_ttl_by_another_attribute_is_named),
           UNIT(a_table_that_takes_too_long_is_told_at_the_deadline), UNIT(a_dry_run_asks_nobody),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base64.h"
+#include "../crc.h"
 #include "../reply.h"
 #include "unit.h"
 
@@ -331,7 +332,34 @@ static void utf8_is_told_from_what_is_none(void) {
                         rows[i].good);
 }
 
-UNIT_MAIN("dynamodb: forms", UNIT(what_json_does_not_take_in_a_string_is_escaped),
+/* ---- the checksum -------------------------------------------------------------------------------------------- */
+
+/* As it is defined, bit by bit. */
+static uint32_t crc_of(const uint8_t *p, size_t len) {
+    uint32_t value = ~0u;
+    for (size_t i = 0; i < 8 * len; i++) {
+        uint32_t bit = (value ^ (uint32_t)p[i / 8] >> i % 8) & 1;
+        value = value >> 1 ^ (bit ? 0xEDB88320u : 0);
+    }
+    return ~value;
+}
+
+static void a_checksum_is_that_of_zlib_at_every_length(void) {
+    static uint8_t text[700];
+    struct ddb_crc crc;
+    ddb_crc_init(&crc);
+    CU_ASSERT_EQUAL(ddb_crc32(&crc, ddb_bytes_of("123456789")), 0xCBF43926u); /* the check of the standard */
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (uint8_t)(i * 167 + i / 7);
+    for (size_t len = 0; len < sizeof(text) - 15; len++) {
+        const struct larder_bytes bytes = {text + len % 16, len};
+        CU_ASSERT_EQUAL(ddb_crc32(&crc, bytes), crc_of(bytes.ptr, len));
+        CU_ASSERT_EQUAL(ddb_crc32_by_table(&crc, bytes), crc_of(bytes.ptr, len));
+    }
+}
+
+UNIT_MAIN("dynamodb: forms", UNIT(a_checksum_is_that_of_zlib_at_every_length),
+          UNIT(what_json_does_not_take_in_a_string_is_escaped),
           UNIT(apostrophes_of_a_template_are_quotes_and_those_of_data_are_not),
           UNIT(every_number_is_written_and_read_exactly), UNIT(what_is_no_64_bit_integer_is_refused),
           UNIT(base64_of_rfc_4648), UNIT(every_byte_survives_base64_at_every_place),

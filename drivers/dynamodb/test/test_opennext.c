@@ -34,15 +34,16 @@ static bool mark_is(const struct larder_mark *mark, int64_t expired, int64_t sta
 
 static bool key_is(const char *build_id, const char *tag, const char *expected) {
     char prefix[OPENNEXT_MAX_KEY];
-    uint8_t room[OPENNEXT_MAX_KEY];
-    struct larder_bytes key;
-    opennext_prefix(build_id, prefix);
+    struct opennext_key key;
+    opennext_prefix(build_id, false, prefix);
     const struct ddb_names names = {.build_id = build_id, .build_prefix = prefix};
-    bool has = opennext_key(&names, ddb_bytes_of(tag), room, &key);
-    bool good = expected ? has && ddb_bytes_same(key, ddb_bytes_of(expected)) : !has;
+    bool has = opennext_twin(&names, ddb_bytes_of(tag), &key);
+    bool good = expected ? has && ddb_bytes_same(key.tag, ddb_bytes_of(expected)) &&
+                               ddb_bytes_same(key.path, key.tag)
+                         : !has;
     if (!good)
-        printf("    %s, %s: %.*s\n", build_id, tag, has ? (int)key.len : 4,
-               has ? (const char *)room : "none");
+        printf("    %s, %s: %.*s\n", build_id, tag, has ? (int)key.tag.len : 4,
+               has ? (const char *)key.tag.ptr : "none");
     return good;
 }
 
@@ -121,7 +122,8 @@ static void what_opennext_writes_is_judged_as_next_judges(void) {
         item.revalidated_at = rows[i].revalidated_at;
         item.stale = rows[i].stale;
         item.expire = rows[i].expire;
-        CU_ASSERT(opennext_mark(&item, ddb_bytes_of("ns/t"), rows[i].now, &mark));
+        CU_ASSERT_EQUAL(opennext_mark(&item, ddb_bytes_of("ns/t"), rows[i].now, &mark),
+                        rows[i].revalidated_at > OPENNEXT_MEMBER);
         enum verdict verdict = verdict_of(&mark, rows[i].entry, rows[i].now);
         if (verdict != rows[i].verdict)
             printf("    %s: %d\n", rows[i].row, (int)verdict);

@@ -219,6 +219,37 @@ static void marks_are_written_so_many_at_once_and_the_first_failure_ends_it(void
     rig_end();
 }
 
+static void fewer_are_written_at_once_where_that_is_set(void) {
+    begin("", 130);
+    rig.config.write_concurrency = 3;
+    for (size_t i = 0; i < 130; i++)
+        marks[i].expired_epoch = 7;
+    ddb_write(&rig.d, &o.op);
+    CU_ASSERT_EQUAL(rig_n_requests(), 3);
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(rig_n_requests(), 3);
+    for (int i = 0; i < 129; i++)
+        rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    begin("k", 130);
+    rig.config.write_concurrency = 2;
+    ddb_link(&rig.d, &o.op);
+    rig_reply("{}");
+    CU_ASSERT_EQUAL(rig_n_requests(), 2); /* of 25 */
+    for (int i = 0; i < 6; i++)
+        rig_reply("{}");
+    CU_ASSERT_EQUAL(o.res.status, LARDER_OK);
+    begin("", 130);
+    rig.config.write_concurrency = 1000;
+    for (size_t i = 0; i < 130; i++)
+        marks[i].expired_epoch = 7;
+    ddb_write(&rig.d, &o.op);
+    CU_ASSERT_EQUAL(rig_n_requests(), DDB_WINDOW);
+    while (rig_n_requests() > 0)
+        rig_reply("{}");
+    rig_end();
+}
+
 /* ---- counters --------------------------------------------------------------------------------------------- */
 
 static void begin_advance(int64_t add, int64_t seen) {
@@ -495,6 +526,7 @@ UNIT_MAIN("dynamodb: tags", UNIT(marks_are_read_together_and_consistently_a_hund
           UNIT(a_mark_that_is_always_overtaken_is_given_up),
           UNIT(a_mark_if_absent_is_written_where_there_is_none),
           UNIT(marks_are_written_so_many_at_once_and_the_first_failure_ends_it),
+          UNIT(fewer_are_written_at_once_where_that_is_set),
           UNIT(a_counter_behind_the_clock_is_set_to_it_in_one_update),
           UNIT(a_counter_that_was_ahead_of_the_clock_is_raised_in_one_update),
           UNIT(a_guess_that_was_wrong_costs_one_update_more), UNIT(a_counter_at_its_end_stays_there),

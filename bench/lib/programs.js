@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 
-/** What the program says; null where it is not built. */
+/** What the program says; null where it is not built.  BENCH_BUILD is the folder of the builds. */
 function program(name, ...args) {
   const release = path.join(process.env.BENCH_BUILD, 'release');
   const file = path.join(release, 'bin', `bench_${name}`);
@@ -16,11 +16,4 @@ function program(name, ...args) {
   return JSON.parse(stdout);
 }
 
-/** The frame alone: encode and decode beside memcpy. */
-const frame = () => program('frame');
-/** What the layers between a store and its driver cost for one operation. */
-const layers = () => program('layers');
-/** Memory held against memory configured. */
-const memory = () => program('memory');
-
-module.exports = { frame, layers, memory };
+module.exports = { program };
