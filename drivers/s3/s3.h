@@ -121,6 +121,7 @@ struct s3_task { /* the first member of what is kept for an op */
     int64_t bytes;                       /* counted as under way */
     void (*start)(struct s3_task *task); /* when there is room */
     struct aws_text body;                /* of its requests, where it makes one; freed with it */
+    void *conversion;                    /* layout.c; freed with it */
     char detail[320];
 };
 
