@@ -37,6 +37,7 @@ struct cli {
     struct args args;
     bool json;
     uint32_t timeout_ms;          /* 0: the store's own */
+    const char *next_dir;         /* the build output that may name the store; NULL: .next */
     struct json out;              /* on stdout */
     struct larder_config *config; /* made when first needed */
     struct larder_store *store;
@@ -90,6 +91,7 @@ struct progress {
     uint64_t n;
     int64_t shown_ms;
     const char *what; /* "keys listed" */
+    uint64_t total;   /* 0: not known; else there is a bar */
 };
 /* prints: the command writes lines on stdout meanwhile; where that is the terminal too, they do. */
 void progress_begin(struct progress *progress, const char *what, bool prints);
@@ -121,9 +123,9 @@ const struct command *cli_command(struct cli *cli, const char *name);
 
 /* ---- the commands ------------------------------------------------------------------------------ */
 
-extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_tags,
-    command_revalidate, command_drivers, command_config, command_provision, command_explain, command_ping,
-    command_doctor, command_stats, command_top, command_bench, command_export, command_import,
+extern const struct command command_get, command_put, command_ls, command_rm, command_prune, command_seed,
+    command_tags, command_revalidate, command_drivers, command_config, command_provision, command_explain,
+    command_ping, command_doctor, command_stats, command_top, command_bench, command_export, command_import,
     command_completion, command_man, command_version;
 
 #endif

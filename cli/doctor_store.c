@@ -252,6 +252,25 @@ static void revalidate(struct exam *exam, const struct trial *trial, bool stored
         is_gone_for(exam, exam->other, trial, "revalidated", "another process");
 }
 
+/* Which builds run here, as they themselves noted.  What fails was told of the entry before. */
+static void builds(struct exam *exam) {
+    const struct larder_answer *answer;
+    struct larder_request request = {.code = LARDER_DO_BUILDS, .deadline_ms = exam->cli->timeout_ms};
+    int32_t status = larder_call(exam->cli->store, &request, &answer);
+    if (status == LARDER_OK && answer->n_builds > 0) {
+        const struct larder_build *now = &answer->builds[0];
+        char id[65], tame[65], first[TIME_TEXT], seen[TIME_TEXT];
+        snprintf(id, sizeof id, "%.*s", (int)(now->id.len < 64 ? now->id.len : 64),
+                 (const char *)now->id.ptr);
+        tell(exam, OK, "builds", NULL, "%zu recorded; the current one is %s, noted first %s and last %s",
+             answer->n_builds, tame_text(id, tame, sizeof tame), time_text(now->first_ms, first),
+             time_text(now->seen_ms, seen));
+    } else if (status == LARDER_OK) {
+        tell(exam, OK, "builds", NULL, "none is recorded: `larder seed` does it, and a process that serves");
+    }
+    larder_answer_unref(answer);
+}
+
 /* Goes on where something is refused: all that is refused is to be told at once. */
 void doctor_store(struct exam *exam) {
     struct trial trial;
@@ -268,6 +287,7 @@ void doctor_store(struct exam *exam) {
     struct larder_request remove = about(&trial, LARDER_DO_REMOVE);
     if (done(exam, &need_remove, &remove, NULL))
         tell(exam, OK, "remove", NULL, "%s", took(exam, time));
+    builds(exam);
 }
 
 /* ---- how long it takes ---------------------------------------------------------------------------------- */

@@ -18,11 +18,11 @@ const struct option cli_options[] = {
 };
 
 static const struct command *const commands[] = {
-    &command_get,     &command_put,        &command_ls,      &command_rm,         &command_prune,
-    &command_tags,    &command_revalidate, &command_drivers, &command_config,     &command_provision,
-    &command_explain, &command_ping,       &command_doctor,  &command_stats,      &command_top,
-    &command_bench,   &command_export,     &command_import,  &command_completion, &command_man,
-    &command_version,
+    &command_get,       &command_put,     &command_ls,         &command_rm,      &command_seed,
+    &command_prune,     &command_tags,    &command_revalidate, &command_drivers, &command_config,
+    &command_provision, &command_explain, &command_ping,       &command_doctor,  &command_stats,
+    &command_top,       &command_bench,   &command_export,     &command_import,  &command_completion,
+    &command_man,       &command_version,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

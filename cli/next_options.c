@@ -25,9 +25,15 @@ static int32_t take(cJSON *root, struct next_options *ret) {
     return ret->json ? LARDER_OK : LARDER_NOMEM;
 }
 
-int32_t next_options_read(struct next_options *ret) {
+int32_t next_options_read(const char *dir, struct next_options *ret) {
     *ret = (struct next_options){0};
-    FILE *file = fopen(NEXT_OPTIONS_FILE, "rb");
+    const size_t size = strlen(dir) + sizeof NEXT_OPTIONS_FILE + 1;
+    char *path = malloc(size);
+    if (path == NULL)
+        return LARDER_NOMEM;
+    snprintf(path, size, "%s/%s", dir, NEXT_OPTIONS_FILE);
+    FILE *file = fopen(path, "rb");
+    free(path);
     if (file == NULL)
         return LARDER_OK; /* no build here, or one without withLarder() */
     int32_t status = LARDER_NOMEM;

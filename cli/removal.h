@@ -1,4 +1,4 @@
-/* Taking entries out of the store, one by one, and telling how many: rm and prune. */
+/* Taking entries out of the store, one by one, and telling how many: larder rm. */
 #ifndef CLI_REMOVAL_H
 #define CLI_REMOVAL_H
 

@@ -105,7 +105,7 @@ static int32_t apply_options(struct cli *cli, struct larder_error *error) {
 /* larder.json, or the file that an option, LARDER_CONFIG or withLarder() names; then withLarder(). */
 static int32_t apply_files(struct cli *cli, struct larder_error *error) {
     struct next_options next;
-    int32_t status = next_options_read(&next);
+    int32_t status = next_options_read(cli->next_dir ? cli->next_dir : ".next", &next);
     const char *path = args_value(&cli->args, "config"), *named = getenv("LARDER_CONFIG");
     if (path == NULL && (named == NULL || *named == '\0'))
         path = next.config;
@@ -175,7 +175,7 @@ int cli_open(struct cli *cli) {
 
 int cli_open_plain(struct cli *cli) {
     struct larder_error error;
-    int code = cli_configure(cli);
+    int code = cli->config ? CODE_DONE : cli_configure(cli);
     if (code != CODE_DONE)
         return code;
     int32_t status = larder_config_set(cli->config, "memory", "0", "larder", &error);
@@ -305,12 +305,27 @@ void progress_begin(struct progress *progress, const char *what, bool prints) {
     progress->shown_ms = clock_ms();
 }
 
+static void print_bar(const struct progress *progress) {
+    enum { WIDTH = 30 };
+    const uint64_t total = progress->total, n = progress->n < total ? progress->n : total;
+    const unsigned full = (unsigned)(n * WIDTH / total);
+    char bar[WIDTH + 1];
+    for (unsigned i = 0; i < WIDTH; i++)
+        bar[i] = i < full ? '#' : '-';
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " of %" PRIu64 " %s", bar, (unsigned)(n * 100 / total), n,
+            total, progress->what);
+}
+
 void progress_add(struct progress *progress, uint64_t n) {
     progress->n += n;
     if (!progress->wanted || clock_ms() - progress->shown_ms < PROGRESS_EVERY_MS)
         return;
     progress->shown_ms = clock_ms();
-    fprintf(stderr, "\r%" PRIu64 " %s", progress->n, progress->what);
+    if (progress->total > 0)
+        print_bar(progress);
+    else
+        fprintf(stderr, "\r%" PRIu64 " %s", progress->n, progress->what);
     fflush(stderr);
 }
 

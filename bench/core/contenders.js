@@ -3,7 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { page, key } = require('./pages.js');
+const { page, key } = require('../lib/pages.js');
 
 const nextModules = process.env.BENCH_NEXT; // a node_modules with Next.js in it
 const larder = path.join(__dirname, '../../bindings/node');

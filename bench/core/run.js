@@ -39,7 +39,7 @@ async function coldStart() {
   // What a process before this one has stored.
   await worker({ contender: 'larder, memory', op: 'get', bytes: 4 * KB, inflight: 1 });
   const dir = path.join(work, `larder-memory-${4 * KB}-get`);
-  const { key } = require('./pages.js');
+  const { key } = require('../lib/pages.js');
   const samples = await coldStarts(path.join(__dirname, 'cold.js'), { bare: ['bare'], larder: ['larder', dir, key(0)] }, STARTS);
   const ms = (who) => median(samples[who].map((s) => s.ms));
   const of = (who, what) => median(samples[who].map((s) => JSON.parse(s.told.slice(1))[what]));

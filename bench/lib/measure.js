@@ -35,10 +35,10 @@ function quantile(sorted, q) {
 }
 
 /**
- * Runs op(i) with `inflight` calls outstanding for about `ms`, after a warm-up, and tells what it cost.
+ * Runs op(i) with `inflight` calls outstanding for about `ms`, after a warm-up of so many, and tells what it cost.
  * @param {(i: number) => Promise<unknown>} op
  */
-async function measure(op, { inflight, ms, warmupOps }) {
+async function measure(op, { inflight, ms, warmupOps, warmupMs = 10_000 }) {
   let next = 0;
   let latencies = new Float64Array(1 << 16);
   let n = 0;
@@ -60,7 +60,7 @@ async function measure(op, { inflight, ms, warmupOps }) {
   };
   const lanes = () => Promise.all(Array.from({ length: inflight }, lane));
 
-  until = performance.now() + 10_000;
+  until = performance.now() + warmupMs;
   ops = warmupOps;
   await lanes();
 

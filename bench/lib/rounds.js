@@ -9,6 +9,7 @@ const { spawn } = require('node:child_process');
 const { median } = require('./measure.js');
 
 const WORKER_MS = 300_000;
+const ERRORS_KEPT = 4096; // characters; there are contenders that warn at each call
 
 /** --quick: a look, not a measurement.  --only NAME: the contenders with that in their names. */
 function options(argv = process.argv) {
@@ -44,7 +45,7 @@ function run(program, args, { env } = {}) {
     const got = { stdout: '', told: '', ms: undefined };
     let errors = '';
     child.stdout.on('data', (chunk) => (got.stdout += chunk));
-    child.stderr.on('data', (chunk) => (errors += chunk));
+    child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-ERRORS_KEPT)));
     child.stdio[3].on('data', (chunk) => {
       got.ms ??= Number(process.hrtime.bigint() - begin) / 1e6;
       got.told += chunk;
@@ -113,7 +114,7 @@ const version = (modules, name) => JSON.parse(fs.readFileSync(path.join(modules,
 function print(title, rows) {
   const width = Math.max(18, ...rows.map((r) => r.contender.length)) + 2;
   console.log(`\n${title}\n  ${' '.repeat(width)}   ops/s    p50 us    p99 us   main thread us   process us`);
-  const figure = (value, digits, columns) => value.toFixed(digits).padStart(columns);
+  const figure = (value, digits, columns) => (value === undefined ? '-' : value.toFixed(digits)).padStart(columns);
   for (const r of rows) {
     console.log(`  ${r.contender.padEnd(width)} ${figure(r.opsPerSecond, 0, 7)} ${figure(r.p50Us, 1, 9)} ${figure(r.p99Us, 1, 9)} ` +
       `${figure(r.mainUs, 2, 16)} ${figure(r.processUs, 2, 12)}`);

@@ -17,7 +17,7 @@ function serve(main) {
   });
 }
 
-/** @param {(i: number) => Promise<unknown>} op */
-const timed = (op, { bytes, inflight, ms }) => measure(op, { inflight, ms, warmupOps: warmupOps(bytes) });
+/** warmupMs: at most; for what is so slow that it would take most of the time.  @param {(i: number) => Promise<unknown>} op */
+const timed = (op, { bytes, inflight, ms, warmupMs }) => measure(op, { inflight, ms, warmupOps: warmupOps(bytes), warmupMs });
 
 module.exports = { serve, timed };

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "index.h"
@@ -256,6 +257,62 @@ static void check_record(struct checker *c, struct place place) {
         report_plain(c, RULE_ERROR, place, VERSION_NONE);
 }
 
+/* ---- while the store was away ----------------------------------------------------------------- */
+
+struct answer { /* of a get */
+    int64_t end_ns;
+    bool is_error;
+};
+
+static int by_end(const void *a, const void *b) {
+    const struct answer *x = a, *y = b;
+    return x->end_ns < y->end_ns ? -1 : x->end_ns > y->end_ns;
+}
+
+static size_t gather_answers(const struct history *h, struct answer *to) {
+    size_t n = 0;
+    for (size_t f = 0; f < h->n_files; f++)
+        for (size_t at = 0; at < h->files[f].n; at++) {
+            const struct record *r = &h->files[f].records[at];
+            if (r->op != R_GET || r->end_ns == 0 || (r->flags & R_HURRIED))
+                continue;
+            if (to)
+                to[n] = (struct answer){r->end_ns, r->status < 0};
+            n++;
+        }
+    return n;
+}
+
+static bool find_outage(const struct history *h, struct check_result *ret) {
+    size_t n = gather_answers(h, NULL);
+    struct answer *answers = n > 0 ? malloc(n * sizeof(*answers)) : NULL;
+    int64_t answered_ns = n > 0 ? INT64_MIN : 0;
+    bool is_away = false;
+    if (n > 0 && answers == NULL)
+        return false;
+    if (answers != NULL) {
+        gather_answers(h, answers);
+        qsort(answers, n, sizeof(*answers), by_end);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct answer *a = &answers[i];
+        if (answered_ns == INT64_MIN)
+            answered_ns = a->end_ns;
+        if (a->is_error) {
+            if (ret->first_error_ns == 0)
+                ret->first_error_ns = a->end_ns;
+            ret->last_error_ns = a->end_ns;
+        }
+        if (is_away && a->end_ns - answered_ns > ret->longest_outage_ns)
+            ret->longest_outage_ns = a->end_ns - answered_ns;
+        is_away = a->is_error;
+        if (!a->is_error)
+            answered_ns = a->end_ns;
+    }
+    free(answers);
+    return true;
+}
+
 bool check_history(const struct history *h, const struct check_options *options, struct check_result *ret,
                    char error[256]) {
     struct checker c = {.history = h, .options = options, .result = ret};
@@ -266,5 +323,9 @@ bool check_history(const struct history *h, const struct check_options *options,
         for (size_t at = 0; at < h->files[f].n; at++)
             check_record(&c, (struct place){(uint32_t)f, (uint32_t)at});
     index_done(&c.index);
+    if (good && !find_outage(h, ret)) {
+        snprintf(error, 256, "out of memory");
+        return false;
+    }
     return good;
 }

@@ -71,6 +71,9 @@ struct check_result {
     uint64_t n_violations[RULE_N];
     int64_t first_ns, last_ns;
     int64_t slowest_get_ns;
+    /* While a store is away: the longest time in which gets ended and none of them was answered but by an error, and
+     * when the first and the last error came; 0: there was none. */
+    int64_t longest_outage_ns, first_error_ns, last_error_ns;
     uint64_t n_found;
     struct violation found[VIOLATIONS_KEPT]; /* the earliest */
 };

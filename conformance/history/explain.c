@@ -170,6 +170,11 @@ void explain_result(FILE *out, const struct check_result *r) {
             r->n_records, s, s > 0 ? (double)r->n_records / s : 0.0, r->n_unanswered, r->n_gets, r->n_fresh,
             r->n_stale, r->n_gone, r->n_misses, r->n_get_errors, (double)r->slowest_get_ns / 1e6,
             r->n_renders, r->n_puts, r->n_put_errors, r->n_revalidations, r->n_revalidation_errors);
+    if (r->first_error_ns != 0)
+        fprintf(out,
+                "gets failed from %.1f to %.1f s after the beginning; none was answered for at most %.2f s\n",
+                seconds(r->first_error_ns, r->first_ns), seconds(r->last_error_ns, r->first_ns),
+                (double)r->longest_outage_ns / 1e9);
     if (r->n_losses > 0)
         fprintf(out,
                 "the tag store was lost %" PRIu64 " times; excused for that: %" PRIu64
@@ -240,7 +245,7 @@ void explain_json(FILE *out, const struct history *h, const struct check_result 
     fprintf(out, "{\"seconds\": %.3f", seconds(r->last_ns, r->first_ns));
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         fprintf(out, ", \"%s\": %" PRIu64, numbers[i].name, numbers[i].value);
-    fprintf(out, ", \"byRule\": {");
+    fprintf(out, ", \"longestOutageMs\": %.0f, \"byRule\": {", (double)r->longest_outage_ns / 1e6);
     for (int rule = 0; rule < RULE_N; rule++)
         fprintf(out, "%s\"%s\": %" PRIu64, rule > 0 ? ", " : "", rule_name((enum rule)rule),
                 r->n_violations[rule]);

@@ -50,6 +50,7 @@ static const char help[] =
     "  --jump                  and are set anew every 100 ms\n"
     "  --cold                  processes end and begin anew, knowing nothing\n"
     "  --kill, --stop          processes are killed and replaced; stopped for up to 250 ms\n"
+    "  --disturbed             something else disturbs the store: calls may fail\n"
     "  --wipe-tags CMD         a shell command that empties the tag store; `renamed`: no command, but\n"
     "                          other names for all marks and counters from then on\n"
     "  --snapshot CMD --rollback CMD\n"
@@ -92,6 +93,7 @@ enum {
     OPT_COLD,
     OPT_KILL,
     OPT_STOP,
+    OPT_DISTURBED,
     OPT_WIPE,
     OPT_SNAPSHOT,
     OPT_ROLLBACK,
@@ -128,6 +130,7 @@ static const struct option options[] = {
     {"cold", no_argument, NULL, OPT_COLD},
     {"kill", no_argument, NULL, OPT_KILL},
     {"stop", no_argument, NULL, OPT_STOP},
+    {"disturbed", no_argument, NULL, OPT_DISTURBED},
     {"wipe-tags", required_argument, NULL, OPT_WIPE},
     {"snapshot", required_argument, NULL, OPT_SNAPSHOT},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
@@ -301,6 +304,7 @@ static bool read_option(struct asked *a, int option, char *text) {
     case OPT_STOP: run->stop = true; return true;
     case OPT_LOSSY: run->head.lossy = 1; return true;
     case OPT_TWO_ROUNDS: run->two_rounds = true; return true;
+    case OPT_DISTURBED: run->disturbed = true; return true;
     case OPT_NO_EXCUSE: run->no_excuse = true; return true;
     case OPT_JSON: a->json = true; return true;
     default: return false;
@@ -489,7 +493,7 @@ static int run_command(int argc, char **argv, struct asked *a) {
         run->seconds = run->ops > 0 ? 600 : 5;
     run->head.wall_base_ms = right_time_ms() - monotonic_ns() / 1000000;
     run->head.calm = run->fault_permille == 0 && run->hurry_permille == 0 && !run->kill && !run->stop &&
-                     run->wipe_tags == NULL && run->rollback == NULL;
+                     !run->disturbed && run->wipe_tags == NULL && run->rollback == NULL;
     int status = 0;
     const char *keep = run->folder;
     for (unsigned i = 0; i < run->tries && status == 0; i++, run->seed++) {

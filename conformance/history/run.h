@@ -56,6 +56,7 @@ struct run {
     unsigned pauses;         /* 0: none, 1: usual, 2: long ones too */
     int64_t clock_s;         /* clocks are wrong by up to this */
     bool jump, kill, stop, cold;
+    bool disturbed;                              /* by others than this program */
     const char *wipe_tags, *snapshot, *rollback; /* shell commands; NULL: no */
     unsigned lose_every_ms, quiet_ms, tries;
     bool two_rounds; /* as if the driver had no bump() */

@@ -288,6 +288,26 @@ static void in_a_calm_run_no_call_fails_unasked(void) {
     CU_ASSERT(found_any() == 0);
 }
 
+static void an_outage_is_as_long_as_gets_end_and_none_is_answered(void) {
+    begin();
+    tape.head.calm = 0;
+    struct record *v = put(KEY_DATA, tag(TAG_A), 1, 1.5, 2);
+    get(v, 2, 2.5);
+    get(v, 4, 5); /* nobody asked in between */
+    CU_ASSERT(found_any() == 0);
+    CU_ASSERT_EQUAL(tape.result.longest_outage_ns, 0);
+    CU_ASSERT_EQUAL(tape.result.first_error_ns, 0);
+    get(v, 5, 5.5)->status = LARDER_RETRY;
+    get(v, 5, 6.5)->status = LARDER_RETRY;
+    get(v, 6, 7);
+    get(v, 7, 7.5)->status = LARDER_RETRY;
+    get(v, 7, 8);
+    CU_ASSERT(found_any() == 0);
+    CU_ASSERT_EQUAL(tape.result.longest_outage_ns, 2 * S);
+    CU_ASSERT_EQUAL(tape.result.first_error_ns, 11 * S / 2);
+    CU_ASSERT_EQUAL(tape.result.last_error_ns, 15 * S / 2);
+}
+
 /* ---- expire -------------------------------------------------------------------------------- */
 
 static void a_store_that_trusts_marks_for_a_while_may_see_it_so_much_later(void) {
@@ -517,29 +537,27 @@ static void a_history_that_makes_no_sense_is_refused(void) {
     CU_ASSERT(!check_history(&tape.history, &tape.options, &tape.result, tape.error));
 }
 
-UNIT_MAIN("history", UNIT(what_was_rendered_before_a_completed_revalidation_is_not_returned),
-          UNIT(it_may_be_while_the_revalidation_runs_or_the_get_began_before_its_end),
-          UNIT(a_rendering_that_began_while_it_ran_counts_as_new),
-          UNIT(the_put_may_come_long_after_the_revalidation),
-          UNIT(a_revalidation_that_failed_or_was_never_answered_promises_nothing),
-          UNIT(another_tag_is_no_concern), UNIT(the_tags_of_the_request_count_and_the_namespaces_always),
-          UNIT(an_early_revalidation_counts_though_later_ones_came_before_the_rendering),
-          UNIT(nor_is_what_was_built_from_it_two_levels_up), UNIT(a_page_of_new_data_is_returned),
-          UNIT(an_old_ingredient_without_the_tag_does_not_make_a_page_old),
-          UNIT(a_page_that_lost_its_ingredients_tag_is_still_built_from_it),
-          UNIT(what_nobody_put_is_found_out),
-          UNIT(a_put_that_failed_or_was_never_answered_may_take_effect_at_any_time),
-          UNIT(other_bytes_or_another_epoch_are_found_out), UNIT(after_quiet_the_second_get_is_a_hit),
-          UNIT(in_a_calm_run_no_call_fails_unasked),
-          UNIT(a_store_that_trusts_marks_for_a_while_may_see_it_so_much_later),
-          UNIT(what_was_made_stale_is_not_called_fresh),
-          UNIT(a_page_may_be_built_of_what_was_known_to_be_stale), UNIT(after_its_time_it_is_gone),
-          UNIT(a_clock_that_is_ahead_makes_it_due_sooner), UNIT(before_its_time_it_is_not_gone),
-          UNIT(it_may_be_gone_by_a_clock_that_is_ahead),
-          UNIT(it_may_be_gone_by_another_revalidation_or_an_earlier_due_time),
-          UNIT(nothing_is_gone_without_a_reason), UNIT(a_wipe_excuses_nothing_that_is_behind_the_clocks),
-          UNIT(an_epoch_ahead_of_a_clock_is_excused_after_a_wipe_and_counted),
-          UNIT(the_counter_begins_anew_at_the_time_of_a_call_that_was_under_way),
-          UNIT(a_rolled_back_revalidation_is_lost_and_its_neighbours_are_not),
-          UNIT(a_violation_is_told_in_words), UNIT(the_earliest_violations_are_kept),
-          UNIT(a_history_that_makes_no_sense_is_refused))
+UNIT_MAIN(
+    "history", UNIT(what_was_rendered_before_a_completed_revalidation_is_not_returned),
+    UNIT(it_may_be_while_the_revalidation_runs_or_the_get_began_before_its_end),
+    UNIT(a_rendering_that_began_while_it_ran_counts_as_new),
+    UNIT(the_put_may_come_long_after_the_revalidation),
+    UNIT(a_revalidation_that_failed_or_was_never_answered_promises_nothing), UNIT(another_tag_is_no_concern),
+    UNIT(the_tags_of_the_request_count_and_the_namespaces_always),
+    UNIT(an_early_revalidation_counts_though_later_ones_came_before_the_rendering),
+    UNIT(nor_is_what_was_built_from_it_two_levels_up), UNIT(a_page_of_new_data_is_returned),
+    UNIT(an_old_ingredient_without_the_tag_does_not_make_a_page_old),
+    UNIT(a_page_that_lost_its_ingredients_tag_is_still_built_from_it), UNIT(what_nobody_put_is_found_out),
+    UNIT(a_put_that_failed_or_was_never_answered_may_take_effect_at_any_time),
+    UNIT(other_bytes_or_another_epoch_are_found_out), UNIT(after_quiet_the_second_get_is_a_hit),
+    UNIT(in_a_calm_run_no_call_fails_unasked), UNIT(an_outage_is_as_long_as_gets_end_and_none_is_answered),
+    UNIT(a_store_that_trusts_marks_for_a_while_may_see_it_so_much_later),
+    UNIT(what_was_made_stale_is_not_called_fresh), UNIT(a_page_may_be_built_of_what_was_known_to_be_stale),
+    UNIT(after_its_time_it_is_gone), UNIT(a_clock_that_is_ahead_makes_it_due_sooner),
+    UNIT(before_its_time_it_is_not_gone), UNIT(it_may_be_gone_by_a_clock_that_is_ahead),
+    UNIT(it_may_be_gone_by_another_revalidation_or_an_earlier_due_time),
+    UNIT(nothing_is_gone_without_a_reason), UNIT(a_wipe_excuses_nothing_that_is_behind_the_clocks),
+    UNIT(an_epoch_ahead_of_a_clock_is_excused_after_a_wipe_and_counted),
+    UNIT(the_counter_begins_anew_at_the_time_of_a_call_that_was_under_way),
+    UNIT(a_rolled_back_revalidation_is_lost_and_its_neighbours_are_not), UNIT(a_violation_is_told_in_words),
+    UNIT(the_earliest_violations_are_kept), UNIT(a_history_that_makes_no_sense_is_refused))

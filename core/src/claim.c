@@ -16,7 +16,7 @@ void claim_table_done(struct claim_table *table) {
     slice_done(&table->owner);
 }
 
-static bool has_owner(struct claim_table *table) {
+bool claim_has_owner(struct claim_table *table) {
     uint8_t *bytes = table->owner.len == 0 ? buf_new(CLAIM_OWNER, &table->owner) : NULL;
     if (bytes != NULL && getrandom(bytes, CLAIM_OWNER, 0) != CLAIM_OWNER)
         slice_done(&table->owner);
@@ -147,5 +147,5 @@ bool claim_comes_first(struct request *r, void (*go_on)(struct request *r),
     r->go_on = go_on;
     r->read_again = read_again;
     return store->settings->claim_ms > 0 && (r->in.flags & LARDER_F_RENDER) &&
-           backend_can(store->cache.top, LARDER_OP_CLAIM) && has_owner(&store->claims) && ask(r);
+           backend_can(store->cache.top, LARDER_OP_CLAIM) && claim_has_owner(&store->claims) && ask(r);
 }

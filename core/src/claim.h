@@ -22,6 +22,8 @@ struct claim_table {              /* what this process has claimed: by hash, the
     struct larder_slice owner;    /* random: this store of this process; made when first needed */
 };
 void claim_table_done(struct claim_table *table);
+/* Makes the owner if there is none yet; false: there is no randomness, or no memory. */
+bool claim_has_owner(struct claim_table *table);
 
 enum claim_state {
     CLAIM_NONE,

@@ -25,7 +25,7 @@
 #define TAGS_SIZE_MIN SIZE_UP_TO(struct larder_tag_ops, advance)
 #define PARAM_SIZE_MIN SIZE_UP_TO(struct larder_param, help)
 
-enum { MAX_PARAMS = 256, MAX_CONFIG_SIZE = 1 << 16, MAX_NAME = 63 };
+enum { MAX_PARAMS = 256, MAX_CONFIG_SIZE = 1 << 16, MAX_NAME = 63, MAX_SCHEMES = 1023 /* all together */ };
 
 /* Features that a driver may demand through `needs`: none yet. */
 static const uint64_t known_features = 0;
@@ -107,8 +107,8 @@ static int32_t copy_tables(const struct larder_driver *original, const char *whe
     return LARDER_OK;
 }
 
-static bool consists_of(const char *text, const char *allowed) {
-    return text && *text && strlen(text) <= MAX_NAME && text[strspn(text, allowed)] == '\0';
+static bool consists_of(const char *text, const char *allowed, size_t most) {
+    return text && *text && strlen(text) <= most && text[strspn(text, allowed)] == '\0';
 }
 
 #define NAME_BYTES "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -117,10 +117,10 @@ static bool consists_of(const char *text, const char *allowed) {
 static int32_t check_names(const struct larder_driver *driver, const char *where,
                            struct larder_error *error) {
     char shown[PARAM_SHOWN];
-    if (!consists_of(driver->name, NAME_BYTES))
+    if (!consists_of(driver->name, NAME_BYTES, MAX_NAME))
         return error_set(error, LARDER_INVALID, "%s: a driver's name is made of a-z, 0-9 and -, not '%s'",
                          where, driver->name ? param_shown(NULL, driver->name, shown) : "");
-    if (driver->schemes && !consists_of(driver->schemes, SCHEME_BYTES "|"))
+    if (driver->schemes && !consists_of(driver->schemes, SCHEME_BYTES "|", MAX_SCHEMES))
         return error_set(error, LARDER_INVALID,
                          "%s: the URL schemes of a driver are made of a-z, 0-9, -, + and ., not '%s'", where,
                          param_shown(NULL, driver->schemes, shown));
@@ -165,7 +165,7 @@ static bool param_is_right(const struct larder_driver *driver, size_t i, char *w
     struct phrase phrase = phrase_begin(why, why_size);
     struct larder_param p = {0}, other = {0};
     copy_param(driver, i, &p);
-    if (!consists_of(p.name, NAME_BYTES) || strcmp(p.name, "driver") == 0) {
+    if (!consists_of(p.name, NAME_BYTES, MAX_NAME) || strcmp(p.name, "driver") == 0) {
         phrase_add(&phrase, "a name is made of a-z, 0-9 and -, and is not 'driver'");
     } else if (p.type < LARDER_P_TEXT || p.type > LARDER_P_MS) {
         phrase_add(&phrase, "unknown type %" PRIu32, p.type);
@@ -534,7 +534,7 @@ int32_t larder_driver_find(const char *name, const struct larder_driver **ret_dr
     char shown[PARAM_SHOWN];
     if (strchr(name, '/'))
         return load_file(name, ret_driver, error);
-    if (!consists_of(name, SCHEME_BYTES))
+    if (!consists_of(name, SCHEME_BYTES, MAX_NAME))
         return error_set(error, LARDER_INVALID,
                          "'%s' is no driver's name: a-z, 0-9 and -, or a path with a slash in it",
                          param_shown(NULL, name, shown));

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "builds.h"
 #include "bytes.h"
 #include "histogram.h"
 #include "runtime.h"
+#include "spares.h"
 
 static const uint64_t MS = 1000000u;
 static const uint32_t TOOL_DEADLINE_MS = 30000; /* list, provision ...: for people, not for requests */
@@ -32,11 +34,12 @@ static struct request *request_new(struct larder_store *store, const struct lard
     size_t size;
     if (!copies_size(in, &size))
         return NULL;
-    struct request *r = malloc(size);
+    struct request *r = spare_take(size);
     if (r == NULL)
         return NULL;
     memset(r, 0, sizeof(*r));
     r->refs = 1;
+    r->size = size;
     r->in = *in;
     r->store = store;
     r->done = done;
@@ -70,7 +73,7 @@ void request_unref(struct request *r) {
     arena_done(&r->arena);
     trace_unref(r->trace);
     free(r->physical);
-    free(r);
+    spare_give(r, r->size);
 }
 
 const struct larder_answer *larder_answer_ref(const struct larder_answer *answer) {
@@ -313,6 +316,8 @@ static const struct {
     [LARDER_DO_PING] = {ping_start, 0},
     [LARDER_DO_PROVISION] = {provision_start, 0},
     [LARDER_DO_EXPLAIN] = {explain_start, 0},
+    [LARDER_DO_BUILDS] = {builds_start, 0},
+    [LARDER_DO_NOTE_BUILD] = {note_build_start, 0},
 };
 
 static bool kind_is_known(uint32_t kind) {

@@ -50,14 +50,23 @@ struct trace_name trace_name(struct larder_bytes bytes) {
 
 static const char *what_of(const struct larder_request *request) {
     static const char *const names[] = {
-        [LARDER_DO_GET] = "get",         [LARDER_DO_PUT] = "put",
-        [LARDER_DO_REMOVE] = "remove",   [LARDER_DO_LIST] = "list",
-        [LARDER_DO_READ_TAGS] = "tags",  [LARDER_DO_REVALIDATE] = "revalidate",
-        [LARDER_DO_CHECK] = "check",     [LARDER_DO_EPOCH] = "epoch",
-        [LARDER_DO_LINK] = "link",       [LARDER_DO_KEYS_OF] = "keys-of",
-        [LARDER_DO_TAGS_OF] = "tags-of", [LARDER_DO_LIST_TAGS] = "list-tags",
-        [LARDER_DO_PING] = "ping",       [LARDER_DO_PROVISION] = "provision",
+        [LARDER_DO_GET] = "get",
+        [LARDER_DO_PUT] = "put",
+        [LARDER_DO_REMOVE] = "remove",
+        [LARDER_DO_LIST] = "list",
+        [LARDER_DO_READ_TAGS] = "tags",
+        [LARDER_DO_REVALIDATE] = "revalidate",
+        [LARDER_DO_CHECK] = "check",
+        [LARDER_DO_EPOCH] = "epoch",
+        [LARDER_DO_LINK] = "link",
+        [LARDER_DO_KEYS_OF] = "keys-of",
+        [LARDER_DO_TAGS_OF] = "tags-of",
+        [LARDER_DO_LIST_TAGS] = "list-tags",
+        [LARDER_DO_PING] = "ping",
+        [LARDER_DO_PROVISION] = "provision",
         [LARDER_DO_EXPLAIN] = "explain",
+        [LARDER_DO_BUILDS] = "builds",
+        [LARDER_DO_NOTE_BUILD] = "note-build",
     };
     return names[request->code];
 }

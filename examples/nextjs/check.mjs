@@ -35,7 +35,13 @@ const QUIET_MS = 400;
  * step takes two, and what is rendered between them is rendered once more (docs/semantics.md): so nobody
  * looks before both are over.
  */
-const SETTLE_MS = (values.tags ?? values.store)?.startsWith('dynamodb:') ? 1000 : 0;
+const SETTLE_MS = /^(dynamodb|memcached):/.test(values.tags ?? values.store ?? '') ? 1000 : 0;
+
+/**
+ * Where single marks may be lost, a page is judged by marks that its first request makes.  So what the build
+ * rendered and nobody has asked for yet is rendered anew once anything was revalidated.
+ */
+const LOSSY = /^memcached:/.test(values.tags ?? values.store ?? '');
 
 const [portA, portB, originPort] = await freePorts(3, Number(values.port ?? 0));
 const servers = new Servers({ ports: [portA, portB], originPort, logs: values.dir,
@@ -242,12 +248,14 @@ async function counters() {
 
 async function run() {
   await servers.startAll();
+  const built = KINDS.filter((kind) => !kind.inner && kind.entry !== 'IMAGE');
+  if (LOSSY) for (const kind of built) await builtPage(kind.title, kind.ask, kind.revalidate);
   for (const kind of KINDS) {
     if (kind.inner) {
       await missThenHit(kind.title, kind.ask);
     } else if (kind.entry === 'IMAGE') {
       await missThenHit(kind.title, kind.ask);
-    } else {
+    } else if (!LOSSY) {
       await builtPage(kind.title, kind.ask, kind.revalidate);
     }
     if (kind.id === 'posts') await missThenHit('A slug that was not built', '/posts/fig');

@@ -94,7 +94,7 @@ need_apt() {
 
 need_compiler() {
     need_apt gcc libc6-dev make cmake pkg-config libzstd-dev libxxhash-dev libcjson-dev libcunit1-dev libsqlite3-dev \
-        libcurl4-openssl-dev libssl-dev
+        libcurl4-openssl-dev libssl-dev libmemcached-dev libhiredis-dev
 }
 
 # ---- Node.js ---------------------------------------------------------------------------------

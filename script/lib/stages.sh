@@ -4,8 +4,8 @@
 # function stage_NAME, run in the checkout with set -eo pipefail, its output being the log.  What it
 # prints is counted by count.awk: CUnit, node --test, ctest -V, or a line "N passed, N failed".
 
-stages=(format scripts dev clang release asan tsan dynamodb s3 valgrind fuzz model install js node20 node22 node24
-    node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
+stages=(format scripts dev clang release asan tsan dynamodb s3 redis redis-cluster memcached valgrind fuzz model
+    install js node20 node22 node24 node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
 declare -A about=(
@@ -18,6 +18,9 @@ declare -A about=(
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
     [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
     [s3]="the driver s3 against Ceph's gateway, with tags in dynalite, and with bad manners: in dev, and in part under asan"
+    [redis]="the driver redis against redis-server, which hangs, dies and evicts: in dev, and in part under asan"
+    [redis-cluster]="the same on clusters and with sentinels: failovers, resharding; in dev, and in part under asan"
+    [memcached]="the driver memcached on one server and on three, killed, stopped and flushed: in dev, and in part under asan"
     [valgrind]="a chosen set of them under memcheck"
     [fuzz]="libFuzzer on each fuzz target for a short while, from its corpus"
     [model]="the model of epochs and marks: every interleaving"
@@ -42,6 +45,10 @@ declare -A packages_of=(
     [dev]="groff-base bsdextrautils zsh fish"
     [clang]="clang"
     [s3]="radosgw ceph-mon ceph-osd ceph-common"
+    [memcached]="memcached sasl2-bin libsasl2-modules"
+    [redis]="redis-server redis-tools openssl"
+    [redis-cluster]="redis-server redis-tools openssl"
+    [demo]="radosgw ceph-mon ceph-osd ceph-common redis-server redis-tools memcached"
     [valgrind]="valgrind"
     [fuzz]="clang libclang-rt-14-dev"
     [lint]="clang-tidy-14 cppcheck shellcheck git"
@@ -108,6 +115,27 @@ stage_s3() {
     tests/servers/s3-tests dev
     build asan
     ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/s3-tests asan
+}
+
+stage_redis() {
+    build dev
+    tests/servers/redis-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/redis-tests asan
+}
+
+stage_redis_cluster() {
+    build dev
+    tests/servers/redis-group-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/redis-group-tests asan
+}
+
+stage_memcached() {
+    build dev
+    tests/servers/memcached-tests dev
+    build asan
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options tests/servers/memcached-tests asan
 }
 
 # What handles bytes from outside, and owns memory in a way that is easy to get wrong.
@@ -214,6 +242,7 @@ stage_pack() {
 
 next_tests() {
     prebuild
+    cmake --build "$LARDER_BUILD_DIR/release" --target larder_cli -j "$LARDER_JOBS"
     node tests/next/run.js "$1"
 }
 stage_next_14() { next_tests 14.2.35; }
@@ -224,6 +253,9 @@ stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
     script/demo --check --store s3
+    script/demo --check --store s3 --tags redis
+    script/demo --check --store redis
+    script/demo --check --store memcached
 }
 
 stage_lint() {

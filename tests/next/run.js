@@ -6,7 +6,7 @@
  *
  *   node tests/next/run.js [14.2.35 15.5.29 16.4.6]
  *     --filter TEXT   only tests whose title matches        --quick  no second builds
- *     --suite NAME    pages, drill, use-cache, world, webpack or pack; may be repeated
+ *     --suite NAME    seed, pages, drill, use-cache, world, webpack or pack; may be repeated
  *     --fake          a table in a file in place of the addon (bindings/node/test/fake-native.js)
  *     --installed     trust what is in build/next; no npm install
  *     --built         trust the build of an earlier run, of the same suite
@@ -16,10 +16,11 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { run, Server, Origin, test, group, filter, counts, assert } = require('./harness.js');
-const { PACKAGE, BUILD, npm, pack, install, lay, build, clean, startArgs } = require('./app.js');
+const { PACKAGE, BUILD, PROGRAM, npm, pack, install, lay, build, clean, startArgs } = require('./app.js');
 const { pages } = require('./suite-pages.js');
 const { useCache } = require('./suite-use-cache.js');
 const { world } = require('./suite-world.js');
+const { seed, seedShells } = require('./suite-seed.js');
 const { rehearse, SHORT } = require('./drill/drill.js');
 
 /** A build, on a machine that is busy. */
@@ -81,7 +82,8 @@ async function version(text, tarball, opts) {
   }
   try {
     const drills = wants('drill') && major >= 16 && !opts.fake; // its application is for these
-    if (wants('pages') || drills || wants('world')) {
+    const seeds = wants('seed') && !opts.fake;
+    if (wants('pages') || drills || wants('world') || seeds) {
       group(`Next.js ${text}`);
       let built = opts.built;
       if (!built) lay(dir, 'fixture', major);
@@ -95,13 +97,14 @@ async function version(text, tarball, opts) {
           },
           BUILD_MS,
         );
+      if (built && seeds) await seed({ app: dir, start, env, origin, program: PROGRAM });
       if (built && wants('pages')) {
         await withTwo(dir, start, env, (a, b) => pages({ major, app: dir, a, b, origin }));
       }
       if (built && drills) await drill(text, dir, origin);
       if (built && wants('world')) await world({ major, app: dir, start, env, origin, fake: opts.fake });
     }
-    if (wants('use-cache') && major >= 15) {
+    if ((wants('use-cache') || seeds) && major >= 15) {
       group(`Next.js ${text}, 'use cache'`);
       let built = opts.built;
       if (!built) lay(dir, 'use-cache', major);
@@ -115,7 +118,8 @@ async function version(text, tarball, opts) {
           },
           BUILD_MS,
         );
-      if (built) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
+      if (built && seeds) await seedShells({ major, app: dir, start, env, origin, program: PROGRAM });
+      if (built && wants('use-cache')) await withTwo(dir, start, env, (a, b) => useCache({ major, app: dir, a, b, origin }));
     }
     if (wants('webpack') && major >= 16 && !opts.quick) {
       group(`Next.js ${text}, bundlers`);
@@ -245,6 +249,7 @@ async function main() {
       'there is no addon: build the target larder_prebuild, name one in LARDER_NODE_ADDON, or use --fake',
     );
   }
+  if (!opts.fake && !fs.existsSync(PROGRAM)) throw new Error(`there is no ${PROGRAM}: build the target larder_cli`);
   const tarball = await pack();
   for (const text of opts.versions) {
     try {

@@ -13,7 +13,7 @@
  */
 const http = require('node:http');
 const path = require('node:path');
-const { listen, randomness, pass, front, control, tell, run, options, end } = require('./front');
+const { listen, randomness, front, pass, control, tell, run, options, end } = require('./front');
 
 const ROOT = path.join(__dirname, '../..');
 const CONTROL = 'DYNAMODB_TEST_CONTROL'; // where --tell finds the server: a variable for COMMAND

@@ -75,6 +75,21 @@ static void what_is_put_is_got_until_its_tag_is_revalidated(void) {
     larder_close(store);
 }
 
+static void the_record_of_builds_is_no_entry_that_a_list_shows(void) {
+    struct larder_store *store = open_named("memory:");
+    const struct larder_answer *a = NULL;
+    struct larder_request note = {.code = LARDER_DO_NOTE_BUILD, .build = BYTES("one")},
+                          builds = {.code = LARDER_DO_BUILDS}, list = {.code = LARDER_DO_LIST};
+    CU_ASSERT(larder_call(store, &note, NULL) == LARDER_OK);
+    CU_ASSERT(larder_call(store, &note, NULL) == LARDER_MISS);
+    CU_ASSERT(larder_call(store, &builds, &a) == LARDER_OK && a->n_builds == 1);
+    CU_ASSERT(bytes_equal(a->builds[0].id, BYTES("one")) && a->builds[0].seen_ms > 0);
+    a = larder_answer_unref(a);
+    CU_ASSERT(larder_call(store, &list, &a) == LARDER_OK && a->n_keys == 0);
+    larder_answer_unref(a);
+    larder_close(store);
+}
+
 static void two_stores_on_one_memory_see_each_others_revalidations(void) {
     struct larder_store *a = open_named("memory:?name=shared"), *b = open_named("memory:?name=shared");
     struct larder_bytes tag = BYTES("t");
@@ -224,6 +239,7 @@ static void statuses_and_kinds_have_names(void) {
 }
 
 UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
+          UNIT(the_record_of_builds_is_no_entry_that_a_list_shows),
           UNIT(two_stores_on_one_memory_see_each_others_revalidations),
           UNIT(what_a_list_names_by_a_hash_is_read_by_it), UNIT(an_entry_of_epoch_0_is_older_than_any_store),
           UNIT(if_absent_leaves_what_is_stored), UNIT(the_namespaces_mark_outdates_everything),

@@ -53,6 +53,7 @@ static void a_driver_is_found_by_path_name_and_scheme(void) {
     CU_ASSERT_PTR_EQUAL(find("good"), driver);
     CU_ASSERT_PTR_EQUAL(find("goods"), driver);
     CU_ASSERT_PTR_EQUAL(find("good+tls"), driver);
+    CU_ASSERT_PTR_EQUAL(find("last+one"), driver);
     CU_ASSERT_PTR_EQUAL(find(BAD_DRIVERS_DIR "/./good.so"), driver);
 }
 

@@ -30,6 +30,9 @@ function write(distDir, epoch, tag, first) {
   try {
     fs.mkdirSync(path.join(distDir, 'cache'), { recursive: true });
     const file = path.join(distDir, FILE);
+    // What was noted before, by `larder seed --begin` or for an earlier build, is older than this build and
+    // of a store that there is: so it holds for this one as well.
+    if (first && epoch === 0 && fs.existsSync(file)) return;
     if (first) fs.writeFileSync(file, `${JSON.stringify(record)}\n`);
     else fs.appendFileSync(file, `${JSON.stringify(record)}\n`);
   } catch {}
@@ -126,11 +129,12 @@ async function epochOf(s, distDir, modified) {
   const key = `proof:${distDir}`;
   let same = perDir.get(key);
   if (same === undefined) {
-    // Its mark makes everything older gone.  So does the mark of a namespace that is younger; but
-    // to such a store this build's epoch is too old in any case.
+    // Its mark has that epoch: what is older is gone, and what is as old is not.  A store that may lose
+    // marks makes one for each tag that it is asked for, of an epoch of its own.
     const { verdict } = await s.check([tag], epoch - 1);
-    if (verdict < 0) return 0;
-    same = verdict === GONE;
+    const { verdict: itself } = verdict === GONE ? await s.check([tag], epoch) : { verdict: GONE };
+    if (verdict < 0 || itself < 0) return 0;
+    same = itself !== GONE;
     perDir.set(key, same);
   }
   return same ? epoch : 0;

@@ -34,6 +34,8 @@ const NONE = [];
 const BUILD_PAUSE_MS = 10_000;
 /** What a set answers by that does not wait for the store any more. */
 const UNDER_WAY = { status: 0 };
+/** After the first request of a process. */
+const NOTE_BUILD_MS = 1000;
 
 /** Next.js 14 says kindHint, and calls pages and routes "app" and "pages". */
 function kindOf(ctx) {
@@ -87,6 +89,17 @@ function buildId(serverDistDir, dev) {
     }
   }
   return about.buildId;
+}
+
+/*
+ * `larder prune` must know which builds run.  Not at once: the first request does not wait for it, nor does a
+ * process that ends soon write anything.
+ */
+/** @param {import('./native').Store} s @param {import('./state').Build} about */
+function noteBuild(s, about) {
+  about.noted = true;
+  const { buildId: id } = about;
+  if (id) setTimeout(() => s.noteBuild(id).catch(() => {}), NOTE_BUILD_MS).unref();
 }
 
 /*
@@ -191,6 +204,8 @@ class LarderHandler {
       const s = offline(inBuild) ? null : store();
       if (!s) return null;
       const id = buildId(this.serverDistDir, this.dev);
+      const about = buildOf(this.serverDistDir);
+      if (!about.noted && !inBuild) noteBuild(s, about);
       const token = s.kept?.token();
       const said = await s.get(kind, id, key, tags.length ? tags : null, RENDER);
       const got = answer.servable(said);

@@ -90,6 +90,8 @@ export interface Store {
   check(tags: string[], epoch: number): Promise<{ verdict: Verdict; known: number; detail?: string }>;
   /** Asks the store's counter. */
   epoch(): Promise<{ status: number; known: number; detail?: string }>;
+  /** A process of this build runs.  status: 0 it was written down, 1 it was known, below 0 an error class. */
+  noteBuild(build: string): Promise<{ status: number; detail?: string }>;
   /** What a render that begins now notes, read from shared memory: no call into C. */
   known(): number;
   /** Greatest epoch known; with mark-age more than a render may note. */

@@ -324,6 +324,11 @@ class Store {
     return this.#end(slot, DO_EPOCH, this.#calls.epoch(slot));
   }
 
+  noteBuild(build) {
+    const slot = this.#desk.take();
+    return this.#end(slot, 0, this.#calls.noteBuild(slot, build));
+  }
+
   known() {
     return this.#cell ? this.#cell[0] : this.#calls.known();
   }

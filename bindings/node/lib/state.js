@@ -28,6 +28,7 @@ const SYMBOL = Symbol.for('larder.node.state.1');
  * @typedef {object} Build   what is known of one build output, by its serverDistDir
  * @property {string | undefined} buildId
  * @property {import('./internals').Internals | undefined} next
+ * @property {boolean} noted   it was told to the store that it runs, or will be
  */
 
 /*
@@ -91,7 +92,7 @@ function state() {
 function buildOf(serverDistDir) {
   const { builds } = state();
   let found = builds.get(serverDistDir);
-  if (!found) builds.set(serverDistDir, (found = { buildId: undefined, next: undefined }));
+  if (!found) builds.set(serverDistDir, (found = { buildId: undefined, next: undefined, noted: false }));
   return found;
 }
 

@@ -166,6 +166,19 @@ static napi_value js_epoch(napi_env env, napi_callback_info info) {
     return ret;
 }
 
+/* noteBuild(slot, build) */
+static napi_value js_note_build(napi_env env, napi_callback_info info) {
+    struct args args;
+    struct scratch scratch;
+    (void)begin(&args, env, info, &scratch);
+    struct larder_request request = {.code = LARDER_DO_NOTE_BUILD, .mode = LARDER_BUILD_SEEN};
+    uint32_t slot = args_u32(&args, 0, "slot");
+    request.build = args_text(&args, 1, "build");
+    napi_value ret = submit(&args, call_new(), slot, &request);
+    scratch_done(&scratch);
+    return ret;
+}
+
 /* ---- what is answered at once ------------------------------------------------------ */
 
 typedef const double *cell_fn(const struct larder_store *store);
@@ -310,6 +323,7 @@ napi_status store_object_new(struct handle *handle, napi_value *ret) {
         {"revalidate", js_revalidate},
         {"check", js_check},
         {"epoch", js_epoch},
+        {"noteBuild", js_note_build},
         {"known", js_known},
         {"knownAt", js_known_at},
         {"drain", js_drain},

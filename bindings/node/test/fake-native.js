@@ -219,6 +219,10 @@ class FakeStore {
     });
   }
 
+  noteBuild(build) {
+    return this.answer('noteBuild', [build], () => ({ status: 0 }));
+  }
+
   epoch() {
     return this.answer('epoch', [], (data) => ({ status: 0, known: this.learn(data.epoch) }));
   }

@@ -46,6 +46,33 @@ test('the constructor opens nothing', (t) => {
   assert.deepEqual(store.calls, []);
 });
 
+test('the store is told once which build runs, not before the first request is answered', async (t) => {
+  const { store } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const serverDistDir = dist(t);
+  for (let i = 0; i < 2; i++) await new LarderHandler({ serverDistDir }).get('/x', PAGE);
+  assert.deepEqual(
+    store.calls.map(([m]) => m),
+    ['get', 'get'],
+  );
+  t.mock.timers.tick(1000);
+  assert.deepEqual(store.calls.slice(2), [['noteBuild', 'build-1']]);
+  await new LarderHandler({ serverDistDir }).get('/x', PAGE);
+  t.mock.timers.tick(1000);
+  assert.equal(store.calls.filter(([m]) => m === 'noteBuild').length, 1);
+});
+
+test('neither a build nor next dev tells the store that it runs', async (t) => {
+  const { store } = setup(t);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await new LarderHandler({ serverDistDir: dist(t), dev: true }).get('/x', PAGE);
+  process.env.NEXT_PHASE = 'phase-production-build';
+  t.after(() => delete process.env.NEXT_PHASE);
+  await new LarderHandler({ serverDistDir: dist(t) }).get('f', { kind: 'FETCH' });
+  t.mock.timers.tick(1000);
+  assert.ok(!store.calls.some(([m]) => m === 'noteBuild'));
+});
+
 test('a page is stored under its build, with its tags and lifetime', async (t) => {
   const { store } = setup(t);
   const h = new LarderHandler({ serverDistDir: dist(t) });

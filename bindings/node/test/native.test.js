@@ -56,6 +56,14 @@ test('keys, builds, tags and meta may be any text', async (t) => {
   }
 });
 
+test('builds are noted, each once an hour', async () => {
+  const store = openMemory();
+  assert.equal((await store.noteBuild('one é')).status, 0);
+  assert.equal((await store.noteBuild('two')).status, 0);
+  assert.equal((await store.noteBuild('one é')).status, 1);
+  assert.equal((await store.noteBuild('')).status, INVALID);
+});
+
 test('an empty meta is an empty string', async () => {
   assert.equal((await roundTrip(openMemory(), { meta: '' })).meta, '');
 });

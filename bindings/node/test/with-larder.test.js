@@ -231,6 +231,23 @@ test('a store that does not answer: 0, after a moment, and the build goes on', (
   assert.equal(JSON.parse(fs.readFileSync(path.join(dir, '.next/cache/larder-build.json'), 'utf8')).epoch, 0);
 });
 
+test('a store that does not answer: what was noted before stays, for it is older than this build', (t) => {
+  const note = '{"build":1,"epoch":5,"tag":"larder:build:1","at":6}\n';
+  const { dir } = inApp(
+    t,
+    '16.4.6',
+    `
+    const fs = require('node:fs');
+    store.check = () => new Promise(() => {});
+    store.drain = () => false;
+    fs.mkdirSync('.next/cache', { recursive: true });
+    fs.writeFileSync('.next/cache/larder-build.json', ${JSON.stringify(note)});
+    withLarder({});`,
+    { args: ['build'] },
+  );
+  assert.equal(fs.readFileSync(path.join(dir, '.next/cache/larder-build.json'), 'utf8'), note);
+});
+
 test('the standalone output gets the epoch, and the marks of the default store', (t) => {
   const { dir } = inApp(
     t,

@@ -163,7 +163,9 @@ enum {
     LARDER_DO_LIST_TAGS,   /* prefix(key) cursor limit           -> marks cursor                   */
     LARDER_DO_PING,        /*                                    -> OK once both stores answer     */
     LARDER_DO_PROVISION,   /* flags(DRY_RUN)                     -> text                           */
-    LARDER_DO_EXPLAIN      /* key: the topic                     -> text                           */
+    LARDER_DO_EXPLAIN,     /* key: the topic                     -> text                           */
+    LARDER_DO_BUILDS,      /*                                    -> builds                         */
+    LARDER_DO_NOTE_BUILD   /* build mode                         -> OK, or MISS: nothing to change */
 };
 
 /* larder_request.flags */
@@ -190,6 +192,15 @@ enum {
     LARDER_EXPIRE = 0,     /* entries with these tags are gone from now on */
     LARDER_MAKE_STALE = 1  /* they are stale, and gone after expire_in_ms (LARDER_UNSET: never) */
 };
+
+/* larder_request.mode, NOTE_BUILD.  The record of the namespace's builds is one small entry of its own, which
+ * no list shows; no promise depends on it. */
+enum {
+    LARDER_BUILD_SEEN = 0, /* a process of it runs: it is first now, unless that was noted within the hour */
+    LARDER_BUILD_CURRENT,  /* it is first, at once: it is being deployed */
+    LARDER_BUILD_FORGET    /* it is not in the record any more */
+};
+enum { LARDER_MAX_BUILDS = 64, LARDER_MAX_BUILD_ID = 1024 };   /* in the record; bytes */
 
 /* Text parts are stored as UTF-8, generalised so that a lone surrogate survives (WTF-8). */
 enum { LARDER_BINARY = 0, LARDER_UTF8 = 1, LARDER_UTF16 = 2, LARDER_LATIN1 = 3 };
@@ -248,6 +259,12 @@ struct larder_listed {               /* where an entry lives */
     struct larder_bytes key;
 };
 
+struct larder_build {                /* that was noted */
+    struct larder_bytes id;
+    int64_t first_ms;                /* when, for the first time and for the last; UTC, by the noting clocks */
+    int64_t seen_ms;
+};
+
 struct larder_step {                 /* of what happened to a request */
     uint64_t at_ns;                  /* since larder_submit() */
     const char *text;
@@ -271,6 +288,8 @@ struct larder_answer {
                                         then (CLOCK_MONOTONIC); 0: not at all.  See mark-age. */
     const struct larder_step *steps; /* F_TRACE; at most 64 */
     size_t n_steps;
+    const struct larder_build *builds;     /* the one that was noted last comes first: it is the current one */
+    size_t n_builds;
 };
 
 typedef void larder_answer_fn(void *arg, const struct larder_answer *answer);
