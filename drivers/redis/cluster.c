@@ -27,6 +27,7 @@ enum {
     LOOK_EVERY_MS = 100, /* for silent nodes, while there are requests under way */
     SILENT_MS = 300,     /* a node that says nothing for so long may have been replaced */
     AGAIN_MS = 20,       /* TRYAGAIN */
+    HOLD_MS = 20,
     MAX_REDIRECTIONS = 8,
     MAX_TRYAGAIN = 100
 };
@@ -40,12 +41,20 @@ void cluster_trouble(struct cluster *c) {
     cluster_want_map(c);
 }
 
+void cluster_doubt(struct place *place) {
+    place->is_doubted = true;
+    place->doubt = place->c->turn_of_query;
+    cluster_trouble(place->c);
+}
+
 static void on_down(void *owner, struct rds_node *node, int32_t status, const char *detail) {
     struct place *place = owner;
-    (void)node;
     (void)status;
     (void)detail;
-    cluster_trouble(place->c);
+    if (node == place->node)
+        cluster_doubt(place);
+    else
+        cluster_trouble(place->c);
 }
 
 static const struct rds_node_events events = {.reply = on_reply, .down = on_down};
@@ -118,6 +127,17 @@ static uint16_t reader_of(struct cluster *c, const struct rds_shard *shard) {
     return RDS_NOBODY;
 }
 
+/* For a primary that is doubted: a map will tell in a moment, or else it is not waited for. */
+static void hold(struct cluster *c, struct rds_request *r) {
+    cluster_want_map(c);
+    c->asked_for = true;
+    if (c->in_round || c->next_query_ns <= c->d->host->now_ns() + HOLD_MS * MS)
+        rds_requests_add(&c->waiting, r);
+    else
+        rds_request_fail(r, LARDER_RETRY, "the primary was silent or lost, and may have been replaced");
+    cluster_set_timer(c);
+}
+
 static void submit(void *router, struct rds_request *r) {
     struct cluster *c = router;
     const struct rds_shard *shard = rds_map_find(&c->map, r->slot);
@@ -126,7 +146,12 @@ static void submit(void *router, struct rds_request *r) {
         uint16_t reader = RDS_NOBODY;
         if ((r->flags & RDS_MAY_LAG) && c->reads_replicas && r->on == 0)
             reader = reader_of(c, shard);
-        cluster_give(c, reader != RDS_NOBODY ? reader : shard->primary, reader != RDS_NOBODY, r);
+        if (reader != RDS_NOBODY)
+            cluster_give(c, reader, true, r);
+        else if (r->kind != RDS_BIG && shard->primary < c->n_places && c->places[shard->primary]->is_doubted)
+            hold(c, r);
+        else
+            cluster_give(c, shard->primary, false, r);
         return;
     }
     cluster_want_map(c);
@@ -224,9 +249,22 @@ static uint8_t look_at_error(struct cluster *c, const struct rds_node *node, con
     return 0;
 }
 
+/* What a node says about marks that may have been replaced.  (Entries are judged by marks: they may be old.) */
+static void disbelieve(struct cluster *c, struct rds_request *r, struct rds_answer *answer) {
+    c->d->host->buf_unref(answer->value.owner);
+    if (r->seen == r->replies - 1)
+        rds_request_fail(r, LARDER_RETRY, "the primary was silent or lost, and may have been replaced");
+}
+
 static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, struct rds_answer *answer) {
     struct place *place = owner;
     struct cluster *c = place->c;
+    if (node == place->node && r->kind == RDS_SMALL && answer->silence_ns > SILENT_MS * MS)
+        cluster_doubt(place);
+    if (node == place->node && place->is_doubted && r->kind != RDS_BIG && !cluster_is_query(r)) {
+        disbelieve(c, r, answer);
+        return;
+    }
     if (!(r->flags & RDS_ELSEWHERE)) {
         /* What NOSCRIPT repeats finds out for itself where it has to go. */
         const bool is_error = !(r->flags & RDS_AGAIN) && answer->reply && answer->reply->type == RDS_ERROR;
@@ -278,15 +316,16 @@ static void end_overdue(struct cluster *c) {
 
 /* Whether anything is under way; a node that is silent about it may be dead, and replaced. */
 static bool look_for_silence(struct cluster *c) {
-    bool is_busy = false, is_silent = false;
+    bool is_busy = false;
     for (size_t i = 0; i < c->n_places; i++) {
         const struct rds_node *node = c->places[i]->node;
         const uint64_t silent_ns = node ? rds_node_silent_ns(node) : 0;
         is_busy = is_busy || silent_ns > 0;
-        is_silent = is_silent || silent_ns > SILENT_MS * MS;
+        if (silent_ns > SILENT_MS * MS)
+            cluster_trouble(c);
+        if (node && rds_node_marks_silent_ns(node) > SILENT_MS * MS)
+            cluster_doubt(c->places[i]);
     }
-    if (is_silent)
-        cluster_trouble(c);
     return is_busy;
 }
 

@@ -24,6 +24,8 @@ struct place { /* a node of the map, at its number */
     bool is_seed;    /* from the settings: is asked for the map for ever */
     bool is_primary; /* by the last map */
     bool is_asked;   /* for the map, just now */
+    bool is_doubted; /* it was silent, or lost: it may have been replaced, and not know it ... */
+    uint64_t doubt;  /* ... until a map says otherwise that was asked for after this one */
 };
 
 struct query {            /* a question for the map */
@@ -84,6 +86,8 @@ void cluster_want_map(struct cluster *c);
 /* The same, from time to time for a while: something is wrong with a node. */
 void cluster_trouble(struct cluster *c);
 void cluster_set_timer(struct cluster *c);
+/* What this node says is not believed before a map that is asked for from now on tells that it is still who it was. */
+void cluster_doubt(struct place *place);
 /* The places of all nodes of the map.  false: no memory. */
 bool cluster_make_places(struct cluster *c);
 /* As far as is known: one that nobody has asked yet (NULL) may be. */
@@ -97,5 +101,6 @@ void cluster_fail_all(struct rds_requests *list, int32_t status, const char *det
 
 /* One more question: the first of a round, or where the last one has not been answered. */
 void cluster_ask_for_map(struct cluster *c);
+bool cluster_is_query(const struct rds_request *r);
 
 #endif

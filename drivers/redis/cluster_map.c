@@ -27,6 +27,10 @@ static void query_write(const struct rds_request *r, struct rds_out *out) {
 static void query_done(struct rds_request *r, const struct rds_answer *answer);
 static const struct rds_verb query_verb = {.write = query_write, .done = query_done};
 
+bool cluster_is_query(const struct rds_request *r) {
+    return r->verb == &query_verb;
+}
+
 /* Those who wait to hear which servers there are. */
 static void tell_parts(struct cluster *c, int32_t status, const char *detail) {
     struct curious *curious = c->curious;
@@ -71,7 +75,7 @@ static void plan_next(struct cluster *c, bool is_news) {
     c->next_query_ns = c->d->host->now_ns() + (c->pause_ms / 2 + rds_random(c->d) % c->pause_ms) * MS;
 }
 
-static void have_map(struct cluster *c) {
+static void have_map(struct cluster *c, uint64_t turn) {
     c->failed_ns = 0;
     c->in_round = false;
     plan_next(c, c->map.n_moved > 0);
@@ -79,6 +83,9 @@ static void have_map(struct cluster *c) {
         cluster_fail_all(&c->waiting, LARDER_NOMEM, NULL);
         return;
     }
+    for (size_t i = 0; i < c->n_places; i++)
+        if (turn > c->places[i]->doubt)
+            c->places[i]->is_doubted = false;
     tidy(c);
     cluster_resubmit(c, &c->waiting);
     tell_parts(c, LARDER_OK, NULL);
@@ -118,7 +125,7 @@ static void query_done(struct rds_request *r, const struct rds_answer *answer) {
         detail = "what the node says about its slots makes no sense";
         if (error.status == LARDER_OK && c->map.n_covered > 0) {
             c->heard_turn = q->turn;
-            have_map(c);
+            have_map(c, q->turn);
             cluster_set_timer(c);
             return;
         }
@@ -139,7 +146,7 @@ static unsigned rank_of(const struct cluster *c, uint16_t number) {
     const bool is_in_map = c->map.shard_of && !c->map.nodes[number].gone && !c->map.nodes[number].unused;
     if (!is_in_map && !place->is_seed)
         return RANKS;
-    if (!cluster_is_well(place->node))
+    if (place->is_doubted || !cluster_is_well(place->node))
         return RANKS - 1;
     if (!is_in_map)
         return 2;

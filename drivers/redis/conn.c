@@ -34,7 +34,7 @@ struct rds_conn {
     uint32_t watched;
     struct larder_timer *timer; /* while it is made: that it takes too long; up: that nothing is heard */
     bool timer_runs;
-    uint64_t made_by_ns, heard_ns, burst_ns;
+    uint64_t made_by_ns, heard_ns, burst_ns, silence_ns;
     struct rds_lookup *lookup;
     struct rds_address addresses[RDS_MAX_ADDRESSES];
     size_t n_addresses, next_address;
@@ -296,6 +296,7 @@ static void on_reply(struct rds_conn *c, struct rds_answer *answer) {
         return;
     r->seen = (uint16_t)which;
     answer->connection = c->id;
+    answer->silence_ns = c->silence_ns;
     if (which + 1 == r->replies)
         rds_requests_take(&c->waiting); /* during the call it becomes somebody else's */
     c->events->reply(c->owner, c, r, answer);
@@ -333,6 +334,7 @@ static void read_some(struct rds_conn *c) {
         }
         if (got == RDS_BLOCKED)
             break;
+        c->silence_ns = rds_conn_silent_ns(c);
         c->heard_ns = c->host->now_ns();
         rds_intake_took(&c->in, (size_t)got);
         total += (size_t)got;

@@ -341,6 +341,10 @@ uint64_t rds_node_silent_ns(const struct rds_node *node) {
     return longest_ns;
 }
 
+uint64_t rds_node_marks_silent_ns(const struct rds_node *node) {
+    return rds_conn_silent_ns(node->lanes[SMALL_LANE].conn);
+}
+
 bool rds_node_is_well(const struct rds_node *node) {
     return node->status == LARDER_OK;
 }

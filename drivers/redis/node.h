@@ -40,9 +40,11 @@ void rds_node_answer(struct rds_node *node, struct rds_request *r, struct rds_an
 
 const char *rds_node_host(const struct rds_node *node); /* NULL: a unix socket */
 const char *rds_node_port(const struct rds_node *node);
-/* For how long a reply or a connection has been due there and nothing was heard; 0: nothing is due.  What may block
- * at the server (RDS_SLOW) has wait-timeout more. */
+/* For how long a reply or a connection has been due there and nothing was heard; 0: nothing is due.  Of all its
+ * connections, or of the one for marks alone (RDS_SMALL): a large value may take its time on its way out.  What may
+ * block at the server (RDS_SLOW) has wait-timeout more. */
 uint64_t rds_node_silent_ns(const struct rds_node *node);
+uint64_t rds_node_marks_silent_ns(const struct rds_node *node);
 /* The last attempt to connect, if there was any, did not fail. */
 bool rds_node_is_well(const struct rds_node *node);
 /* Before it is used: see rds_peer.  The texts must live as long as the node. */

@@ -22,6 +22,7 @@ struct rds_answer {
                                       RDS_HEAD bytes, which are reply->text; a reference passes to done() */
     const char *detail;            /* of a status < 0; may be NULL */
     uint64_t connection;           /* where it came from: see rds_request.on */
+    uint64_t silence_ns;           /* for how long nothing had come there before, though something was due */
 };
 
 enum { RDS_HEAD = 32 }; /* bytes before the value in a stored entry (entry.c) */

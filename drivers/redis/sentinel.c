@@ -27,6 +27,7 @@ enum {
     LOOK_EVERY_MS = 100, /* whether the master is silent, while there are requests under way */
     SILENT_MS = 300,
     DOUBT_MS = 10000,  /* so long an epoch that went back is not believed, while the master is out of reach */
+    HOLD_MS = 20,      /* so long a request waits for the next round to begin */
     RELISTEN_MS = 1000 /* a subscription that was lost is made again */
 };
 
@@ -59,6 +60,9 @@ struct group {
     struct rds_requests waiting;
 
     bool is_wanted, in_round, asked_for;
+    bool is_doubted; /* the master was silent, or lost: it may have been replaced, and not know it ... */
+    uint64_t doubt;  /* ... until a round behind this one says otherwise */
+    uint64_t round;  /* rounds so far */
     uint64_t round_ns, next_round_ns, pause_ms, trouble_until_ns, look_ns;
     uint64_t doubted_ns; /* since when they say what is older than what is known; 0: they do not */
     uint64_t failed_ns;  /* when nobody knew the master; 0: somebody did */
@@ -87,10 +91,26 @@ static void trouble(struct group *g) {
     want_master(g);
 }
 
+/* What the master says is not believed before the sentinels, asked from now on, say that it is still the master. */
+static void doubt(struct group *g) {
+    g->is_doubted = true;
+    g->doubt = g->round;
+    trouble(g);
+}
+
 /* ---- the servers -------------------------------------------------------------------------------------------- */
 
 static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, struct rds_answer *answer) {
     struct group *g = owner;
+    if (node == g->master && r->kind == RDS_SMALL && answer->silence_ns > SILENT_MS * MS)
+        doubt(g);
+    if (node == g->master && g->is_doubted &&
+        r->kind != RDS_BIG) { /* entries are judged by marks: they may be old */
+        g->d->host->buf_unref(answer->value.owner);
+        if (r->seen == r->replies - 1)
+            rds_request_fail(r, LARDER_RETRY, "the master was silent or lost, and may have been replaced");
+        return;
+    }
     if (answer->reply && answer->reply->type == RDS_ERROR) {
         const struct larder_bytes error = answer->reply->text;
         if (rds_begins(error, "READONLY") || rds_begins(error, "LOADING") || rds_begins(error, "MASTERDOWN"))
@@ -99,9 +119,13 @@ static void on_reply(void *owner, struct rds_node *node, struct rds_request *r, 
     rds_node_answer(node, r, answer);
 }
 
-static void on_down(void *owner, __attribute__((unused)) struct rds_node *node,
-                    __attribute__((unused)) int32_t status, __attribute__((unused)) const char *detail) {
-    trouble(owner);
+static void on_down(void *owner, struct rds_node *node, __attribute__((unused)) int32_t status,
+                    __attribute__((unused)) const char *detail) {
+    struct group *g = owner;
+    if (node == g->master)
+        doubt(g);
+    else
+        trouble(g);
 }
 
 static const struct rds_node_events server_events = {.reply = on_reply, .down = on_down};
@@ -132,16 +156,20 @@ static struct rds_node *reader_of(struct group *g) {
 static void submit(void *router, struct rds_request *r) {
     struct group *g = router;
     struct rds_node *node = NULL;
-    if (g->master) {
-        if ((r->flags & RDS_MAY_LAG) && g->reads_replicas && r->on == 0)
-            node = reader_of(g);
-        g->asked_for = true;
+    g->asked_for = true;
+    if (g->master && (r->flags & RDS_MAY_LAG) && g->reads_replicas && r->on == 0)
+        node = reader_of(g);
+    if (!node && g->master && (!g->is_doubted || r->kind == RDS_BIG))
+        node = g->master;
+    if (node) {
         set_timer(g);
-        rds_node_send(node ? node : g->master, r);
+        rds_node_send(node, r);
         return;
     }
     want_master(g);
-    if (g->failed_ns != 0 && !g->in_round) { /* and it is not yet time to ask again */
+    if (g->master && !g->in_round && g->next_round_ns > now(g) + HOLD_MS * MS) {
+        rds_request_fail(r, LARDER_RETRY, "the master was silent or lost, and may have been replaced");
+    } else if (!g->master && g->failed_ns != 0 && !g->in_round) { /* and it is not yet time to ask again */
         rds_request_fail(r, g->failed_status, g->failed_detail);
     } else {
         rds_requests_add(&g->waiting, r);
@@ -155,6 +183,14 @@ static void fail_all(struct rds_requests *list, int32_t status, const char *deta
     *list = (struct rds_requests){0};
     while ((r = rds_requests_take(&taken)))
         rds_request_fail(r, status, detail);
+}
+
+static void resubmit(struct group *g) {
+    struct rds_requests waiting = g->waiting;
+    struct rds_request *r;
+    g->waiting = (struct rds_requests){0};
+    while ((r = rds_requests_take(&waiting)))
+        submit(g, r);
 }
 
 static void use_replicas(struct group *g, const struct rds_server *replicas, size_t n) {
@@ -201,11 +237,7 @@ static void use_master(struct group *g, const struct rds_told *told) {
         rds_node_ask(node, "ROLE", rds_is_master, NULL);
         g->master = node;
     }
-    struct rds_requests waiting = g->waiting;
-    struct rds_request *r;
-    g->waiting = (struct rds_requests){0};
-    while ((r = rds_requests_take(&waiting)))
-        submit(g, r);
+    resubmit(g);
 }
 
 /* ---- what is asked ---------------------------------------------------------------------------------------------- */
@@ -260,6 +292,9 @@ static void judge(struct group *g) {
     }
     if (is_any_out && passed_ns < (best ? ANSWER_MS : PATIENCE_MS) * MS)
         return;
+    if (g->round > g->doubt &&
+        (best || !has_any_answered)) /* nobody there to ask: then there is nothing better */
+        g->is_doubted = false;
     if (best && is_credible(g, &best->told)) {
         end_round(g, !rds_server_same(&best->told.master, &g->known.master));
         use_replicas(g, best->replicas, best->n_replicas);
@@ -267,8 +302,10 @@ static void judge(struct group *g) {
         return;
     }
     end_round(g, false);
-    if (g->master) /* there is nothing better */
+    if (g->master) {
+        resubmit(g);
         return;
+    }
     g->failed_ns = now(g);
     if (!has_any_answered && is_any_out) {
         g->failed_status = LARDER_RETRY;
@@ -324,6 +361,7 @@ static void ask_all(struct group *g) {
     bool is_new[RDS_MAX_HOSTS] = {false};
     g->in_round = true;
     g->is_wanted = false;
+    g->round++;
     g->round_ns = now(g);
     for (size_t i = 0; i < g->n_sentinels; i++) {
         struct sentinel *s = &g->sentinels[i];
@@ -440,6 +478,8 @@ static void on_timer(void *arg) {
         const uint64_t silent_ns = g->master ? rds_node_silent_ns(g->master) : 0;
         if (silent_ns > SILENT_MS * MS)
             trouble(g);
+        if (g->master && rds_node_marks_silent_ns(g->master) > SILENT_MS * MS)
+            doubt(g);
         if (g->asked_for && now_ns < g->trouble_until_ns)
             g->is_wanted = true;
         g->asked_for = silent_ns > 0;

@@ -21,7 +21,7 @@
  *   failover:KEY   its replica takes over, in good order
  *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: of every key
  *                  that there is (cluster)
- *   stop-replica:KEY   SIGSTOP of its replica
+ *   stop-replica:KEY   SIGSTOP of its replica, which gets nothing from then on
  *   cut, restart   all servers are killed; are started again, and work
  */
 const fs = require('node:fs');
@@ -120,6 +120,8 @@ function ask(group, port, ...commands) {
 
 // ---- processes -----------------------------------------------------------------------------------------
 
+const taken = new Set();
+
 /** Below where the kernel takes ports for connections, so that none of them gets in the way. */
 async function freePort() {
   for (;;) {
@@ -128,7 +130,10 @@ async function freePort() {
       const server = net.createServer().once('error', () => resolve(false));
       server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-    if (free) return port;
+    if (free && !taken.has(port)) {
+      taken.add(port);
+      return port;
+    }
   }
 }
 
@@ -379,8 +384,9 @@ const actions = {
     halt(primary);
   },
   async 'stop-replica'(group, key) {
-    const [, ...replicas] = await group.kind.shard(group, key);
+    const [primary, ...replicas] = await group.kind.shard(group, key);
     replicas.forEach(halt);
+    await ask(group, primary.port, ['CLIENT', 'KILL', 'TYPE', 'replica']); // or all that is sent would wait for it
   },
   async continue(group) {
     for (const server of group.servers.filter((one) => one.stopped)) {

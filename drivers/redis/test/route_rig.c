@@ -155,6 +155,10 @@ uint64_t rds_node_silent_ns(const struct rds_node *node) {
     return node->silent_ns;
 }
 
+uint64_t rds_node_marks_silent_ns(const struct rds_node *node) {
+    return node->silent_ns;
+}
+
 bool rds_node_is_well(const struct rds_node *node) {
     return !node->is_ill;
 }
@@ -327,7 +331,8 @@ void rig_reply(struct rds_node *node, const char *wire) {
     while (*wire) {
         struct rds_reader reader = {0};
         size_t len;
-        struct rds_answer answer = {.reply = rig_read(&reader, wire, &len)};
+        struct rds_answer answer = {.reply = rig_read(&reader, wire, &len), .silence_ns = rig.silence_ns};
+        rig.silence_ns = 0;
         r->seen = (uint8_t)r->got++;
         if (r->got == r->replies)
             (void)rds_requests_take(&node->given);

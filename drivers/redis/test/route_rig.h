@@ -35,6 +35,7 @@ struct rig {
     struct rds_url url;
     void *router;
     uint64_t now_ns, timer_ns;
+    uint64_t silence_ns; /* before the next replies */
     larder_fn *on_timer;
     void *timer_arg;
     struct rds_node *nodes[RIG_NODES]; /* those that are not retired */

@@ -347,6 +347,62 @@ static void a_silent_node_is_asked_about_and_what_it_owes_is_answered_when_it_wa
     rig_end();
 }
 
+static void what_a_node_says_after_a_silence_is_not_believed_before_somebody_else_confirms_it(void) {
+    for (int replaced = 0; replaced < 2; replaced++) {
+        begin_with_map("primary");
+        struct asked *a = rig_ask(5, 1, 0), *b = rig_ask(6, 1, 0);
+        rig.silence_ns = 400000000;
+        rig_reply(rig_node("h:1", false), "+old\r\n");
+        CU_ASSERT_EQUAL(a->status, LARDER_RETRY);
+        rig_reply(rig_node("h:1", false), "+old, too\r\n");
+        CU_ASSERT_EQUAL(b->status, LARDER_RETRY);
+        struct asked *c = rig_ask(5, 1, 0);
+        CU_ASSERT_EQUAL(rig_given("h:1", false), 0);
+        rig_pass_ms(1);
+        struct rds_node *asked = must_be_asked();
+        CU_ASSERT_STRING_NOT_EQUAL(asked->at, "h:1");
+        rig_reply(asked, replaced ? FAILED_OVER : MAP);
+        rig_reply(rig_node(replaced ? "h:11" : "h:1", false), "+new\r\n");
+        CU_ASSERT_STRING_EQUAL(c->text, "new");
+        rig_end();
+    }
+}
+
+static void a_large_value_may_take_its_time_and_entries_of_a_doubted_primary_count(void) {
+    begin_with_map("primary");
+    struct asked *a = rig_ask(5, 1, 0), *b = rig_ask(5, 1, 0);
+    a->r.kind = RDS_BIG;
+    rig.silence_ns = 400000000;
+    rig_reply(rig_node("h:1", false), "+stored\r\n");
+    CU_ASSERT_STRING_EQUAL(a->text, "stored");
+    rig_reply(rig_node("h:1", false), "+marks\r\n");
+    CU_ASSERT_STRING_EQUAL(b->text, "marks");
+    rig_end();
+}
+
+static void a_map_that_was_asked_for_before_a_node_was_lost_does_not_confirm_it(void) {
+    begin_with_map("primary");
+    (void)rig_ask(105, 1, 0);
+    rig_reply(rig_node("h:2", false), "-CLUSTERDOWN The cluster is down\r\n");
+    rig_pass_ms(1);
+    struct rds_node *asked = must_be_asked();
+    const bool is_first = strcmp(asked->at, "h:1") == 0;
+    const char *lost = is_first ? "h:2" : "h:1";
+    const uint16_t slot = is_first ? 105 : 5;
+    (void)rig_ask(slot, 1, 0);
+    rig_lose(rig_node(lost, false), "the server hung up");
+    rig_node(lost, false)->is_ill = false;
+    rig_reply(asked, MAP);
+    struct asked *a = rig_ask(slot, 1, 0);
+    CU_ASSERT_EQUAL(rig_given(lost, false), 0);
+    CU_ASSERT_EQUAL(a->status, LARDER_RETRY); /* the next question is too far away to wait for */
+    rig_pass_ms(200);
+    rig_reply(must_be_asked(), MAP);
+    (void)rig_ask(slot, 1, 0);
+    CU_ASSERT_EQUAL(rig_given(lost, false), 1);
+    rig_end();
+}
+
 static void what_became_a_replica_is_not_spoken_to_as_before(void) {
     begin_with_map("replica");
     struct asked *a = rig_ask(5, 1, 0);
@@ -494,6 +550,9 @@ UNIT_MAIN(
     UNIT(a_redirection_of_another_slot_is_no_answer_of_ours_to_follow),
     UNIT(a_lost_connection_asks_for_the_map_from_somebody_else_until_it_is_new),
     UNIT(a_silent_node_is_asked_about_and_what_it_owes_is_answered_when_it_was_replaced),
+    UNIT(what_a_node_says_after_a_silence_is_not_believed_before_somebody_else_confirms_it),
+    UNIT(a_large_value_may_take_its_time_and_entries_of_a_doubted_primary_count),
+    UNIT(a_map_that_was_asked_for_before_a_node_was_lost_does_not_confirm_it),
     UNIT(what_became_a_replica_is_not_spoken_to_as_before),
     UNIT(trouble_asks_for_the_map_a_few_times_a_second_and_not_for_ever),
     UNIT(only_what_may_lag_is_asked_of_replicas_and_only_where_that_is_set),

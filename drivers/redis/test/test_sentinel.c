@@ -273,6 +273,42 @@ static void a_lost_connection_and_READONLY_and_silence_ask_the_sentinels(void) {
     }
 }
 
+static void what_a_master_says_after_a_silence_is_not_believed_before_the_sentinels_confirm_it(void) {
+    for (int replaced = 0; replaced < 2; replaced++) {
+        begin_with_master("primary");
+        struct asked *a = rig_ask(0, 1, 0);
+        rig.silence_ns = 400000000;
+        rig_reply(rig_node("m:1", false), "+old\r\n");
+        CU_ASSERT_EQUAL(a->status, LARDER_RETRY);
+        struct asked *b = rig_ask(0, 1, 0);
+        CU_ASSERT_EQUAL(rig_given("m:1", false), 0);
+        rig_pass_ms(1);
+        if (replaced)
+            all_say(SAYS(TWO, "4"));
+        else
+            all_say(SAYS(ONE, "3"));
+        rig_reply(rig_node(replaced ? "m:2" : "m:1", false), "+new\r\n");
+        CU_ASSERT_STRING_EQUAL(b->text, "new");
+        rig_end();
+    }
+}
+
+static void a_master_is_used_when_no_sentinel_can_be_reached_to_confirm_it(void) {
+    begin_with_master("primary");
+    (void)rig_ask(0, 1, 0);
+    rig_lose(rig_node("m:1", false), "the server hung up");
+    rig_node("m:1", false)->is_ill = false;
+    struct asked *a = rig_ask(0, 1, 0);
+    rig_pass_ms(1);
+    CU_ASSERT_EQUAL(a->n, 0);
+    rig_lose(rig_node("a:26379", false), "refused");
+    rig_lose(rig_node("b:26379", false), "refused");
+    rig_lose(rig_node("c:26379", false), "refused");
+    rig_reply(rig_node("m:1", false), "+OK\r\n");
+    CU_ASSERT_EQUAL(a->status, LARDER_OK);
+    rig_end();
+}
+
 static void an_announced_failover_is_followed_though_nothing_else_tells_of_it(void) {
     begin_with_master("primary");
     rig_message(rig.conns[1], SWITCH);
@@ -351,6 +387,8 @@ UNIT_MAIN("redis: sentinel", UNIT(an_address_is_a_host_and_a_port),
           UNIT(when_no_sentinel_can_be_reached_it_is_told_at_once_and_tried_again),
           UNIT(what_waits_for_silent_sentinels_ends_by_its_deadline),
           UNIT(a_lost_connection_and_READONLY_and_silence_ask_the_sentinels),
+          UNIT(what_a_master_says_after_a_silence_is_not_believed_before_the_sentinels_confirm_it),
+          UNIT(a_master_is_used_when_no_sentinel_can_be_reached_to_confirm_it),
           UNIT(an_announced_failover_is_followed_though_nothing_else_tells_of_it),
           UNIT(what_is_announced_of_another_master_is_nothing_to_us),
           UNIT(a_subscription_that_was_lost_is_made_again_and_what_was_missed_is_asked_for),
