@@ -64,7 +64,7 @@ static void tags_read(const struct rds_txn *txn, struct rds_out *out) {
         rds_arg_field(out, 'c', name);
         for (int which = 1; which <= 2; which++) {
             rds_command(out, "GET", 2);
-            rds_arg_counter(out, \& txn->d->names, (char)('0' + which), name);
+            rds_arg_counter(out, &txn->d->names, (char)('0' + which), name);
         }
     }
     for (size_t i = 0; i < want->n; i++)
@@ -162,7 +162,7 @@ static void tags_write(const struct rds_txn *txn, struct rds_out *out) {
         rds_arg_sortable(out, state->epoch);
         for (int which = 1; which <= 2; which++) {
             rds_command(out, "SET", 3);
-            rds_arg_counter(out, \& txn->d->names, (char)('0' + which), op->key);
+            rds_arg_counter(out, &txn->d->names, (char)('0' + which), op->key);
             rds_arg_sortable(out, state->epoch);
         }
     }
