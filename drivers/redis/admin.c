@@ -134,10 +134,13 @@ void rds_explain(void *instance, struct larder_op *op) {
     struct rds_task *task;
     if (!rds_accepts(d, op, 0) || !(task = rds_task_new(d, op, sizeof(*task))))
         return;
-    int32_t status = LARDER_OK;
-    if (rds_same(op->key, (struct larder_bytes){(const uint8_t *)"acl", 3}))
-        status = tell(task, acl, d->names.prefix);
-    else
-        status = rds_task_refused(task, LARDER_INVALID, "there is something to say about: acl");
+    if (!rds_same(op->key, (struct larder_bytes){(const uint8_t *)"acl", 3})) {
+        rds_task_refused(task, LARDER_INVALID, "there is something to say about: acl");
+        rds_task_end(task, LARDER_INVALID);
+        return;
+    }
+    int32_t status = tell(task, acl, d->names.prefix);
+    if (status == LARDER_OK && d->push)
+        status = tell(task, "with push also: +publish +subscribe &%s:news", d->names.prefix);
     rds_task_end(task, status);
 }

@@ -12,7 +12,7 @@
 
 enum {
     BYTES_AT_ONCE =
-        1 << 20, /* moved per event: the next connection waits no longer than a copy of that takes */
+        512 << 10, /* moved per event: the next connection waits no longer than a copy of that takes */
     PIECES_AT_ONCE = 64
 };
 

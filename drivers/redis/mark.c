@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "push.h"
 #include "rds.h"
 
 enum {
@@ -24,6 +25,7 @@ struct part {
 struct batch {
     struct rds_task task;
     size_t n_parts;
+    bool is_write;
     bool missed; /* write: a mark was there */
     struct part *parts;
     struct part first; /* where there is one alone, as nearly always */
@@ -43,6 +45,10 @@ static size_t run_at(const struct larder_op *op, size_t i, size_t most) {
 }
 
 static void batch_end(struct batch *batch) {
+    const struct rds_task *task = &batch->task;
+    /* One that is made where there was none is no news. */
+    if (batch->is_write && task->status == LARDER_OK && !(task->op->flags & LARDER_IF_ABSENT))
+        rds_push_tell(task->d, task->op, 0, task->op->n_marks, 0);
     if (batch->parts != &batch->first)
         free(batch->parts);
     rds_task_end(&batch->task, batch->missed ? LARDER_MISS : LARDER_OK);
@@ -71,6 +77,7 @@ static void batch_run(struct rds *d, struct larder_op *op, uint32_t flags, const
         return;
     }
     batch->n_parts = n;
+    batch->is_write = verb->without_script != NULL;
     batch->task.waiting = (uint32_t)n; /* before the first is submitted: it may end at once */
     size_t i = 0;
     for (size_t p = 0; p < n; p++) {
@@ -238,6 +245,9 @@ static void arg_counters(struct rds_out *out, const struct rds_names *names, str
 }
 
 static void count_end(struct count *count) {
+    const struct rds_task *task = &count->task;
+    if (task->status == LARDER_OK)
+        rds_push_tell(task->d, task->op, 0, task->op->n_marks, task->res.epoch);
     free(count->groups);
     free(count->group_of);
     rds_task_end(&count->task, LARDER_OK);

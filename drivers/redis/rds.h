@@ -12,7 +12,8 @@
  *     conn.c, node.c     one connection; one server and its connections
  *     route.h            which server: single.c, cluster.c, sentinel.c
  *     task.c             one op on its way: refusals, failures, its completion
- *     script.h           what the server does in one step
+ *     script.h           what the server does in one step; txn.c, tags.c: the same where it allows no scripts
+ *     push.h             news of marks, by publish and subscribe
  *     entry.c, claim.c, mark.c, counter.c, index.c, page.c, admin.c    the ops
  *
  * THREADS.  All of it runs on the core's I/O thread but name resolution (tcp.c), which is offloaded; nothing waits.
@@ -47,6 +48,7 @@ struct rds_config { /* table: params[] in redis.c */
     int64_t mark_max_age_ms;
     int64_t wait_timeout_ms;
     int64_t scripts;
+    int64_t push;
 };
 
 struct rds_task;
@@ -74,6 +76,7 @@ struct rds {
     uint64_t random_state;
     bool has_no_scripts; /* a setting, or the server has said so */
     struct rds_txns txns;
+    struct rds_push *push; /* NULL: no news */
     int32_t wait_replicas; /* -1: one, where there is any */
     bool cannot_wait;      /* the server has said so */
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "push.h"
 #include "rds.h"
 #include "transport.h"
 
@@ -87,6 +88,11 @@ static const struct larder_param params[] = {
      .offset = LARDER_AT(struct rds_config, client_name),
      .preset = "larder",
      .help = "what CLIENT LIST shows; empty: nothing"},
+    {.name = "push",
+     .type = LARDER_P_BOOL,
+     .offset = LARDER_AT(struct rds_config, push),
+     .preset = "false",
+     .help = "publish revalidations, and listen to those of others: with mark-age they are seen at once"},
     {.name = "scripts",
      .type = LARDER_P_BOOL,
      .offset = LARDER_AT(struct rds_config, scripts),
@@ -222,10 +228,23 @@ void rds_flush(void *instance) {
     rds_node_reap(d);
 }
 
+static int32_t open_push(struct rds *d, char *error) {
+    if (d->url.mode == RDS_SENTINEL) {
+        snprintf(error, LARDER_ERROR_SIZE, "push: not with sentinels");
+        return LARDER_UNSUPPORTED;
+    }
+    d->push = rds_push_new(d);
+    if (d->push)
+        return LARDER_OK;
+    snprintf(error, LARDER_ERROR_SIZE, "out of memory");
+    return LARDER_NOMEM;
+}
+
 static void rds_close(void *instance) {
     struct rds *d = instance;
     if (d->router)
         d->router_ops->close(d->router);
+    rds_push_free(d->push);
     rds_node_reap(d);
     rds_tasks_done(d);
     rds_tls_free(d->tls);
@@ -249,6 +268,8 @@ static int32_t rds_open(const struct larder_host *host, struct larder_home *home
         d->router_ops = router_of(d->url.mode);
         status = d->router_ops->open(d, &d->url, &d->router, error);
     }
+    if (status == LARDER_OK && d->config->push)
+        status = open_push(d, error);
     if (status != LARDER_OK) {
         rds_close(d);
         return status;

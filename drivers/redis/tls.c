@@ -13,7 +13,8 @@
 
 #include "transport.h"
 
-enum { RECORD_BYTES = 16 << 10 };
+/* What one call encrypts or decrypts: the socket is not empty then, or has_more() says so. */
+enum { RECORD_BYTES = 16 << 10, BYTES_AT_ONCE = 128 << 10 };
 
 struct rds_tls {
     SSL_CTX *ctx;
@@ -208,7 +209,7 @@ static ssize_t tls_recv(struct rds_transport *t, const struct iovec *iov, int n)
     size_t total = 0;
     t->recv_writes = false;
     for (int i = 0; i < n; i++) {
-        for (size_t at = 0; at < iov[i].iov_len;) {
+        for (size_t at = 0; at < iov[i].iov_len && total < BYTES_AT_ONCE;) {
             size_t got = 0;
             ERR_clear_error();
             const int ok = SSL_read_ex(t->ssl, (uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at, &got);
@@ -239,11 +240,12 @@ static ssize_t tls_send(struct rds_transport *t, const struct iovec *iov, int n)
     uint8_t room[RECORD_BYTES];
     size_t total = 0, at = 0;
     t->send_reads = false;
-    for (int i = 0; i < n;) {
+    for (int i = 0; i < n && total < BYTES_AT_ONCE;) {
         const size_t left = iov[i].iov_len - at;
         const bool is_large = left >= sizeof(room) || i + 1 == n;
         const uint8_t *from = is_large ? (const uint8_t *)iov[i].iov_base + at : room;
-        const size_t len = is_large ? left : gather(iov, n, i, at, room, sizeof(room));
+        const size_t most = left < BYTES_AT_ONCE ? left : BYTES_AT_ONCE;
+        const size_t len = is_large ? most : gather(iov, n, i, at, room, sizeof(room));
         size_t sent = 0;
         ERR_clear_error();
         const int ok = SSL_write_ex(t->ssl, from, len, &sent);

@@ -379,6 +379,11 @@ static int32_t get_answered(const char *text, const char **ret_detail) {
     driver_open();
     say(replies, 2, SIZE_MAX);
     const int32_t status = ask(LARDER_OP_GET, &(struct op_inputs){.key = BYTES("k")});
+    if (status == 99) { /* it waits for the rest, in vain */
+        server_hang_up();
+        settle(server.reactor);
+        CU_ASSERT(last && last->result.status == LARDER_RETRY);
+    }
     snprintf(detail, sizeof(detail), "%s", last ? last->result.detail : "");
     driver_close();
     server_close();
@@ -549,6 +554,61 @@ static void while_a_server_is_gone_ops_do_not_wait(void) {
     server_close();
 }
 
+/* ---- news ----------------------------------------------------------------------------------------------------------- */
+
+#define NEWS(body, len) "*3\r\n$7\r\nmessage\r\n$6\r\np:news\r\n$" #len "\r\n" body "\r\n"
+#define NEWS_MARK(tag) "\0\0\0\x03" tag EPOCH_5 NEVER NEVER
+
+static unsigned n_seen;
+static char seen_tags[64];
+
+static void on_seen(struct mark_sink *sink, const struct larder_mark *mark) {
+    (void)sink;
+    n_seen++;
+    CU_ASSERT(mark->tag.len == 3 && mark->expired_epoch == 5 && mark->stale_epoch == LARDER_UNSET);
+    memcpy(seen_tags + 3 * (n_seen - 1), mark->tag.ptr, 3);
+}
+
+/* The connection that is made when the driver is opened; what else it is asked for would be another one. */
+static void news_are_passed_on_and_nonsense_is_not(void) {
+    static const struct reply replies[] = {REPLY("+OK\r\n"),
+                                           REPLY("*3\r\n$9\r\nsubscribe\r\n$6\r\np:news\r\n:1\r\n")};
+    static const struct reply good = REPLY(NEWS("M1" NEWS_MARK("n/a") NEWS_MARK("n/b"), 64)),
+                              cut = REPLY(NEWS("M1" NEWS_MARK("n/c") "\0\0\0\x03n/d", 40)),
+                              later = REPLY(NEWS("M2" NEWS_MARK("n/e"), 33)),
+                              huge = REPLY(NEWS("M1\xff\xff\xff\xffn/f", 9));
+    static struct mark_sink sink = {.seen = on_seen};
+    n_seen = 0;
+    memset(seen_tags, 0, sizeof(seen_tags));
+    server_open();
+    driver_open();
+    config.push = 1;
+    backend->sink = &sink;
+    say(replies, 2, SIZE_MAX);
+    CU_ASSERT_EQUAL(backend_open(backend), LARDER_OK);
+    settle(server.reactor);
+    CU_ASSERT_EQUAL_FATAL(server.commands, 2);
+    server_say(&good);
+    server_say(&later);
+    server_say(&huge);
+    server_say(&cut);
+    settle(server.reactor);
+    CU_ASSERT_EQUAL(n_seen, 3);
+    CU_ASSERT_STRING_EQUAL(seen_tags, "n/an/bn/c");
+    CU_ASSERT_EQUAL(server.connections, 1);
+    /* It subscribes again when the connection is lost. */
+    server_hang_up();
+    say(replies, 2, SIZE_MAX);
+    settle(server.reactor);
+    pass_ms(server.reactor, 200);
+    CU_ASSERT_EQUAL(server.connections, 2);
+    server_say(&good);
+    settle(server.reactor);
+    CU_ASSERT_EQUAL(n_seen, 5);
+    driver_close();
+    server_close();
+}
+
 UNIT_MAIN("redis exchanges", UNIT(a_get_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_put_that_is_cut_off_is_to_be_tried_again),
           UNIT(a_read_that_is_cut_off_is_not_half_an_answer),
@@ -562,4 +622,5 @@ UNIT_MAIN("redis exchanges", UNIT(a_get_that_is_cut_off_is_to_be_tried_again),
           UNIT(what_the_server_says_unasked_ends_the_connection),
           UNIT(a_server_that_says_nothing_is_given_up_after_its_time),
           UNIT(a_server_that_does_not_greet_is_given_up_after_its_time),
-          UNIT(a_late_reply_is_not_taken_for_the_next), UNIT(while_a_server_is_gone_ops_do_not_wait))
+          UNIT(a_late_reply_is_not_taken_for_the_next), UNIT(while_a_server_is_gone_ops_do_not_wait),
+          UNIT(news_are_passed_on_and_nonsense_is_not))
