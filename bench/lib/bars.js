@@ -3,7 +3,7 @@
 
 const { WIDTH, escape, figure, write } = require('./svg.js');
 
-const LABEL = 190;
+const LABEL = 210;
 const ROW = 24;
 
 /** Bars on a linear scale from 0, each with its figure. */

@@ -17,7 +17,8 @@ function put(document, marker, lines) {
   fs.writeFileSync(file, text.replace(between, (_, begin, end) => `${begin}\n\n${lines.join('\n').trimEnd()}\n\n${end}`));
 }
 
-const figure = (x) => (x >= 100 ? Math.round(x).toLocaleString('en-US') : x.toFixed(1));
+/** undefined: a dash */
+const figure = (x) => (x === undefined ? '-' : x >= 100 ? Math.round(x).toLocaleString('en-US') : x.toFixed(1));
 const times = (x) => (x >= 10 ? `${Math.round(x)}x` : x >= 1 ? `${x.toFixed(1)}x` : `${x.toFixed(2)}x`);
 
 /** Where and how it was measured.  @param {string} versions  of what is measured, "Next.js 16, SDK 3" */
@@ -27,13 +28,13 @@ function machineLine({ machine, rounds }, versions) {
     `${versions}. ${busy}Medians of ${rounds} rounds that take turns.`;
 }
 
-/** All columns of tables.  @param {(table: any) => string} title */
-const rowLines = (tables, title) => [
-  '| op | in flight | | ops/s | p50, us | p99, us | main thread, us | process, us |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- |',
+/** All columns of tables; without `main` for programs that have no such thread.  @param {(table: any) => string} title */
+const rowLines = (tables, title, { main = true } = {}) => [
+  `| op | in flight | | ops/s | p50, us | p99, us | ${main ? 'main thread, us | ' : ''}process, us |`,
+  `| --- | --- | --- | --- | --- | --- | ${main ? '--- | ' : ''}--- |`,
   ...tables.flatMap((table) => table.rows.map((r) =>
     `| ${title(table)} | ${table.inflight} | ${r.contender} | ${figure(r.opsPerSecond)} | ${figure(r.p50Us)} | ${figure(r.p99Us)} | ` +
-    `${figure(r.mainUs)} | ${figure(r.processUs)} |`)),
+    `${main ? `${figure(r.mainUs)} | ` : ''}${figure(r.processUs)} |`)),
 ];
 
 const targetLines = (targets) => [

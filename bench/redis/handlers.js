@@ -38,28 +38,26 @@ async function fortedigital(server, dir) {
   return () => new CacheHandler(context);
 }
 
-/** "Option A" of its README; options are given as its wrapper of "Option B" gives them. */
-function trieb(options) {
-  return async (server, dir) => {
-    process.env.VERCEL_ENV = 'production'; // database 0
-    const { default: Handler } = require(path.join(process.env.BENCH_TRIEB, '@trieb.work/nextjs-turbo-redis-cache'));
-    const context = { ...handlerContext(dir), redisUrl: server.tcp, getTimeoutMs: LATE, ...options };
-    // The first says on stdout that it was made: that is the measurement's.
-    const { log } = console;
-    console.log = () => {};
-    new Handler(context);
-    console.log = log;
-    return () => new Handler(context);
-  };
+/** "Option A" of its README; what is given besides is what its wrapper of "Option B" would give. */
+async function trieb(server, dir) {
+  process.env.VERCEL_ENV = 'production'; // database 0
+  const { default: Handler } = require(path.join(process.env.BENCH_TRIEB, '@trieb.work/nextjs-turbo-redis-cache'));
+  const context = { ...handlerContext(dir), redisUrl: server.tcp, getTimeoutMs: LATE };
+  // The first says on stdout that it was made: that is the measurement's.
+  const { log } = console;
+  console.log = () => {};
+  new Handler(context);
+  console.log = log;
+  return () => new Handler(context);
 }
 
 const handlers = {
   'larder': larder({}),
+  'larder, uncompressed': larder({ LARDER_COMPRESS: 'off' }),
   'larder, no memory': larder({ LARDER_MEMORY: '0' }),
-  'larder, no memory, as it is': larder({ LARDER_MEMORY: '0', LARDER_COMPRESS: 'off' }),
+  'larder, no memory, uncompressed': larder({ LARDER_MEMORY: '0', LARDER_COMPRESS: 'off' }),
   'fortedigital': fortedigital,
-  'trieb': trieb({}),
-  'trieb, no memory': trieb({ redisGetDeduplication: false, inMemoryCachingTime: 0 }),
+  'trieb': trieb,
 };
 
 module.exports = { handlers };

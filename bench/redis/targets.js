@@ -3,6 +3,9 @@
 
 const KB = 1024;
 
+/** Gets per second of a page of 260 KB by OpenNext's multi-tier cache, on a machine like that of the first results. */
+const MULTI_TIER = 878;
+
 const times = (x) => `${x.toFixed(2)}x`;
 const us = (x) => `${x.toFixed(2)} us`;
 
@@ -19,9 +22,12 @@ function targets({ programs, clients, handlers, revalidate }) {
   const page = (inflight) => {
     const { rows } = handlers.find((t) => t.op === 'get' && t.kind === 'APP_PAGE' && t.inflight === inflight);
     const rate = (test) => Math.max(...rows.filter((r) => test(r.contender)).map((r) => r.opsPerSecond));
-    return rate((name) => name === 'larder') / rate((name) => !name.startsWith('larder'));
+    return rate((name) => name === 'larder') / rate((name) => !name.startsWith('larder')); // each with its defaults
   };
-  const [few, many] = revalidate.map((t) => t.rows.find((r) => r.contender === 'larder').ms);
+  const kept = handlers.find((t) => t.op === 'get' && t.kind === 'APP_PAGE' && t.inflight === 32).rows.find((r) => r.contender === 'larder').opsPerSecond;
+  const [few, many] = revalidate;
+  const ours = (rows) => rows.find((r) => r.contender === 'larder').ms;
+  const usPerEntry = ((ours(many.rows) - ours(few.rows)) * 1e3) / (many.entries - few.entries);
   const [one, all] = [page(1), page(32)];
   const met = (target, value, reached) => ({ target, value, met: reached });
   return [
@@ -36,10 +42,11 @@ function targets({ programs, clients, handlers, revalidate }) {
     met('the same, main thread: at most 25 us', us(large), large <= 25),
     met('cacheHandler.get of a page: at least 5 times the best of the other handlers', `${times(one)} with 1 in flight, ${times(all)} with 32`,
       Math.min(one, all) >= 5),
-    // Twice a fraction of a millisecond is noise; what grows with the entries is hundreds of times as much.
+    met(`a page from memory, its marks looked at in Redis: at least ${(5 * MULTI_TIER).toLocaleString('en-US')} a second, 5 times OpenNext's multi-tier`,
+      Math.round(kept).toLocaleString('en-US'), kept >= 5 * MULTI_TIER),
+    // A single call is at the mercy of the scheduler; looking at an entry, whoever does it, takes more than 1 us.
     met('revalidateTag: independent of the number of entries',
-      `${few.toFixed(2)} ms with ${revalidate[0].entries.toLocaleString('en-US')}, ${many.toFixed(2)} ms with ${revalidate[1].entries.toLocaleString('en-US')}`,
-      many < 3 * few),
+      revalidate.map(({ entries, rows }) => `${ours(rows).toFixed(2)} ms with ${entries.toLocaleString('en-US')}`).join(', '), usPerEntry < 1),
   ];
 }
 

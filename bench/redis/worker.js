@@ -11,7 +11,7 @@ const { serve, timed } = require('../lib/worker.js');
 
 const LARGE = 65536;
 const SEEDS = 16;
-const WARM_UP_MS = 1000;
+const WARM_UP_MS = 700;
 
 const keysOf = (bytes) => (bytes > LARGE ? 64 : 256);
 

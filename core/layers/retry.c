@@ -19,7 +19,8 @@
  * A put may be repeated after another process's newer one: see "LARDER_NEWEST" in docs/semantics.md.
  *
  * Throttling slows all calls of the instance down: each such answer doubles the least time between
- * two calls, each success takes an eighth of it off.
+ * two calls, each success takes an eighth of it off, and a half once nothing was throttled for a second:
+ * where calls are far apart, successes are, too, and eighths would take eight times the last distance.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static const uint64_t MS = 1000000u;
 /* An attempt that has less time than this is not worth its call. */
 static const uint64_t LEAST_NS = 5000000u;
 static const uint64_t PACE_FIRST_NS = 1000000u, PACE_LAST_NS = 125000u, PACE_MOST_NS = 1000000000u;
+static const uint64_t QUIET_NS = 1000000000u;
 
 struct retry {
     struct backend *below;
@@ -43,7 +45,8 @@ struct retry {
     uint64_t pace_ns; /* least time between two calls; 0: none */
     uint64_t slot_ns; /* the last call that was given a turn; the next comes pace_ns later */
     uint64_t n_sent;
-    uint64_t paced_at; /* n_sent when the pace was last slowed */
+    uint64_t paced_at;     /* n_sent when the pace was last slowed */
+    uint64_t throttled_ns; /* when a call last was */
 };
 
 /* An op that waits, or that has failed before.  Ordinary ops have none. */
@@ -121,6 +124,7 @@ static void slow_down(struct retry *layer, uint64_t sent, uint32_t retry_after_m
     uint64_t not_before_ns = now_ns + retry_after_ms * MS;
 
     COUNT_ADD(layer->m->throttled, 1);
+    layer->throttled_ns = now_ns;
     if (not_before_ns > layer->slot_ns)
         layer->slot_ns = not_before_ns;
     if (sent <= layer->paced_at)
@@ -132,8 +136,9 @@ static void slow_down(struct retry *layer, uint64_t sent, uint32_t retry_after_m
         set_pace(layer, layer->pace_ns < PACE_MOST_NS / 2 ? layer->pace_ns * 2 : PACE_MOST_NS);
 }
 
-static void speed_up(struct retry *layer) {
-    uint64_t pace_ns = layer->pace_ns - layer->pace_ns / 8;
+static void speed_up(struct retry *layer, uint64_t now_ns) {
+    uint64_t part = now_ns - layer->throttled_ns < QUIET_NS ? 8 : 2;
+    uint64_t pace_ns = layer->pace_ns - layer->pace_ns / part;
 
     set_pace(layer, pace_ns < PACE_LAST_NS ? 0 : pace_ns);
 }
@@ -243,7 +248,7 @@ static void back(void *arg, struct op *op) {
         if (repeated)
             COUNT_ADD(layer->m->recovered, 1);
         if (layer->pace_ns > 0)
-            speed_up(layer);
+            speed_up(layer, reactor_now_ns(op->reactor));
     } else if (is_passing(op->result.status) && op->unwanted) {
         op->result.status = LARDER_CANCELLED; /* what would follow is what nobody wants */
     } else if (is_passing(op->result.status) && !op->refused) {

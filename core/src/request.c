@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "histogram.h"
 #include "runtime.h"
+#include "spares.h"
 
 static const uint64_t MS = 1000000u;
 static const uint32_t TOOL_DEADLINE_MS = 30000; /* list, provision ...: for people, not for requests */
@@ -33,11 +34,12 @@ static struct request *request_new(struct larder_store *store, const struct lard
     size_t size;
     if (!copies_size(in, &size))
         return NULL;
-    struct request *r = malloc(size);
+    struct request *r = spare_take(size);
     if (r == NULL)
         return NULL;
     memset(r, 0, sizeof(*r));
     r->refs = 1;
+    r->size = size;
     r->in = *in;
     r->store = store;
     r->done = done;
@@ -71,7 +73,7 @@ void request_unref(struct request *r) {
     arena_done(&r->arena);
     trace_unref(r->trace);
     free(r->physical);
-    free(r);
+    spare_give(r, r->size);
 }
 
 const struct larder_answer *larder_answer_ref(const struct larder_answer *answer) {

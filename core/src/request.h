@@ -12,6 +12,7 @@
 struct request {
     struct larder_answer answer; /* first: what larder_answer_ref() is given */
     uint32_t refs;               /* atomic */
+    size_t size;                 /* of all of it, with the copies */
     struct larder_request in;    /* build, key, tags and cursor are copies */
     struct larder_store *store;  /* not to be used once answered: it may be gone */
     larder_answer_fn *done;

@@ -1,6 +1,7 @@
 #include "runtime.h"
 
 #include "pool.h"
+#include "spares.h"
 #include "thread.h"
 
 static struct {
@@ -71,11 +72,14 @@ static void *runtime_main(void *arg) {
     runtime.trim = (struct task){.fn = trim_begin, .arg = r};
     runtime.shrink = (struct task){.fn = shrink_now};
     timer_init(&runtime.trim_timer, r, trim_due, r);
-    if (KEEPS_MEMORY)
+    if (KEEPS_MEMORY) {
         pool_start(pool_woke, r);
+        spares_start();
+    }
     while (!runtime.stopped)
         (void)reactor_step(r, true, UINT64_MAX);
     pool_stop();
+    spares_stop();
     timer_done(&runtime.trim_timer);
     pthread_mutex_lock(&runtime.stop_lock); /* runtime_release() has left reactor_post() */
     pthread_mutex_unlock(&runtime.stop_lock);

@@ -82,7 +82,8 @@ static bool parse_host(const char *p, const char *end, struct mc_address *a) {
         a->port = (uint16_t)n;
         a->weight = weight;
     }
-    return set_host(a, p, host_end);
+    /* A slash would make a path of it further down. */
+    return !memchr(p, '/', (size_t)(host_end - p)) && set_host(a, p, host_end);
 }
 
 static int compare(const void *left, const void *right) {

@@ -253,6 +253,7 @@ stage_demo() {
     script/demo --check
     script/demo --check --store dynamodb
     script/demo --check --store s3
+    script/demo --check --store s3 --tags redis
     script/demo --check --store redis
     script/demo --check --store memcached
 }

@@ -372,6 +372,27 @@ static void answers_to_what_was_sent_before_slow_down_only_once(void) {
     rig_done();
 }
 
+static void a_second_without_throttling_brings_the_pace_back_in_halves(void) {
+    struct sent s;
+    retry_rig(1, 20);
+    for (unsigned i = 0; i < 20; i++) {
+        pass_ms(rig.r, 2000);
+        throttle_once();
+    }
+    uint64_t slowest_at = test_clock.ns;
+    unsigned sends = 0;
+    for (; sends < 100 && m.pace_ns > 0; sends++) {
+        send(&s, LARDER_OP_PUT, 5000);
+        for (unsigned i = 0; i < 1000 && held_count(0) == 0; i++)
+            pass_ms(rig.r, 1);
+        answer(LARDER_OP_PUT, LARDER_OK);
+        CU_ASSERT_EQUAL(sent_done(&s), LARDER_OK);
+    }
+    CU_ASSERT_EQUAL(sends, 13); /* from a second to less than an eighth of a ms */
+    CU_ASSERT(test_clock.ns - slowest_at < 2100 * UINT64_C(1000000));
+    rig_done();
+}
+
 static void throttling_without_a_time_waits_longer_than_a_fault(void) {
     enum { N = 20 };
     struct sent s[N];
@@ -440,6 +461,7 @@ UNIT_MAIN("retry", UNIT(a_passing_fault_is_repeated_and_its_success_is_the_answe
           UNIT(without_memory_for_a_wait_the_failure_is_the_answer),
           UNIT(more_layers_than_an_op_has_levels_for_are_an_error),
           UNIT(throttling_spaces_out_all_calls_and_successes_close_up),
+          UNIT(a_second_without_throttling_brings_the_pace_back_in_halves),
           UNIT(answers_to_what_was_sent_before_slow_down_only_once),
           UNIT(throttling_without_a_time_waits_longer_than_a_fault),
           UNIT(a_call_that_cannot_be_sent_in_time_is_refused_at_once),

@@ -13,6 +13,36 @@ void call_free(struct call *call) {
     free(call);
 }
 
+void calls_free(struct call *calls) {
+    for (struct call *call = calls, *next; call; call = next) {
+        next = call->next;
+        call_free(call);
+    }
+}
+
+/* Mostly there are none, which costs no more than a look. */
+static struct call *take_delivered(struct client *client) {
+    if (!atomic_load_explicit(&client->delivered, memory_order_relaxed))
+        return NULL;
+    return atomic_exchange_explicit(&client->delivered, NULL, memory_order_acquire);
+}
+
+/* While calls are under way the I/O thread comes by once more, or this thread does; nothing stays behind. */
+static void calls_delivered(struct client *client, struct call *calls) {
+    struct call *before = atomic_load_explicit(&client->delivered, memory_order_relaxed), *last = calls;
+    if (client->pending == 0) {
+        calls_free(calls);
+        calls_free(take_delivered(client));
+        return;
+    }
+    while (last->next)
+        last = last->next;
+    do
+        last->next = before;
+    while (!atomic_compare_exchange_weak_explicit(&client->delivered, &before, calls, memory_order_release,
+                                                  memory_order_relaxed));
+}
+
 static struct call *take_answered(struct client *client) {
     pthread_mutex_lock(&client->lock);
     struct call *calls = client->first;
@@ -43,6 +73,7 @@ static void client_unref_times(struct client *client, size_t n) {
         return;
     pthread_cond_destroy(&client->returned);
     pthread_mutex_destroy(&client->lock);
+    calls_free(atomic_load_explicit(&client->delivered, memory_order_acquire));
     texts_done(&client->texts);
     free(client);
 }
@@ -93,6 +124,7 @@ struct client *client_new(napi_env env) {
     if (!client)
         return NULL;
     atomic_init(&client->refs, 1);
+    atomic_init(&client->delivered, NULL);
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->returned, NULL);
     client->last = &client->first;
@@ -131,6 +163,7 @@ static void on_wake(napi_env env, napi_value js_deliver, void *context, void *da
         return;
     size_t n = deliver(client, js_deliver, calls);
     client->pending -= n;
+    calls_delivered(client, calls);
     if (client->pending == 0)
         (void)napi_unref_threadsafe_function(env, client->wake);
     client_unref_times(client, n);
@@ -194,6 +227,8 @@ void client_answered(void *arg, const struct larder_answer *answer) {
     struct client *client = call->client;
     call->answer = larder_answer_ref(answer);
     call->next = NULL;
+    /* Freed below, when the client may be gone. */
+    struct call *delivered = take_delivered(client);
 
     pthread_mutex_lock(&client->lock);
     if (call->borrows && --client->borrowed == 0)
@@ -211,4 +246,5 @@ void client_answered(void *arg, const struct larder_answer *answer) {
         call_free(call);
         client_unref(client);
     }
+    calls_free(delivered);
 }

@@ -4,7 +4,11 @@
  *
  * A call is made on the JavaScript thread and answered on the core's I/O thread, which puts it
  * on the client's list; one wake-up of the threadsafe function brings everything that is on the
- * list by then.  An environment may go away at any time (worker.terminate()): from then on the
+ * list by then.  What answers hold was allocated by the I/O thread: giving it back on the JavaScript thread while
+ * the other allocates makes both wait for malloc()'s lock, more than all else that a call does.  So delivered calls
+ * go back to the I/O thread, which frees them with the next answer; the last ones are freed where they are.
+ *
+ * An environment may go away at any time (worker.terminate()): from then on the
  * client is `dead`, and answers are dropped where they arrive.
  */
 #ifndef NODE_CLIENT_H
@@ -61,6 +65,9 @@ struct client {
     bool deaf;                  /* `wake` is closing and must not be called again */
     struct log_lines log_lines; /* not delivered */
 
+    _Atomic(struct call *)
+        delivered; /* to be freed; those of the JavaScript thread add, the I/O thread takes all */
+
     napi_threadsafe_function wake; /* set once, before the first call */
     struct log_member log;
 
@@ -93,5 +100,7 @@ void client_wake(struct client *client);
 /* larder_answer_fn; arg is the call. */
 void client_answered(void *arg, const struct larder_answer *answer);
 void call_free(struct call *call);
+/* Linked by `next`; NULL: none. */
+void calls_free(struct call *calls);
 
 #endif

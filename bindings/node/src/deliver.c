@@ -375,8 +375,7 @@ size_t deliver(struct client *client, napi_value js_deliver, struct call *calls)
         batch_end(&batch); /* the environment is ending: its promises stay as they are */
         ready = false;
     }
-    for (struct call *call = calls, *next; call; call = next, n++) {
-        next = call->next;
+    for (struct call *call = calls; call; call = call->next, n++) {
         larder_answer_delivered(call->answer);
         if (ready && !batch_has_room(&batch, call->answer)) {
             batch_end(&batch);
@@ -392,7 +391,6 @@ size_t deliver(struct client *client, napi_value js_deliver, struct call *calls)
             }
             batch.count++;
         }
-        call_free(call);
     }
     if (ready)
         batch_end(&batch);

@@ -30,7 +30,7 @@
 
 #include "client.h"
 
-/* Gives the calls' answers to JavaScript and frees the calls; how many there were.  A value
+/* Gives the calls' answers to JavaScript; how many there were.  They are still to be freed.  A value
  * that cannot be made (no memory, the environment is ending) becomes an error or is dropped. */
 size_t deliver(struct client *client, napi_value js_deliver, struct call *calls);
 

@@ -68,6 +68,8 @@ static void what_is_no_list_of_servers_is_refused(void) {
                                        "memcached://a\n",
                                        "memcached://[::1",
                                        "memcached://[]",
+                                       "memcached://[/run/m.sock]:5",
+                                       "memcached://a/b",
                                        "memcached://[::1]1",
                                        "memcached://a:1,a:1",
                                        "memcached://a:1:2,a:1:3",
@@ -133,6 +135,24 @@ static void only_names_are_looked_for(void) {
     CU_ASSERT_FALSE(mc_is_name("10.0.0.1"));
     CU_ASSERT_FALSE(mc_is_name("::1"));
     CU_ASSERT_FALSE(mc_is_name("/run/m.sock"));
+}
+
+/* Again and again, and after the instance is closed: the thread that looked has a reference of its own. */
+static void the_address_of_a_host_is_found_and_remembered(void) {
+    struct mc_resolver r;
+    char first[MC_ADDRESS], address[MC_ADDRESS], why[96] = "";
+    unsigned n = 0;
+    mc_resolver_init(&r, "localhost");
+    CU_ASSERT_EQUAL_FATAL(mc_resolve(&r, 60000, first, &n, why, sizeof(why)), 0);
+    CU_ASSERT(n > 0 && !mc_is_name(first));
+    for (unsigned i = 0; i < n; i++) { /* 0: nobody waits for what is known */
+        CU_ASSERT_EQUAL(mc_resolve(&r, 0, address, &n, why, sizeof(why)), 0);
+        CU_ASSERT_FALSE(mc_is_name(address));
+        mc_resolve_next(&r);
+    }
+    CU_ASSERT_EQUAL(mc_resolve(&r, 0, address, &n, why, sizeof(why)), 0);
+    CU_ASSERT_STRING_EQUAL(address, first);
+    mc_resolver_done(&r);
 }
 
 /* ---- items -------------------------------------------------------------------------------------------- */
@@ -332,8 +352,9 @@ UNIT_MAIN("memcached: forms", UNIT(servers_are_read_as_people_write_them),
           UNIT(no_host_and_no_path_is_longer_than_what_takes_it),
           UNIT(more_servers_than_there_is_room_for_are_refused),
           UNIT(the_same_list_in_another_order_is_the_same_and_any_other_is_not),
-          UNIT(only_names_are_looked_for), UNIT(an_entry_is_read_as_it_was_written),
-          UNIT(a_head_that_does_not_add_up_is_none), UNIT(the_last_chunk_has_what_is_left),
+          UNIT(only_names_are_looked_for), UNIT(the_address_of_a_host_is_found_and_remembered),
+          UNIT(an_entry_is_read_as_it_was_written), UNIT(a_head_that_does_not_add_up_is_none),
+          UNIT(the_last_chunk_has_what_is_left),
           UNIT(marks_counters_and_claims_are_read_as_they_were_written),
           UNIT(whatever_the_key_is_its_name_is_short_and_plain), UNIT(names_are_as_the_readme_has_them),
           UNIT(kinds_keys_and_lists_have_names_of_their_own),
