@@ -20,7 +20,6 @@ bool s3_object(struct s3 *s, struct larder_bytes key, uint32_t *ret_kind, struct
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
 struct reading {
-    struct s3_task *task;
     struct larder_slice body;
     struct frame_entry entry; /* what is known before */
     struct larder_slice frame;
@@ -28,7 +27,8 @@ struct reading {
 };
 
 static void read_body(void *arg) {
-    struct reading *r = arg;
+    const struct s3_task *task = arg;
+    struct reading *r = task->conversion;
     struct json_memory memory = {0};
     struct aws_text text = {0};
     struct frame_entry entry = r->entry;
@@ -36,7 +36,7 @@ static void read_body(void *arg) {
     entry.epoch = r->entry.epoch; /* they are told beside the value as well, and must not differ */
     entry.modified_ms = r->entry.modified_ms;
     if (r->status == LARDER_OK) {
-        uint8_t *to = r->task->s->host->buf_new(frame_len(&entry), &r->frame);
+        uint8_t *to = task->s->host->buf_new(frame_len(&entry), &r->frame);
         if (to)
             frame_write(&entry, to);
         else
@@ -47,16 +47,15 @@ static void read_body(void *arg) {
 }
 
 static void on_read(void *arg) {
-    struct reading *r = arg;
-    struct s3_task *task = r->task;
-    task->s->host->buf_unref(r->body.owner);
+    struct s3_task *task = arg;
+    const struct reading *r = task->conversion;
     const int32_t status = r->status;
+    task->s->host->buf_unref(r->body.owner);
     if (status == LARDER_OK) {
         task->res.value = r->frame;
         task->res.modified_ms = r->entry.modified_ms;
         task->res.epoch = r->entry.epoch;
     }
-    free(r);
     if (status == LARDER_CORRUPT)
         s3_task_refuse(task, status, "the object is no JSON of OpenNext's");
     else
@@ -89,66 +88,60 @@ void s3_read_opennext(struct s3_task *task, const struct aws_answer *answer, uin
         s3_task_end(task, LARDER_MISS);
         return;
     }
-    if (!(r = calloc(1, sizeof(*r)))) {
+    task->conversion = r = calloc(1, sizeof(*r));
+    if (!r) {
         s3_task_end(task, LARDER_NOMEM);
         return;
     }
-    *r = (struct reading){.task = task, .body = answer->body};
+    r->body = answer->body;
     r->entry = (struct frame_entry){
         .kind = kind, .key = key, .epoch = meta.epoch, .modified_ms = meta.modified_ms};
     if (answer->body.owner)
         host->buf_ref(answer->body.owner);
     task->call = NULL;
-    if (host->offload(task->s->home, read_body, on_read, r) == LARDER_OK)
+    if (host->offload(task->s->home, read_body, on_read, task) == LARDER_OK)
         return;
     host->buf_unref(answer->body.owner);
-    free(r);
     s3_task_end(task, LARDER_NOMEM);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
 struct writing {
-    struct s3_task *task;
     void (*done)(struct s3_task *task);
     int32_t status;
 };
 
 static void make_body(void *arg) {
-    struct writing *w = arg;
+    struct s3_task *task = arg;
+    struct writing *w = task->conversion;
     struct json_memory memory = {0};
-    const struct larder_op *op = w->task->op;
-    if (!opennext_json((struct larder_bytes){op->value.ptr, op->value.len}, &memory, &w->task->body))
-        w->status = memory.failed || w->task->body.failed ? LARDER_NOMEM : LARDER_INVALID;
+    const struct larder_bytes value = {task->op->value.ptr, task->op->value.len};
+    if (!opennext_json(value, &memory, &task->body))
+        w->status = memory.failed || task->body.failed ? LARDER_NOMEM : LARDER_INVALID;
     json_memory_done(&memory);
 }
 
 static void on_made(void *arg) {
-    struct writing *w = arg;
-    struct s3_task *task = w->task;
-    void (*done)(struct s3_task *) = w->done;
-    const int32_t status = w->status;
-    free(w);
-    if (status == LARDER_OK)
-        done(task);
-    else if (status == LARDER_INVALID)
-        s3_task_refuse(task, status, "layout opennext: the value is no frame; is compress set to on?");
+    struct s3_task *task = arg;
+    const struct writing *w = task->conversion;
+    if (w->status == LARDER_OK)
+        w->done(task);
+    else if (w->status == LARDER_INVALID)
+        s3_task_refuse(task, w->status, "layout opennext: the value is no frame; is compress set to on?");
     else
-        s3_task_end(task, status);
+        s3_task_end(task, w->status);
 }
 
 void s3_make_opennext(struct s3_task *task, void (*done)(struct s3_task *task)) {
-    struct writing *w = NULL;
+    struct writing *w;
     if (task->op->value.len > OPENNEXT_MAX_JSON) {
         s3_task_refuse(task, LARDER_TOO_BIG, "the value is larger than 11 MB, the most in OpenNext's form");
         return;
     }
-    w = malloc(sizeof(*w));
-    if (w) {
-        *w = (struct writing){.task = task, .done = done};
-        if (task->s->host->offload(task->s->home, make_body, on_made, w) == LARDER_OK)
-            return;
-        free(w);
-    }
-    s3_task_end(task, LARDER_NOMEM);
+    task->conversion = w = calloc(1, sizeof(*w));
+    if (w)
+        w->done = done;
+    if (!w || task->s->host->offload(task->s->home, make_body, on_made, task) != LARDER_OK)
+        s3_task_end(task, LARDER_NOMEM);
 }

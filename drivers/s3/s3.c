@@ -99,6 +99,13 @@ static const struct larder_param params[] = {
      .preset = "false",
      .max = 1,
      .help = "hash what is sent, for servers that insist on it"},
+    {.name = "max-attempts",
+     .type = LARDER_P_INT,
+     .offset = LARDER_AT(struct s3_config, max_attempts),
+     .preset = "0",
+     .max = 1000,
+     .env = "AWS_SDK_S3_MAX_ATTEMPTS",
+     .help = "attempts of a call that fails in passing, the first included; 0: as retries says"},
     {.name = "bytes-under-way",
      .type = LARDER_P_BYTES,
      .offset = LARDER_AT(struct s3_config, bytes_under_way),
@@ -267,6 +274,8 @@ static int32_t s3_open(const struct larder_host *host, struct larder_home *home,
                    (s->is_opennext ? LARDER_LOCAL : 0); /* of what is compressed OpenNext can read nothing */
     info->max_key = s3_max_key(strlen(s->prefix));
     info->max_value = S3_MAX_VALUE;
+    if (LARDER_HAS(info, max_attempts))
+        info->max_attempts = (uint32_t)s->config->max_attempts;
     *instance = s;
     return LARDER_OK;
 }

@@ -43,6 +43,7 @@ struct s3_config { /* table: params[] in s3.c */
     const char *sse, *kms_key, *storage_class;
     int64_t batch_removes;
     int64_t sign_payload;
+    int64_t max_attempts; /* 0: the core's */
     int64_t bytes_under_way;
     int64_t max_age_ms;
     int64_t upload_lag_ms;
@@ -120,6 +121,7 @@ struct s3_task { /* the first member of what is kept for an op */
     int64_t bytes;                       /* counted as under way */
     void (*start)(struct s3_task *task); /* when there is room */
     struct aws_text body;                /* of its requests, where it makes one; freed with it */
+    void *conversion;                    /* layout.c; freed with it */
     char detail[320];
 };
 

@@ -48,6 +48,7 @@ void s3_task_end(struct s3_task *task, int32_t status) {
     s->host->complete(task->op, &task->res);
     s->bytes_under_way -= task->bytes;
     aws_text_done(&task->body);
+    free(task->conversion);
     free(task);
     pump(s);
 }
