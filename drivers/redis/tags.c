@@ -62,9 +62,9 @@ static void tags_read(const struct rds_txn *txn, struct rds_out *out) {
         rds_command(out, "HGET", 3);
         rds_arg_group(out, &txn->d->names, rds_group_of(name));
         rds_arg_field(out, 'c', name);
-        for (char which = '1'; which <= '2'; which++) {
+        for (int which = 1; which <= 2; which++) {
             rds_command(out, "GET", 2);
-            rds_arg_counter(out, &txn->d->names, which, name);
+            rds_arg_counter(out, &txn->d->names, (char)('0' + which), name);
         }
     }
     for (size_t i = 0; i < want->n; i++)
@@ -160,9 +160,9 @@ static void tags_write(const struct rds_txn *txn, struct rds_out *out) {
         rds_arg_group(out, &txn->d->names, rds_group_of(op->key));
         rds_arg_field(out, 'c', op->key);
         rds_arg_sortable(out, state->epoch);
-        for (char which = '1'; which <= '2'; which++) {
+        for (int which = 1; which <= 2; which++) {
             rds_command(out, "SET", 3);
-            rds_arg_counter(out, &txn->d->names, which, op->key);
+            rds_arg_counter(out, &txn->d->names, (char)('0' + which), op->key);
             rds_arg_sortable(out, state->epoch);
         }
     }

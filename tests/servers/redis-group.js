@@ -21,7 +21,7 @@
  *   failover:KEY   its replica takes over, in good order
  *   reshard:KEY    its slot is moved to another primary, some keys at a time; `*`: of every key
  *                  that there is (cluster)
- *   stop-replica:KEY   SIGSTOP of its replica, which gets nothing from then on
+ *   stop-replica:KEY, cut-replica:KEY   SIGSTOP of its replica; and nothing that is sent to it waits for it
  *   cut, restart   all servers are killed; are started again, and work
  */
 const fs = require('node:fs');
@@ -384,9 +384,13 @@ const actions = {
     halt(primary);
   },
   async 'stop-replica'(group, key) {
-    const [primary, ...replicas] = await group.kind.shard(group, key);
+    const [, ...replicas] = await group.kind.shard(group, key);
     replicas.forEach(halt);
-    await ask(group, primary.port, ['CLIENT', 'KILL', 'TYPE', 'replica']); // or all that is sent would wait for it
+  },
+  async 'cut-replica'(group, key) {
+    const [primary] = await group.kind.shard(group, key);
+    await actions['stop-replica'](group, key);
+    await ask(group, primary.port, ['CLIENT', 'KILL', 'TYPE', 'replica']);
   },
   async continue(group) {
     for (const server of group.servers.filter((one) => one.stopped)) {
