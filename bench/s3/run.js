@@ -12,8 +12,8 @@ const { options, workFolder, progress, run, sample, takeTurns, coldStarts, machi
 const { quick, only } = options();
 const gateway = process.env.BENCH_S3;
 const ROUNDS = quick ? 1 : 3;
-const MS = quick ? 250 : 600;
-const WARMUP_MS = quick ? 250 : 800;
+const MS = quick ? 250 : 500;
+const WARMUP_MS = quick ? 250 : 500;
 const STARTS = quick ? 5 : 15;
 const SIZES = [4 * KB, 300 * KB, 5 * MB];
 
