@@ -3,6 +3,7 @@
 
 const path = require('node:path');
 const { TABLE } = require('./stub.js');
+const { larderStore: openStore } = require('../lib/larder.js');
 
 const KEYS = 64;
 const REGION = 'eu-west-1';
@@ -24,16 +25,7 @@ function body(bytes) {
 const larderUrl = (endpoint) =>
   `dynamodb://${TABLE}?endpoint=${endpoint}/larder&region=${REGION}&access-key=${CREDENTIALS.accessKeyId}&secret-key=${CREDENTIALS.secretAccessKey}`;
 
-/**
- * The addon without memory of its own; entries as they are, or the two would not move the same bytes.
- * Deadlines are those of a benchmark: a late answer is to be seen in p99, not as a miss.
- */
-function larderStore(url, settings = {}) {
-  const { open, load, KIND } = require(path.join(__dirname, '../../bindings/node/lib/native.js'));
-  if (!load()) throw new Error('the addon does not load');
-  const all = { cache: larderUrl(url), memory: '0', compress: 'off', 'get-deadline': '10s', 'write-deadline': '10s', ...settings };
-  return { store: open(Object.entries(all).map(([name, value]) => [name, value, 'the benchmark'])), KIND };
-}
+const larderStore = (url, settings) => openStore(larderUrl(url), settings);
 
 function larder(settings) {
   return async (url, { bytes }) => {

@@ -3,6 +3,7 @@
 // {get(i), text(i), put(i)}: a value as a Buffer, a value as a string, a value to be stored.
 
 const path = require('node:path');
+const { larderStore } = require('../lib/larder.js');
 const { markup } = require('../lib/pages.js');
 
 const modules = process.env.BENCH_CLIENTS; // a node_modules with ioredis and node-redis in it
@@ -37,15 +38,6 @@ async function verified(calls, all, keys) {
     all.check(i, text);
   }
   return calls;
-}
-
-/** The addon's store without memory of its own, entries as they are: the others do not compress. */
-function larderStore(url, settings) {
-  const { open, load: loadAddon, KIND } = require(path.join(__dirname, '../../bindings/node/lib/native.js'));
-  if (!loadAddon()) throw new Error('the addon does not load');
-  // Deadlines are those of a benchmark: a late answer is to be seen in p99, not as a miss.
-  const every = { cache: url, memory: '0', compress: 'off', 'get-deadline': '10s', 'write-deadline': '10s', ...settings };
-  return { store: open(Object.entries(every).map(([name, value]) => [name, value, 'the benchmark'])), KIND };
 }
 
 function larder(settings) {
