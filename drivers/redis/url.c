@@ -171,7 +171,8 @@ static const struct scheme *scheme_of(const char *text) {
 }
 
 bool rds_url_read(const char *text, struct rds_url *ret, char *error, size_t error_size) {
-    struct reader r = {.url = ret, .error = error, .error_size = error_size};
+    struct reader r = {.url = ret, .error_size = error_size};
+    r.error = error; /* clang-tidy would have it const otherwise */
     memset(ret, 0, sizeof(*ret));
     const struct scheme *scheme = scheme_of(text);
     if (!scheme)
