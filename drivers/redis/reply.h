@@ -14,7 +14,7 @@
 enum {
     RDS_MAX_BULK = 512 << 20,   /* bytes: the server's own limit (proto-max-bulk-len) */
     RDS_MAX_ELEMENTS = 1 << 18, /* of one reply, all levels together */
-    RDS_MAX_LINE = 64 << 10     /* of a status, an error, a number */
+    RDS_MAX_LINE = 64 << 10     /* of what stands before a bulk: bytes without an end */
 };
 
 enum rds_type {

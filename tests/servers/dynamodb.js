@@ -112,7 +112,7 @@ async function main(words) {
   });
   const told = { requests: 0, badSignatures: 0 };
   const server = await start({ ...given, told });
-  const status = await run(command, { '{url}': server.url }, { [CONTROL]: await control(server) });
+  const status = await run(command, { '{url}': server.url }, { [CONTROL]: await control((what) => server[what]()) });
   if (given.permille > 0 || given.verified) console.log(`server: ${JSON.stringify(told)}`);
   return status !== 0 || told.badSignatures > 0 ? status || 1 : 0;
 }

@@ -132,11 +132,11 @@ function front({ port, permille, seconds, random, keys, told, own }) {
 
 // ---- the command -----------------------------------------------------------------------------------------
 
-/** A server that does {cut, restart} when it is told to; its URL. */
-async function control(tasks) {
+/** A server that does act(what) when it is told `what`, and answers when that is done; its URL. */
+async function control(act) {
   const port = await listen(http.createServer(async (request, response) => {
     try {
-      await tasks[request.url.slice(1)]();
+      await act(decodeURIComponent(request.url.slice(1)));
       response.end();
     } catch (error) {
       response.writeHead(500);
@@ -148,7 +148,7 @@ async function control(tasks) {
 
 /** From within the command: `what` is done when this is over. */
 async function tell(url, what) {
-  const response = await fetch(`${url}/${what}`);
+  const response = await fetch(`${url}/${encodeURIComponent(what)}`);
   if (!response.ok) throw new Error(await response.text());
 }
 

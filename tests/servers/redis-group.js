@@ -25,12 +25,12 @@
  *   cut, restart   all servers are killed; are started again, and work
  */
 const fs = require('node:fs');
-const http = require('node:http');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const tls = require('node:tls');
 const { execFileSync, spawn } = require('node:child_process');
+const { control, tell } = require('./front');
 
 const CONTROL = 'REDIS_GROUP_TEST_CONTROL'; // where --tell finds the servers: a variable for COMMAND
 const PASSWORD = 'a/pass+word';
@@ -422,26 +422,6 @@ async function act(group, words) {
   group.told.push(`${name} ${((begin - group.begin) / 1000).toFixed(1)}-${((performance.now() - group.begin) / 1000).toFixed(1)} s`);
 }
 
-/** Does what --tell asks for, and answers when it is done. */
-async function control(group) {
-  const server = http.createServer(async (request, response) => {
-    try {
-      await act(group, decodeURIComponent(request.url.slice(1)));
-      response.end();
-    } catch (error) {
-      response.writeHead(500);
-      response.end(String(error));
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${server.address().port}`;
-}
-
-async function tell(what) {
-  const response = await fetch(`${process.env[CONTROL]}/${encodeURIComponent(what)}`);
-  if (!response.ok) throw new Error(await response.text());
-}
-
 // ---- the command line ------------------------------------------------------------------------------------------
 
 function options(words) {
@@ -465,7 +445,7 @@ async function run(group, given) {
   const url = await given.kind.make(group);
   const [program, ...args] = given.command.map((word) => word.replaceAll('{url}', url)
     .replaceAll('{primary}', `redis://127.0.0.1:${group.servers[0].port}`).replaceAll('{folder}', group.folder));
-  const env = { ...process.env, [CONTROL]: await control(group) };
+  const env = { ...process.env, [CONTROL]: await control((what) => act(group, what)) };
   const child = spawn(program, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   group.begin = performance.now();
@@ -486,7 +466,7 @@ async function run(group, given) {
 
 async function main(words) {
   if (words[0] === '--tell') {
-    await tell(words[1]);
+    await tell(process.env[CONTROL], words[1]);
     return 0;
   }
   const given = options(words);

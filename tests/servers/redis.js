@@ -21,11 +21,11 @@
  * wipe (no mark and counter is left), save, rollback (marks and counters as they were at `save`).
  */
 const fs = require('node:fs');
-const http = require('node:http');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { execFileSync, spawn } = require('node:child_process');
+const { control, tell } = require('./front');
 
 const CONTROL = 'REDIS_TEST_CONTROL'; // where --tell finds the server: a variable for COMMAND
 const PASSWORD = 'a/pass+word';
@@ -137,26 +137,6 @@ async function act(it, name) {
   const begin = performance.now();
   await actions[name](it);
   it.told.push(`${name} at ${((begin - it.begin) / 1000).toFixed(1)} s`);
-}
-
-/** Does what --tell asks for, and answers when it is done. */
-async function control(it) {
-  const server = http.createServer(async (request, response) => {
-    try {
-      await act(it, request.url.slice(1));
-      response.end();
-    } catch (error) {
-      response.writeHead(500);
-      response.end(String(error));
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${server.address().port}`;
-}
-
-async function tell(what) {
-  const response = await fetch(`${process.env[CONTROL]}/${what}`);
-  if (!response.ok) throw new Error(await response.text());
 }
 
 // ---- what goes wrong on the way ----------------------------------------------------------------------------
@@ -283,7 +263,7 @@ async function start(it) {
 async function run(it) {
   const url = await start(it);
   const [program, ...args] = it.command.map((word) => word.replaceAll('{url}', url).replaceAll('{folder}', it.folder));
-  const env = { ...process.env, [CONTROL]: await control(it) };
+  const env = { ...process.env, [CONTROL]: await control((what) => act(it, what)) };
   if (it.acl) env.REDIS_PASSWORD = PASSWORD;
   const child = spawn(program, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
@@ -308,7 +288,7 @@ async function run(it) {
 
 async function main(words) {
   if (words[0] === '--tell') {
-    await tell(words[1]);
+    await tell(process.env[CONTROL], words[1]);
     return 0;
   }
   const it = { ...options(words), told: [], faults: {}, begin: performance.now() };

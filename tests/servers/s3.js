@@ -73,7 +73,7 @@ const makeOwn = ({ region, plain }) => ({
 async function withCeph(command) {
   const server = await require('./ceph').start(keys);
   try {
-    return await run(command, { '{s3}': `http://127.0.0.1:${server.port}` }, { [CONTROL]: await control(server) });
+    return await run(command, { '{s3}': `http://127.0.0.1:${server.port}` }, { [CONTROL]: await control((what) => server[what]()) });
   } finally {
     await server.stop();
   }
