@@ -2,7 +2,8 @@
 # "N passed, N failed[, N skipped]", and of `ctest -V` each test that prints no such summary.  A ctest
 # test that failed counts as failed although its own summary was good (a leak found at the exit).
 #
-# Prints: PASSED FAILED SKIPPED, and on further lines the names of what failed.
+# Prints: PASSED FAILED SKIPPED, and on further lines what failed: the number of its line in the log,
+# and its name.
 
 function add(test, p, f, s) {
     if (test != "") {
@@ -15,7 +16,7 @@ function add(test, p, f, s) {
 }
 
 function name_failed(name) {
-    if (n_names < 20) names[++n_names] = name
+    if (n_names < 20) names[++n_names] = NR " " name
 }
 
 {
@@ -51,6 +52,13 @@ line ~ /^(#|ℹ) (pass|fail|cancelled|skipped|todo) [0-9]+$/ {
 }
 line ~ /^ *not ok / && line !~ /# (SKIP|TODO)/ {
     sub(/^ *not ok [0-9]+ (- )?/, "", line)
+    name_failed(line)
+    next
+}
+
+# of the project's own programs
+line ~ /^FAILED +[^ ]/ {
+    sub(/^FAILED +/, "", line)
     name_failed(line)
     next
 }

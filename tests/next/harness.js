@@ -279,6 +279,9 @@ async function revalidate(server, query) {
   });
 }
 
+/** "HIT", "STALE", "MISS"; 16 says REVALIDATED where an expired entry was rendered anew. */
+const missed = (r) => r.cache === 'MISS' || r.cache === 'REVALIDATED';
+
 /** What it answers, once n more entries are stored: Next.js answers before its renderings are. */
 async function storing(server, n, does) {
   const before = (await stats(server)).puts;
@@ -291,9 +294,29 @@ async function storing(server, n, does) {
   return answer;
 }
 
+/*
+ * What it answers, once all that was rendered for it is stored: nothing under way, and no entry more in a
+ * tenth of a second.
+ */
+async function stored(server, url, headers) {
+  const { puts: before } = await stats(server);
+  const answer = await server.get(url, headers);
+  if (before === undefined) return answer;
+  let last;
+  await eventually(async () => {
+    const { puts, inflight } = await stats(server);
+    const quiet = puts === last && inflight === 0;
+    last = puts;
+    assert.ok(quiet && (puts > before || !missed(answer)), `${url}: ${puts - before} entries, ${inflight} under way`);
+  });
+  return answer;
+}
+
 module.exports = {
+  missed,
   revalidate,
   storing,
+  stored,
   test,
   group,
   filter,

@@ -2,10 +2,8 @@
 /* Two servers, A and B, on one store: what one does, the other must know at once. */
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, sleep, eventually, revalidate, storing, assert } = require('./harness.js');
+const { test, sleep, eventually, revalidate, storing, stored, missed, assert } = require('./harness.js');
 
-/** "HIT", "STALE", "MISS"; 16 says REVALIDATED where an expired entry was rendered anew. */
-const missed = (r) => r.cache === 'MISS' || r.cache === 'REVALIDATED';
 /** Longer than the second after which Next.js calls due what another process rendered. */
 const PAST_DEFAULT_MS = 1300;
 
@@ -44,7 +42,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('a page that A rendered is a HIT in B, with its lifetime', async () => {
-    const first = await a.get('/post/shared');
+    const first = await stored(a, '/post/shared');
     assert.ok(missed(first), first.cache);
     await sleep(PAST_DEFAULT_MS);
     const second = await b.get('/post/shared');
@@ -55,7 +53,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('revalidateTag on A: B renders before it answers', async () => {
-    for (const url of ['/post/1', '/post/shared']) await b.get(url);
+    for (const url of ['/post/1', '/post/shared']) await stored(b, url);
     const n = origin.bump('post-shared');
     const built = origin.bump('post-1');
     await revalidate(a, 'tag=posts');
@@ -83,14 +81,14 @@ async function pages({ major, app, a, b, origin }) {
   await test("revalidatePath('/', 'layout') reaches all", async () => {
     const before = (await a.get('/')).serial;
     await revalidate(b, 'path=/&type=layout');
-    const after = await a.get('/');
+    const after = await stored(a, '/');
     assert.notEqual(after.serial, before);
     assert.equal((await b.get('/')).serial, after.serial);
   });
 
   if (major >= 16) {
     await test('revalidateTag(tag, "max"): B serves the old page and refreshes it', async () => {
-      for (const server of [a, b]) await server.get('/post/max');
+      for (const server of [a, b]) await stored(server, '/post/max');
       const old = await b.get('/post/max');
       const n = origin.bump('post-max');
       await revalidate(a, 'tag=post-max&profile=max');
@@ -109,14 +107,14 @@ async function pages({ major, app, a, b, origin }) {
     });
 
     await test('revalidateTag(tag, "max") for a route handler and a static page', async () => {
-      await a.get('/api/item/max');
+      await stored(a, '/api/item/max');
       const n = origin.bump('item-max');
       await revalidate(b, 'tag=items&profile=max');
       assert.equal((await a.get('/api/item/max')).cache, 'STALE');
       await eventually(async () => assert.equal((await a.get('/api/item/max')).n, n));
       await eventually(async () => assert.equal((await b.get('/api/item/max')).cache, 'HIT'));
       // revalidate: false, so no age makes it stale.
-      const home = await a.get('/');
+      const home = await stored(a, '/');
       await revalidate(b, `tag=${encodeURIComponent('_N_T_/')}&profile=max`);
       const stale = await a.get('/');
       assert.equal(stale.cache, 'STALE');
@@ -126,7 +124,7 @@ async function pages({ major, app, a, b, origin }) {
     });
 
     await test('revalidateTag(tag, {expire: 1}): stale for a second, then gone', async () => {
-      await a.get('/post/soon');
+      await stored(a, '/post/soon');
       const n = origin.bump('post-soon');
       await revalidate(a, 'tag=post-soon&expire=1');
       await sleep(1500);
@@ -140,7 +138,7 @@ async function pages({ major, app, a, b, origin }) {
     });
 
     await test('revalidateTag(tag, {expire: 0}): B renders before it answers', async () => {
-      await b.get('/post/zero');
+      await stored(b, '/post/zero');
       const n = origin.bump('post-zero');
       await revalidate(a, 'tag=post-zero&expire=0');
       assert.equal((await b.get('/post/zero')).n, n);
@@ -166,7 +164,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('fetch and unstable_cache are shared, and revalidated for both', async () => {
-    const first = await a.get('/data');
+    const first = await stored(a, '/data');
     assert.equal(first.status, 200, first.body);
     origin.bump('fetch');
     const second = await b.get('/data');
@@ -174,7 +172,7 @@ async function pages({ major, app, a, b, origin }) {
     assert.equal(second.field('u'), first.field('u'));
     assert.equal(second.field('length'), first.field('length'));
     await revalidate(b, 'tag=fetch&tag=unstable');
-    const third = await a.get('/data');
+    const third = await stored(a, '/data');
     assert.equal(third.n, first.n + 1);
     assert.notEqual(third.field('u'), first.field('u'));
     const fourth = await b.get('/data');
@@ -184,11 +182,11 @@ async function pages({ major, app, a, b, origin }) {
 
   if (major >= 16) {
     await test('fetch, revalidateTag(tag, "max"): the old data once more, then the new', async () => {
-      const before = (await a.get('/data')).n;
+      const before = (await stored(a, '/data')).n;
       origin.bump('fetch');
       await revalidate(a, 'tag=fetch&profile=max');
       assert.equal((await b.get('/data')).n, before);
-      await eventually(async () => assert.equal((await b.get('/data')).n, before + 1));
+      await eventually(async () => assert.equal((await stored(b, '/data')).n, before + 1));
       assert.equal((await a.get('/data')).n, before + 1);
     });
   }
@@ -207,7 +205,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('route handlers are revalidated by tag', async () => {
-    const first = await a.get('/api/item/x');
+    const first = await stored(a, '/api/item/x');
     assert.equal((await b.get('/api/item/x')).headers['x-made'], first.headers['x-made']);
     const n = origin.bump('item-x');
     await revalidate(a, 'tag=items');
@@ -215,20 +213,20 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('pages router: shared, and revalidated on demand and by path', async () => {
-    const first = await a.get('/p/x');
+    const first = await stored(a, '/p/x');
     await sleep(PAST_DEFAULT_MS);
     const second = await b.get('/p/x');
     assert.equal(second.cache, 'HIT');
     assert.equal(second.serial, first.serial);
     assert.match(second.headers['cache-control'], /s-maxage=600/);
     const n = origin.bump('p-x');
-    assert.equal((await a.get('/api/on-demand?path=/p/x')).status, 200);
+    assert.equal((await storing(a, 1, () => a.get('/api/on-demand?path=/p/x'))).status, 200);
     const third = await b.get('/p/x');
     assert.equal(third.n, n);
     assert.equal(third.cache, 'HIT');
     origin.bump('p-x');
     await revalidate(b, 'path=/p/x');
-    assert.equal((await a.get('/p/x')).n, n + 1);
+    assert.equal((await stored(a, '/p/x')).n, n + 1);
   });
 
   await test('pages router: the data of a page is that of its html', async () => {
@@ -295,7 +293,7 @@ async function pages({ major, app, a, b, origin }) {
   }
 
   await test('draft mode goes past the cache and leaves it as it is', async () => {
-    const cached = await a.get('/isr');
+    const cached = await stored(a, '/isr');
     const cookie = (await a.get('/api/draft')).headers['set-cookie'].map((c) => c.split(';')[0]).join('; ');
     const one = await a.get('/isr', { cookie });
     const two = await a.get('/isr', { cookie });
@@ -305,7 +303,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('a revalidation that throws leaves the old page, and its age to revalidations', async () => {
-    const first = await a.get('/flaky/x');
+    const first = await stored(a, '/flaky/x');
     assert.equal(first.status, 200);
     origin.broken.add('flaky-x');
     await sleep(2300);
@@ -325,7 +323,7 @@ async function pages({ major, app, a, b, origin }) {
   });
 
   await test('edge functions and middleware run', async () => {
-    const edge = await a.get('/api/edge');
+    const edge = await stored(a, '/api/edge');
     assert.equal(edge.status, 200, edge.body);
     // Next.js lends them the handler of the server around them.
     const n = origin.bump('edge');
@@ -367,8 +365,8 @@ async function pages({ major, app, a, b, origin }) {
       '/gone/x',
     ];
     for (const url of urls) {
-      await a.get(url);
-      await eventually(async () => assert.equal((await a.get(url)).cache, 'HIT', `${url} in A`), 1500);
+      await stored(a, url);
+      assert.equal((await a.get(url)).cache, 'HIT', `${url} in A`);
       assert.equal((await b.get(url)).cache, 'HIT', `${url} in B`);
     }
     await sleep(PAST_DEFAULT_MS);

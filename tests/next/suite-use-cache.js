@@ -2,12 +2,12 @@
 /* 'use cache' in two servers on one store: `larder/use-cache` behind "default" and "remote". */
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, eventually, revalidate, assert } = require('./harness.js');
+const { test, eventually, revalidate, stored, assert } = require('./harness.js');
 
 /** @param {{ major: number, app: string, a: any, b: any, origin: any }} world */
 async function useCache({ major, app, a, b, origin }) {
   await test('what A cached, B has: both names, of 100 KB', async () => {
-    const first = await a.get('/uc/x');
+    const first = await stored(a, '/uc/x');
     assert.equal(first.status, 200, first.body);
     assert.equal(first.field('big'), '100000');
     const again = await a.get('/uc/x');
@@ -20,16 +20,16 @@ async function useCache({ major, app, a, b, origin }) {
 
   await test('arguments are part of the key, of any bytes', async () => {
     const plain = await a.get('/uc/y');
-    const odd = await a.get(`/uc/${encodeURIComponent('é漢😀"\\ %')}`);
+    const odd = await stored(a, `/uc/${encodeURIComponent('é漢😀"\\ %')}`);
     assert.notEqual(odd.serial, plain.serial);
     assert.equal((await b.get(`/uc/${encodeURIComponent('é漢😀"\\ %')}`)).serial, odd.serial);
   });
 
   await test('revalidateTag on A: B generates again before it answers', async () => {
-    const old = await b.get('/uc/x');
+    const old = await stored(b, '/uc/x');
     const n = origin.bump('uc-x');
     await revalidate(a, 'tag=uc-x');
-    const r = await b.get('/uc/x');
+    const r = await stored(b, '/uc/x');
     assert.equal(r.n, n);
     assert.notEqual(r.serial, old.serial);
     assert.equal(r.field('remote'), old.field('remote'), 'what has other tags stays');
@@ -37,10 +37,10 @@ async function useCache({ major, app, a, b, origin }) {
   });
 
   await test('revalidatePath: a soft tag, checked in get', async () => {
-    const old = await b.get('/uc/x');
-    const other = await b.get('/uc/y');
+    const old = await stored(b, '/uc/x');
+    const other = await stored(b, '/uc/y');
     await revalidate(a, 'path=/uc/x');
-    const r = await b.get('/uc/x');
+    const r = await stored(b, '/uc/x');
     assert.notEqual(r.serial, old.serial);
     assert.equal((await a.get('/uc/x')).serial, r.serial);
     assert.equal((await b.get('/uc/y')).serial, other.serial);
@@ -48,12 +48,12 @@ async function useCache({ major, app, a, b, origin }) {
 
   if (major >= 16) {
     await test('revalidateTag(tag, "max"): the old value once more, then the new', async () => {
-      const old = await b.get('/uc/x');
+      const old = await stored(b, '/uc/x');
       const n = origin.bump('uc-x');
       await revalidate(a, 'tag=uc-x&profile=max');
       assert.equal((await b.get('/uc/x')).serial, old.serial);
       await eventually(async () => assert.equal((await b.get('/uc/x')).n, n));
-      const fresh = await b.get('/uc/x');
+      const fresh = await stored(b, '/uc/x');
       assert.equal((await a.get('/uc/x')).serial, fresh.serial);
       assert.equal((await b.get('/uc/x')).serial, fresh.serial, 'and it stays');
     });
@@ -78,10 +78,10 @@ async function useCache({ major, app, a, b, origin }) {
     }
     const n = origin.bump('whole-built');
     await revalidate(a, 'tag=whole-built');
-    const fresh = await b.get('/whole/built');
+    const fresh = await stored(b, '/whole/built');
     assert.equal(fresh.n, n);
     assert.equal((await a.get('/whole/built')).serial, fresh.serial);
-    const made = await a.get('/whole/made');
+    const made = await stored(a, '/whole/made');
     assert.equal((await b.get('/whole/made')).serial, made.serial);
   });
 
@@ -114,7 +114,7 @@ async function useCache({ major, app, a, b, origin }) {
     // Inside <Suspense> the status is sent before the error.
     assert.equal((await a.get(`/uc/${bad}`)).serial, undefined);
     origin.broken.delete(`uc-${bad}`);
-    const good = await a.get(`/uc/${bad}`);
+    const good = await stored(a, `/uc/${bad}`);
     assert.ok(good.serial);
     assert.equal((await b.get(`/uc/${bad}`)).serial, good.serial);
   });

@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { test, Server, revalidate, storing, assert } = require('./harness.js');
+const { test, Server, revalidate, stored, assert } = require('./harness.js');
 
 /** Answers that are right, and never from the cache. */
 async function worksWithMisses(server) {
@@ -97,7 +97,7 @@ async function world({ major, app, start, env, origin, fake }) {
       assert.equal(built.serial, html.match(/\[serial:([^\]]*)\]/)[1], 'the first deploy has what was built');
       assert.equal(built.cache, 'HIT');
       // Until it is stored, Next.js 14 gives whoever asks the rendering, and calls it a MISS.
-      const first = await storing(server, 1, () => server.get('/post/standalone'));
+      const first = await stored(server, '/post/standalone');
       const second = await server.get('/post/standalone');
       assert.equal(second.cache, 'HIT');
       assert.equal(second.serial, first.serial);
@@ -112,7 +112,7 @@ async function world({ major, app, start, env, origin, fake }) {
       ? { LARDER_FAKE_FILE: path.join(scratch, 'restart') }
       : { LARDER_CACHE: `fs:${scratch}/restart` };
     const first = await withServer(app, start, extra, async (server) => {
-      await server.get('/post/restart');
+      await stored(server, '/post/restart');
       return server.get('/post/restart');
     });
     await withServer(app, start, extra, async (server) => {

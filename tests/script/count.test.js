@@ -8,10 +8,15 @@ const path = require('node:path');
 
 const program = path.join(__dirname, '../../script/lib/count.awk');
 
-function count(log) {
+function raw(log) {
   const { status, stdout, stderr } = spawnSync('awk', ['-f', program], { input: log, encoding: 'utf8' });
   assert.equal(status, 0, stderr);
-  const [numbers, ...names] = stdout.trimEnd().split('\n');
+  return stdout;
+}
+
+function count(log) {
+  const [numbers, ...lines] = raw(log).trimEnd().split('\n');
+  const names = lines.map((line) => line.replace(/^\d+ /, ''));
   const [passed, failed, skipped] = numbers.split(' ').map(Number);
   return { passed, failed, skipped, names };
 }
@@ -90,6 +95,12 @@ test("both forms of node's test runner are counted, and failures named", () => {
 
 test('a cancelled test of node has failed', () => {
   assert.equal(count('# pass 2\n# fail 0\n# cancelled 1\n').failed, 1);
+});
+
+test("what the project's own programs say of a failure is named, with its line", () => {
+  const log = 'ok      a (1 ms)\nFAILED  Next.js 16: no answer was wrong (0 ms)\n        AssertionError\n1 passed, 1 failed\n';
+  assert.deepEqual(count(log), { passed: 1, failed: 1, skipped: 0, names: ['Next.js 16: no answer was wrong (0 ms)'] });
+  assert.equal(raw(log).split('\n')[1], '2 Next.js 16: no answer was wrong (0 ms)');
 });
 
 test('the plain line is counted alone on its line only', () => {

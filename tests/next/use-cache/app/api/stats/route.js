@@ -2,5 +2,5 @@
 export function GET(request) {
   request.headers.get('host'); // not at build time
   const stats = globalThis[Symbol.for('larder.node.state.1')]?.store?.stats() ?? {};
-  return Response.json({ revalidations: stats.revalidations, inflight: stats.inflight });
+  return Response.json(stats);
 }
