@@ -57,8 +57,8 @@ line ~ /^ *not ok / && line !~ /# (SKIP|TODO)/ {
 }
 
 # of the project's own programs
-line ~ /^FAILED +[^ ]/ {
-    sub(/^FAILED +/, "", line)
+line ~ /^FAIL(ED)? +[^ ]/ {
+    sub(/^FAIL(ED)? +/, "", line)
     name_failed(line)
     next
 }

@@ -8,6 +8,10 @@ stages=(format scripts dev clang release asan tsan dynamodb s3 redis redis-clust
     install js node20 node22 node24 node-asan node-tsan soak pack next-14 next-15 next-16 demo lint)
 quick_stages="format scripts dev js node20"
 
+# They wait for nothing and nobody times them: they run beside the others, in what those leave of the processors.
+aside_stages="format clang fuzz model lint"
+aside_limit=3600               # seconds for each, most of them waiting for their turn
+
 declare -A about=(
     [format]="the C code is laid out by clang-format"
     [scripts]="what script/ itself does: the counting of tests, what drill and soak would find"
@@ -162,7 +166,7 @@ stage_fuzz() {
         [ -d "tests/fuzz/corpus/$name" ] || continue
         mkdir "$found/$name"
         echo "== $name"
-        if UBSAN_OPTIONS=$ubsan_options "$program" -seed=1 -runs=50000 -max_total_time=5 -print_final_stats=1 \
+        if UBSAN_OPTIONS=$ubsan_options "$program" -seed=1 -runs=20000 -max_total_time=60 -print_final_stats=1 \
             -artifact_prefix="$LARDER_LOGS/" "$found/$name" "tests/fuzz/corpus/$name"; then
             passed=$((passed + 1))
         else

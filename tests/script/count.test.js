@@ -98,8 +98,9 @@ test('a cancelled test of node has failed', () => {
 });
 
 test("what the project's own programs say of a failure is named, with its line", () => {
-  const log = 'ok      a (1 ms)\nFAILED  Next.js 16: no answer was wrong (0 ms)\n        AssertionError\n1 passed, 1 failed\n';
-  assert.deepEqual(count(log), { passed: 1, failed: 1, skipped: 0, names: ['Next.js 16: no answer was wrong (0 ms)'] });
+  const log = 'ok      a (1 ms)\nFAILED  Next.js 16: no answer was wrong (0 ms)\n        AssertionError\nFAIL  kept over SIGKILL\n1 passed, 2 failed\n';
+  const names = ['Next.js 16: no answer was wrong (0 ms)', 'kept over SIGKILL'];
+  assert.deepEqual(count(log), { passed: 1, failed: 2, skipped: 0, names });
   assert.equal(raw(log).split('\n')[1], '2 Next.js 16: no answer was wrong (0 ms)');
 });
 
