@@ -49,6 +49,12 @@ class Found {
   }
 }
 
+/**
+ * A small view may lie in a slab with those of other answers (native.js), which what is kept is not to hold:
+ * more than twice its bytes and what Node.js itself has small Buffers share.
+ */
+const holdsMore = (held, bytes) => held > 2 * bytes + Buffer.poolSize;
+
 /** The views' bytes as one block, which is nobody else's. */
 class Block {
   /** @param {Uint8Array[]} views */
@@ -64,6 +70,7 @@ class Block {
     }
     const together = views.every((v) => v.buffer === buffer) && high - low <= sum + sum / 8 + SLACK_BYTES;
     this.bytes = together ? Buffer.from(buffer, low, high - low) : Buffer.concat(views);
+    if (together && holdsMore(buffer.byteLength, high - low)) this.bytes = Buffer.from(this.bytes);
     let end = 0;
     this.shapes = views.map((v) => {
       end += v.byteLength;
@@ -196,11 +203,14 @@ function copier(value, share) {
   }
   const plan = planOf(value, found, json);
   if (found.proto) return undefined;
+  const bytes = views.reduce((n, v) => n + v.byteLength, 0);
   if (share) {
-    const lengths = views.map((v) => v.byteLength);
-    return () => (views.every((v, i) => v.byteLength === lengths[i]) ? plan.make(views) : undefined);
+    const held = [...new Set(views.map((v) => v.buffer))].reduce((n, b) => n + b.byteLength, 0);
+    const shared = holdsMore(held, bytes) ? new Block(views).copy() : views;
+    const lengths = shared.map((v) => v.byteLength);
+    return () => (shared.every((v, i) => v.byteLength === lengths[i]) ? plan.make(shared) : undefined);
   }
-  if (views.reduce((n, v) => n + v.byteLength, 0) > MOST_COPIED_BYTES) return undefined;
+  if (bytes > MOST_COPIED_BYTES) return undefined;
   for (const nodes of json.values()) nodes.forEach(Object.freeze);
   if (views.length === 0) return () => plan.make(views);
   const block = new Block(views);

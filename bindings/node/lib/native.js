@@ -30,6 +30,7 @@ const HAS_DETAIL = 1;
 const HAS_ENTRY = 2;
 const HAS_BLOCK = 4;
 const HAS_TEXT_ARRAY = 8;
+const HAS_SLAB = 16;
 const LOG_LINES = -2;
 
 // ---- finding it ---------------------------------------------------------------------------
@@ -37,6 +38,8 @@ const LOG_LINES = -2;
 const ADDON = 'larder.node';
 /** @type {any} undefined: not tried yet; null: cannot be loaded here */
 let loaded;
+/** Of node:worker_threads, once something is loaded. @type {(memory: object) => void} */
+let markAsUntransferable = () => {};
 
 /** Where the module may be, in order. */
 function* candidates(path, fromApp) {
@@ -63,6 +66,7 @@ function find() {
     const { createRequire } = require('node:module');
     const path = require('node:path');
     const fs = require('node:fs');
+    ({ markAsUntransferable } = require('node:worker_threads'));
     const fromApp = createRequire(path.join(process.cwd(), 'package.json'));
     const paths = [];
     let found;
@@ -112,6 +116,8 @@ class Desk {
     /** @type {number[]} */
     this.free = [];
     this.numbers = new Float64Array(0);
+    /** What holds the small blocks of many answers. @type {Buffer | undefined} */
+    this.slab = undefined;
     native.connect((count, ...values) => this.deliver(count, values));
   }
 
@@ -139,6 +145,12 @@ class Desk {
     this.free.push(slot);
   }
 
+  /** Who has one Buffer of a slab must not take away the others' memory with it. @param {Buffer} slab */
+  #begin(slab) {
+    markAsUntransferable(slab.buffer);
+    this.slab = slab;
+  }
+
   deliver(count, values) {
     if (count < 0) {
       if (count === LOG_LINES) require('./log.js').hear(values);
@@ -159,7 +171,8 @@ class Desk {
       if (contents & HAS_ENTRY) {
         const n = numbers[at + 5];
         const meta = values[v++];
-        const block = contents & HAS_BLOCK ? values[v++] : undefined;
+        if (contents & HAS_SLAB) this.#begin(values[v++]);
+        const block = contents & HAS_BLOCK ? values[v++] : this.slab;
         const many = contents & HAS_TEXT_ARRAY ? values[v++] : undefined;
         const parts = new Array(n);
         let m = 0;

@@ -95,6 +95,9 @@ static void on_env_cleanup(void *arg) {
     if (client->numbers_ref)
         (void)napi_delete_reference(client->env, client->numbers_ref);
     client->numbers_ref = NULL;
+    if (client->slab_ref)
+        (void)napi_delete_reference(client->env, client->slab_ref);
+    client->slab_ref = NULL;
     for (struct handle *handle = client->handles; handle; handle = handle->next) {
         registry_release(handle->shared);
         handle->shared = NULL;

@@ -78,6 +78,9 @@ struct client {
     double *numbers; /* a Float64Array that deliver() reads */
     size_t n_numbers;
     napi_ref numbers_ref;
+    uint8_t *slab; /* of slab_ref, a Buffer that deliver() fills; slab_ref NULL: there is none */
+    size_t slab_used;
+    napi_ref slab_ref;
     struct texts texts;  /* behind external strings; see deliver.c */
     int64_t texts_bytes; /* of them all */
     int64_t told_bytes;  /* of them, what V8 was told of */

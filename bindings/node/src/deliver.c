@@ -7,23 +7,25 @@
 #include "text.h"
 
 enum {
-    /* Bytes from which a text, or a block of binary parts, is handed over uncopied.  Below, a copy
-     * costs no more (bench/crossing.js) and does not keep a whole answer alive. */
-    EXTERNAL_TEXT = 4 * 1024,
-    EXTERNAL_BLOCK = 8 * 1024,
+    /* Bytes from which a text, or a block of binary parts, is handed over uncopied.  Below, V8's part of that
+     * costs more than a copy (bench/crossing.js), which does not keep a whole answer alive either. */
+    EXTERNAL_BYTES = 8 * 1024,
+    /* A smaller block is copied into memory that many of them share: for V8 an ArrayBuffer of 4 KB costs
+     * more than all else that is done for its answer.  Who keeps one keeps the slab. */
+    SLAB = 64 * 1024,
+    SLAB_ALIGN = 8,
     BATCH_VALUES = 256,
     MANY_TEXTS = 64, /* more of one answer go into an array */
     FIRST_NUMBERS = 4096,
     /* V8 does not see the memory behind external strings, and would let gigabytes of it pile up.
-     * Of what it is told, it marks the whole heap for each 64 MB: for a server's heap that is tens of
-     * milliseconds, every 300 pages of 200 KB.  Nearly all of them are garbage that dies young, which
-     * the far cheaper collections of young objects free.  So V8 is told only of what is more than
-     * this, and in steps. */
+     * Of what it is told, it marks the whole heap for each 64 MB, which for a server's heap is tens of
+     * milliseconds; and it frees external strings in no cheaper way: they are never among its young objects.
+     * So V8 is told only of what is more than this, and in steps: it marks half as often. */
     UNTOLD_BYTES = 64 * 1024 * 1024,
     TELL_STEP_BYTES = 1024 * 1024
 };
 
-enum { HAS_DETAIL = 1, HAS_ENTRY = 2, HAS_BLOCK = 4, HAS_TEXT_ARRAY = 8 };
+enum { HAS_DETAIL = 1, HAS_ENTRY = 2, HAS_BLOCK = 4, HAS_TEXT_ARRAY = 8, HAS_SLAB = 16 };
 enum { RECORD_NUMBERS = 5, ENTRY_NUMBERS = 6 };
 enum { NEXT_VALUE = -1 };
 
@@ -33,6 +35,7 @@ struct batch {
     napi_value js_deliver;
     napi_handle_scope scope;
     size_t count; /* answers in it */
+    bool slab_seen;
     size_t n_numbers;
     size_t n_values;
     napi_value values[1 + BATCH_VALUES]; /* [0]: count */
@@ -140,7 +143,7 @@ static bool part_text(struct batch *batch, const struct larder_answer *answer, c
         return text_value(batch, part->data, ret);
     if (part->data.len == 0)
         return napi_create_string_latin1(batch->env, "", 0, ret) == napi_ok;
-    if (part->data.len >= EXTERNAL_TEXT && external_text(batch, answer, part, ret))
+    if (part->data.len >= EXTERNAL_BYTES && external_text(batch, answer, part, ret))
         return true;
     if (part->encoding == LARDER_LATIN1)
         return napi_create_string_latin1(batch->env, (const char *)part->data.ptr, part->data.len, ret) ==
@@ -154,7 +157,7 @@ static bool part_text(struct batch *batch, const struct larder_answer *answer, c
 static bool bytes_value(struct batch *batch, const struct larder_answer *answer, struct larder_bytes bytes,
                         napi_value *ret) {
     struct client *client = batch->client;
-    if (bytes.len >= EXTERNAL_BLOCK && !client->copies) {
+    if (bytes.len >= EXTERNAL_BYTES && !client->copies) {
         struct lease *lease = lease_new(answer);
         if (lease) {
             void *data = (void *)(uintptr_t)bytes.ptr;
@@ -206,6 +209,7 @@ static bool add_value(struct batch *batch, napi_value value) {
 
 static bool batch_begin(struct batch *batch) {
     batch->count = batch->n_numbers = batch->n_values = 0;
+    batch->slab_seen = false;
     return napi_open_handle_scope(batch->env, &batch->scope) == napi_ok;
 }
 
@@ -256,16 +260,73 @@ static size_t numbers_for(const struct larder_answer *answer) {
     return RECORD_NUMBERS + (answer->entry ? ENTRY_NUMBERS + 2 * (size_t)answer->entry->n_parts : 0);
 }
 
-/* The parts' pairs, and their texts to `array`, or to the values where that is NULL. */
+/* ---- the slab ------------------------------------------------------------------- */
+
+/* Nothing of the slab is used any more; the next block begins another. */
+static void slab_end(struct client *client) {
+    if (client->slab_ref)
+        (void)napi_delete_reference(client->env, client->slab_ref);
+    client->slab_ref = NULL;
+    client->slab_used = SLAB;
+}
+
+/* JavaScript can take an ArrayBuffer's memory away, so it is looked at again after JavaScript ran. */
+static bool slab_there(struct batch *batch) {
+    struct client *client = batch->client;
+    if (batch->slab_seen || !client->slab_ref)
+        return client->slab_ref != NULL;
+    napi_value slab;
+    void *data;
+    size_t n;
+    batch->slab_seen = true;
+    if (napi_get_reference_value(batch->env, client->slab_ref, &slab) == napi_ok && slab &&
+        napi_get_buffer_info(batch->env, slab, &data, &n) == napi_ok && data == client->slab && n == SLAB)
+        return true;
+    slab_end(client);
+    return false;
+}
+
+static bool slab_begin(struct batch *batch) {
+    struct client *client = batch->client;
+    napi_value slab;
+    void *data;
+    slab_end(client);
+    if (napi_create_buffer(batch->env, SLAB, &data, &slab) != napi_ok ||
+        napi_create_reference(batch->env, slab, 1, &client->slab_ref) != napi_ok)
+        return false;
+    client->slab = data;
+    client->slab_used = 0;
+    batch->slab_seen = true;
+    return add_value(batch, slab);
+}
+
+/* A copy of the block in the slab: where it begins there. */
+static bool slab_copy(struct batch *batch, struct larder_bytes block, size_t *at, uint32_t *contents) {
+    struct client *client = batch->client;
+    if (!slab_there(batch) || block.len > SLAB - client->slab_used) {
+        if (!slab_begin(batch))
+            return false;
+        *contents |= HAS_SLAB;
+    }
+    *at = client->slab_used;
+    memcpy(client->slab + *at, block.ptr, block.len);
+    client->slab_used += (block.len + SLAB_ALIGN - 1) & ~(size_t)(SLAB_ALIGN - 1);
+    return true;
+}
+
+/* ---- entries -------------------------------------------------------------------- */
+
+/* The parts' pairs, where the block begins at `base` for JavaScript, and their texts to `array`, or to the
+ * values where that is NULL. */
 static bool add_parts(struct batch *batch, const struct larder_answer *answer,
-                      const struct larder_bytes *block, napi_value array) {
+                      const struct larder_bytes *block, size_t base, napi_value array) {
     const struct larder_entry *entry = answer->entry;
     uint32_t n = 0;
     for (uint32_t i = 0; i < entry->n_parts; i++) {
         const struct larder_part *part = &entry->parts[i];
         bool binary = part->encoding == LARDER_BINARY;
         if (binary && (block || part->data.len == 0)) {
-            put_number(batch, part->data.len > 0 ? (double)(part->data.ptr - block->ptr) : 0);
+            put_number(batch, part->data.len > 0 ? (double)base + (double)(part->data.ptr - block->ptr) : 0);
             put_number(batch, (double)part->data.len);
             continue;
         }
@@ -298,8 +359,12 @@ static bool add_entry(struct batch *batch, const struct larder_answer *answer, u
     (void)add_value(batch, value);
 
     struct larder_bytes block;
+    size_t base = 0;
     bool has_block = find_block(entry, &block);
-    if (has_block) {
+    if (has_block && block.len < EXTERNAL_BYTES) {
+        if (!slab_copy(batch, block, &base, contents))
+            return false;
+    } else if (has_block) {
         if (!bytes_value(batch, answer, block, &value))
             return false;
         (void)add_value(batch, value);
@@ -311,7 +376,7 @@ static bool add_entry(struct batch *batch, const struct larder_answer *answer, u
         (void)add_value(batch, array);
         *contents |= HAS_TEXT_ARRAY;
     }
-    return add_parts(batch, answer, has_block ? &block : NULL, array);
+    return add_parts(batch, answer, has_block ? &block : NULL, base, array);
 }
 
 static bool add_answer(struct batch *batch, const struct call *call) {
@@ -359,7 +424,7 @@ static void add_failure(struct batch *batch, const struct call *call) {
     put_number(batch, 0);
 }
 
-/* meta or detail, block, array, and at most MANY_TEXTS texts */
+/* meta or detail, block or slab, array, and at most MANY_TEXTS texts */
 enum { VALUES_PER_ANSWER = 3 + MANY_TEXTS };
 
 static bool batch_has_room(const struct batch *batch, const struct larder_answer *answer) {
@@ -387,6 +452,7 @@ size_t deliver(struct client *client, napi_value js_deliver, struct call *calls)
             if (!fits || !add_answer(&batch, call)) {
                 batch.n_numbers = numbers;
                 batch.n_values = values;
+                slab_end(client); /* JavaScript may not hear of it */
                 add_failure(&batch, call);
             }
             batch.count++;

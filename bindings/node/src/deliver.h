@@ -9,21 +9,23 @@
  *     code            LARDER_DO_*
  *     outcome         GET, CHECK: verdict or an error class; else status
  *     known           the greatest epoch known
- *     contents        bits: 1 a detail text in values; 2 an entry; 4 a block; 8 texts in an array
+ *     contents        bits: 1 a detail text in values; 2 an entry; 4 a block; 8 texts in an array;
+ *                     16 from here on, another slab
  *   and with an entry:
  *     epoch  modified  revalidate  expire (NaN: none, Infinity: never)
  *     trusted         until this time (CLOCK_MONOTONIC, ms) it may be given again; 0: not
  *     n
  *     n pairs, one for each part:
- *       (offset, length)   bytes of the block
+ *       (offset, length)   bytes of the block, or of the slab where there is no block
  *       (-1, length)       the next value; bytes of it in C, for a text
  *
- * values, for each answer: detail; or meta, the block (a Buffer over all binary parts) and the
- * texts, as one array where they are many.  count -1: values[0] is the array of numbers to use
+ * values, for each answer: detail; or meta, the slab where it is another one, the block (a Buffer over all
+ * binary parts) and the texts, as one array where they are many.  count -1: values[0] is the array of numbers to use
  * from now on; count -2: lines of the log (log_lines.h).
  *
  * MEMORY.  Large texts and blocks are not copied: V8 keeps a reference to the answer through
- * each, and gives it back when it collects them, perhaps after this environment has ended.
+ * each, and gives it back when it collects them, perhaps after this environment has ended.  Small blocks are
+ * copied one after the other into a slab, a Buffer of which JavaScript gives out views.
  */
 #ifndef NODE_DELIVER_H
 #define NODE_DELIVER_H

@@ -79,6 +79,18 @@ test('with memory-share=all Buffers are the same, and objects are not', () => {
   assert.notEqual(one.headers['set-cookie'], two.headers['set-cookie']);
 });
 
+for (const share of [false, true]) {
+  test(`a small part of a large memory does not hold that: memory-share=${share ? 'all' : 'texts'}`, () => {
+    const memory = Buffer.alloc(65536, 'x');
+    const small = { a: memory.subarray(8, 108), b: memory.subarray(112, 120) };
+    const copy = copier(small, share);
+    assert.deepEqual(copy(), { a: Buffer.alloc(100, 'x'), b: Buffer.alloc(8, 'x') });
+    structuredClone(memory.buffer, { transfer: [memory.buffer] });
+    assert.equal(small.a.length, 0);
+    assert.deepEqual(copy(), { a: Buffer.alloc(100, 'x'), b: Buffer.alloc(8, 'x') });
+  });
+}
+
 test('a shared Buffer whose memory was taken away is not given again', () => {
   const copy = copier({ body: Buffer.from(new ArrayBuffer(8)) }, true);
   structuredClone(copy().body.buffer, { transfer: [copy().body.buffer] });

@@ -109,6 +109,41 @@ test('a view into a larger buffer stores what it shows', async () => {
   assert.equal(got.parts[1].toString(), 'oo');
 });
 
+test('small binary parts of many answers: each has its bytes, for as long as it is kept', async () => {
+  const store = openMemory();
+  const keys = Array.from({ length: 100 }, (_, i) => `small ${i}`);
+  const bytes = (i) => [Buffer.alloc(37 * i, i), Buffer.from(`part ${i}`)];
+  const { known: epoch } = await store.epoch();
+  for (const [i, key] of keys.entries()) assert.equal((await store.put(entry({ key, epoch, parts: bytes(i) }))).status, 0);
+  const get = (key) => store.get(native.KIND.PAGE, 'build', key, null, 0);
+  const all = [];
+  for (let round = 0; round < 3; round++) all.push(...(await Promise.all(keys.map(get))));
+  all.forEach((got, n) => assert.deepEqual(got.parts, bytes(n % keys.length)));
+  // They may lie side by side, and are apart all the same.
+  all.forEach((got, n) => n % 2 || got.parts.forEach((part) => part.fill(255)));
+  all.forEach((got, n) => n % 2 && assert.deepEqual(got.parts, bytes(n % keys.length)));
+});
+
+test('who takes the memory of one small Buffer away does not get that of others', async () => {
+  const store = openMemory();
+  const parts = [Buffer.from('small')];
+  const [part] = (await roundTrip(store, { parts })).parts;
+  const { buffer } = part;
+  try {
+    structuredClone(buffer, { transfer: [buffer] }); // Node.js 20 copies it, later ones refuse
+  } catch (error) {
+    assert.equal(error.name, 'DataCloneError');
+  }
+  assert.deepEqual(part, parts[0]);
+  try {
+    buffer.transfer?.(); // in Node.js 22 nothing can forbid it
+  } catch (error) {
+    assert.ok(error instanceof TypeError);
+    assert.deepEqual(part, parts[0]);
+  }
+  assert.deepEqual((await roundTrip(store, { parts })).parts, parts);
+});
+
 test('the same Buffer twice', async () => {
   const bytes = Buffer.alloc(10000, 'rsc');
   const got = await roundTrip(openMemory(), { parts: [bytes, 'between', bytes] });
