@@ -1,4 +1,6 @@
 /* Writing: put, remove, and the index entry that goes with them where `index` is on. */
+#include <stdio.h>
+
 #include "buf.h"
 #include "bytes.h"
 #include "request.h"
@@ -149,7 +151,7 @@ static void send_put(struct request *r) {
         .key = request_key(r),
         .value = r->encoded,
         .modified_ms = entry->modified_ms,
-        .epoch = entry->epoch,
+        .epoch = r->number > entry->epoch ? r->number : entry->epoch,
         .ttl_ms = ttl_of(r),
         .flags = r->in.flags & LARDER_F_IF_ABSENT ? LARDER_IF_ABSENT : 0,
     };
@@ -172,6 +174,32 @@ static void send_put(struct request *r) {
         backend_call(store->tags.top, link);
     if (store->tags.top->info.traits & LARDER_LOSSY)
         make_marks(r);
+}
+
+static void numbered(void *arg, struct op *op) {
+    struct request *r = arg;
+    if (!r->answered) {
+        if (op->result.status == LARDER_OK) {
+            r->number = op->result.epoch;
+        } else {
+            r->failed = op->result.status;
+            r->answer.native_code = op->result.native_code;
+            snprintf(r->detail, sizeof(r->detail), "%s", op->result.detail);
+        }
+        send_put(r);
+    }
+    op_free(op);
+    request_unref(r);
+}
+
+/* To the store it is of an epoch that nobody has noted yet; what it is judged by stays the entry's own: between
+ * the two a tag of it may have been revalidated. */
+static void send_renewing(struct request *r) {
+    struct op_inputs in = {.key = EPOCH_KEY, .add = 1};
+    struct op *op = request_op(r, LARDER_OP_ADVANCE, &in, numbered);
+    TRACE(r->trace, "put: a number of its own is asked for");
+    if (op != NULL)
+        backend_call(r->store->tags.top, op);
 }
 
 static void encode(void *arg) {
@@ -197,6 +225,10 @@ static void show(struct request *r) {
  * revalidation must go all the same. */
 static void leave_unstored(struct request *r) {
     STAT(r->store, outage_unstored);
+    if (r->in.flags & LARDER_F_RENEWS) { /* what arrives later is not kept off by that */
+        r->failed = LARDER_RETRY;
+        snprintf(r->detail, sizeof(r->detail), "marks cannot be read, so what was there is removed");
+    }
     if (r->in.flags & LARDER_F_TELL) {
         send_remove(r);
         return;
@@ -218,6 +250,8 @@ static void encoded(void *arg) {
         request_answer(r, r->encode_status, "the entry could not be encoded");
     else if (is_unsure(r))
         leave_unstored(r);
+    else if (r->in.flags & LARDER_F_RENEWS)
+        send_renewing(r);
     else
         send_put(r);
     request_unref(r);

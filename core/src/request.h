@@ -64,6 +64,7 @@ struct request {
     struct job job;
     struct larder_slice encoded;
     int32_t encode_status;
+    int64_t number;                  /* LARDER_F_RENEWS: as which it stands in the store; else 0 */
     struct op *told_op;              /* LARDER_F_TELL: of the put or remove, while others are told of it */
     struct entry_flight *put_flight; /* gets of the key wait for it while this is encoded */
 

@@ -26,7 +26,8 @@ static struct larder_store *open_named(const char *url) {
     return open_with(url, "auto");
 }
 
-static int32_t put(struct larder_store *store, const char *key, int64_t epoch, uint32_t flags) {
+static int32_t put_of_time(struct larder_store *store, const char *key, int64_t epoch, int64_t modified_ms,
+                           uint32_t flags) {
     struct larder_bytes tag = BYTES("t");
     struct larder_part part = {.name = BYTES("body"), .data = bytes_of(key)};
     struct larder_entry entry = {.kind = LARDER_FETCH,
@@ -34,7 +35,7 @@ static int32_t put(struct larder_store *store, const char *key, int64_t epoch, u
                                  .key = bytes_of(key),
                                  .meta = BYTES("{}"),
                                  .epoch = epoch,
-                                 .modified_ms = 1,
+                                 .modified_ms = modified_ms,
                                  .revalidate_ms = LARDER_UNSET,
                                  .expire_ms = LARDER_UNSET,
                                  .tags = &tag,
@@ -42,6 +43,10 @@ static int32_t put(struct larder_store *store, const char *key, int64_t epoch, u
                                  .parts = &part};
     struct larder_request request = {.code = LARDER_DO_PUT, .entry = &entry, .flags = flags};
     return larder_call(store, &request, NULL);
+}
+
+static int32_t put(struct larder_store *store, const char *key, int64_t epoch, uint32_t flags) {
+    return put_of_time(store, key, epoch, 1, flags);
 }
 
 static int32_t get(struct larder_store *store, const char *key, const struct larder_answer **ret) {
@@ -98,6 +103,29 @@ static void two_stores_on_one_memory_see_each_others_revalidations(void) {
     CU_ASSERT(get(b, "k", NULL) == LARDER_OK);
     CU_ASSERT(larder_call(b, &revalidate, NULL) == LARDER_OK);
     CU_ASSERT(get(a, "k", NULL) == LARDER_MISS);
+    larder_close(a);
+    larder_close(b);
+}
+
+/* A put that was under way, or is repeated, when another process renewed the page. */
+static void what_renews_is_not_replaced_by_what_was_rendered_before_and_arrives_later(void) {
+    struct larder_store *a = open_named("memory:?name=renewed"), *b = open_named("memory:?name=renewed");
+    struct larder_store *const stores[] = {a, b};
+    int64_t epoch = known(a);
+    CU_ASSERT(known(b) == epoch);
+    CU_ASSERT(put_of_time(b, "k", epoch, 2, LARDER_F_TELL | LARDER_F_RENEWS) == LARDER_OK);
+    CU_ASSERT(put_of_time(a, "k", epoch, 1, 0) == LARDER_OK);
+    for (size_t i = 0; i < N_ELEMENTS(stores); i++) {
+        const struct larder_answer *answer = NULL;
+        CU_ASSERT_FATAL(get(stores[i], "k", &answer) == LARDER_OK);
+        CU_ASSERT(answer->entry->modified_ms == 2 && answer->entry->epoch == epoch);
+        larder_answer_unref(answer);
+    }
+    CU_ASSERT(put_of_time(a, "k", known(a), 3, 0) == LARDER_OK); /* but a later one does */
+    const struct larder_answer *answer = NULL;
+    CU_ASSERT_FATAL(get(a, "k", &answer) == LARDER_OK);
+    CU_ASSERT(answer->entry->modified_ms == 3);
+    larder_answer_unref(answer);
     larder_close(a);
     larder_close(b);
 }
@@ -241,6 +269,7 @@ static void statuses_and_kinds_have_names(void) {
 UNIT_MAIN("api", UNIT(what_is_put_is_got_until_its_tag_is_revalidated),
           UNIT(the_record_of_builds_is_no_entry_that_a_list_shows),
           UNIT(two_stores_on_one_memory_see_each_others_revalidations),
+          UNIT(what_renews_is_not_replaced_by_what_was_rendered_before_and_arrives_later),
           UNIT(what_a_list_names_by_a_hash_is_read_by_it), UNIT(an_entry_of_epoch_0_is_older_than_any_store),
           UNIT(if_absent_leaves_what_is_stored), UNIT(the_namespaces_mark_outdates_everything),
           UNIT(questions_reach_the_driver), UNIT(what_was_compressed_is_read_whatever_compress_says_now),

@@ -486,6 +486,23 @@ static void what_replaces_without_a_revalidation_removes_instead(void) {
     close_store();
 }
 
+static void what_renews_fails_then_too(void) {
+    struct seen seen = {0};
+    struct larder_entry entry;
+    open_in_outage();
+    entry = entry_of("k", epoch_known(&store->epoch), "new");
+    submit(&seen, put_of(&entry, LARDER_F_TELL | LARDER_F_RENEWS));
+    settle(reactor);
+    CU_ASSERT(held_count(LARDER_OP_PUT) == 0);
+    answer_status(held_take(LARDER_OP_REMOVE), LARDER_OK);
+    settle(reactor);
+    answer_epoch(held_take(LARDER_OP_BUMP), 40);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_RETRY);
+    forget(&seen);
+    close_store();
+}
+
 /* ---- what is known of marks ------------------------------------------------------------------ */
 
 /* The clock counts from the start of the machine. */
@@ -555,6 +572,7 @@ int main(void) {
         UNIT(nor_does_it_stand_in_the_way_of_what_the_store_has),
         UNIT(after_the_outage_a_new_epoch_comes_before_the_first_render),
         UNIT(what_replaces_without_a_revalidation_removes_instead),
+        UNIT(what_renews_fails_then_too),
         UNIT(a_machine_that_has_just_started_has_read_no_marks_either),
         UNIT(marks_without_room_make_everything_older_gone),
         UNIT(of_two_marks_of_a_tag_both_count)};

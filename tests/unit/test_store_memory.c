@@ -389,6 +389,50 @@ static void who_puts_or_removes_with_the_flag_tells_the_others_before_it_is_answ
     close_store();
 }
 
+/* The number comes from the counter: greater than what any rendering has noted that began before. */
+static void what_renews_stands_in_the_store_as_of_an_epoch_of_its_own(void) {
+    struct seen seen = {0};
+    struct larder_entry entry = entry_of("k", 13, "new");
+    open_with_memory();
+    submit(&seen, put_of(&entry, LARDER_F_RENEWS));
+    settle(reactor);
+    CU_ASSERT(held_count(LARDER_OP_PUT) == 0);
+    struct larder_op *op = held_take(LARDER_OP_ADVANCE);
+    CU_ASSERT_FATAL(op != NULL && op->add == 1);
+    answer_epoch(op, 41);
+    settle(reactor);
+    CU_ASSERT_FATAL((op = held_take(LARDER_OP_PUT)) != NULL);
+    CU_ASSERT(op->epoch == 41);
+    struct frame frame;
+    const char *why;
+    CU_ASSERT_FATAL(frame_decode(op->value, (struct larder_bytes){0}, false, &frame, &why) == LARDER_OK);
+    CU_ASSERT(frame.entry.epoch == 13); /* a tag may have been revalidated in between */
+    frame_done(&frame);
+    answer_status(op, LARDER_OK);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_OK);
+    forget(&seen);
+    close_store();
+}
+
+static void what_cannot_renew_is_put_and_fails(void) {
+    struct seen seen = {0};
+    struct larder_entry entry = entry_of("k", 13, "new");
+    open_with_memory();
+    submit(&seen, put_of(&entry, LARDER_F_RENEWS));
+    settle(reactor);
+    answer_status(held_take(LARDER_OP_ADVANCE), LARDER_DENIED);
+    settle(reactor);
+    struct larder_op *op = held_take(LARDER_OP_PUT);
+    CU_ASSERT_FATAL(op != NULL);
+    CU_ASSERT(op->epoch == 13);
+    answer_status(op, LARDER_OK);
+    settle(reactor);
+    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_DENIED);
+    forget(&seen);
+    close_store();
+}
+
 static void a_reader_may_write_into_binary_parts_of_its_own(void) {
     struct seen seen[2] = {{0}};
     open_with_memory();
@@ -717,6 +761,8 @@ int main(void) {
         UNIT(what_was_removed_is_not_in_memory),
         UNIT(what_was_replaced_elsewhere_is_read_again_at_once),
         UNIT(who_puts_or_removes_with_the_flag_tells_the_others_before_it_is_answered),
+        UNIT(what_renews_stands_in_the_store_as_of_an_epoch_of_its_own),
+        UNIT(what_cannot_renew_is_put_and_fails),
         UNIT(a_reader_may_write_into_binary_parts_of_its_own),
         UNIT(within_mark_age_marks_are_trusted),
         UNIT(marks_of_other_tags_are_read_all_the_same),

@@ -57,7 +57,10 @@ export interface Put {
   parts: Array<string | Uint8Array>;
   names?: string[];
   ifAbsent?: boolean;
-  /** What is replaced is outdated though none of its tags was revalidated: tell the other processes. */
+  /**
+   * What is replaced is outdated though none of its tags was revalidated: tell the other processes, and let
+   * nothing replace it that was rendered before.
+   */
   tell?: boolean;
 }
 

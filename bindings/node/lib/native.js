@@ -24,6 +24,7 @@ const MODE_EXPIRE = 0;
 const MODE_STALE = 1;
 const PUT_IF_ABSENT = 1;
 const PUT_TELL = 128;
+const PUT_RENEWS = 2048;
 
 /* From deliver.h. */
 const HAS_DETAIL = 1;
@@ -308,7 +309,7 @@ class Store {
       entry.meta,
       parts,
       entry.names,
-      (entry.ifAbsent ? PUT_IF_ABSENT : 0) | (entry.tell ? PUT_TELL : 0),
+      (entry.ifAbsent ? PUT_IF_ABSENT : 0) | (entry.tell ? PUT_TELL | PUT_RENEWS : 0),
     );
     return this.#end(slot, 0, refused);
   }

@@ -40,3 +40,15 @@ test('what a refused put would have read is not kept', async () => {
   assert.deepEqual(await store.put(entry({ parts: [Buffer.alloc(10)] })), { status: -8, detail: 'closing' });
   assert.equal(desk.kept[slot], undefined);
 });
+
+test('what replaces without a revalidation tells the others, and is not replaced by what was rendered before', async () => {
+  let flags;
+  addon.put = (...args) => {
+    flags = args.at(-1);
+    return [-8, 'closing'];
+  };
+  await store.put(entry({ tell: true }));
+  assert.equal(flags, 128 | 2048); // LARDER_F_TELL, LARDER_F_RENEWS
+  await store.put(entry({}));
+  assert.equal(flags, 0);
+});

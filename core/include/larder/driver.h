@@ -108,7 +108,7 @@ struct larder_op {
                                         in advance, bump and write */
     struct larder_slice value;       /* put */
     int64_t modified_ms;             /* put: when rendering of the value began */
-    int64_t epoch;                   /* put: the epoch that the rendering noted */
+    int64_t epoch;                   /* put: the epoch that the rendering noted, or a later one (LARDER_NEWEST) */
     int64_t add;                     /* advance: 1 raises the epoch, 0 looks at it */
     int64_t ttl_ms;                  /* put: may be dropped after this; 0: keep */
     const struct larder_mark *marks; /* read, write, bump, link: the tags, without duplicates */

@@ -184,7 +184,10 @@ enum {
     LARDER_F_LISTED = 1 << 8,        /* GET, REMOVE: key and build are those of a larder_listed; a hash in
                                         place of the key is taken as it is (GET: the answer has the key) */
     LARDER_F_TRACE = 1 << 9,         /* the answer has steps; they are not written to the log */
-    LARDER_F_DELIVERS = 1 << 10      /* larder_answer_delivered() will be called, and ends a trace */
+    LARDER_F_DELIVERS = 1 << 10,     /* larder_answer_delivered() will be called, and ends a trace */
+    LARDER_F_RENEWS = 1 << 11        /* PUT: what was rendered before this put, by whichever process, and
+                                        arrives later does not replace it (drivers with LARDER_NEWEST).  Where
+                                        that cannot be had the put is done all the same, and fails */
 };
 
 /* larder_request.mode, REVALIDATE */
