@@ -18,7 +18,7 @@ declare -A about=(
     [dev]="gcc, -O1: all C tests: units, drivers, ABI, crashes, histories, the command, corpora"
     [clang]="all builds with clang 14, without a warning"
     [release]="the same on what users get: gcc -O2, fortified; of the drivers' suite each driver once"
-    [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan; of fs in the default settings"
+    [asan]="the same tests under AddressSanitizer, LeakSanitizer and UBSan; of the layers the whole stack alone, of fs the default settings"
     [tsan]="the same under ThreadSanitizer; of the layers the whole stack alone"
     [dynamodb]="the driver dynamodb against dynalite, with bad manners as well: in dev, and in part under asan"
     [s3]="the driver s3 against Ceph's gateway, with tags in dynalite, and with bad manners: in dev, and in part under asan"
@@ -65,6 +65,9 @@ asan_options="detect_stack_use_after_return=1:strict_string_checks=1:check_initi
 ubsan_options="print_stacktrace=1"
 tsan_options="halt_on_error=0:second_deadlock_stack=1:exitcode=66"
 
+# What driver.memory.stack has together, each by itself: in dev.
+layers='fault|meter|breaker|retry|compress|namespace'
+
 run_ctest() {
     local preset=$1
     shift
@@ -98,13 +101,12 @@ stage_release() {
 
 stage_asan() {
     build asan
-    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options run_ctest asan -E '^driver\.fs_(full|network)'
+    ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=$ubsan_options run_ctest asan -E "^driver\.(memory\.($layers)|fs_)"
 }
 
 stage_tsan() {
     build tsan
-    TSAN_OPTIONS=$tsan_options run_ctest tsan \
-        -E '^driver\.(memory\.(fault|meter|breaker|retry|compress|namespace|small|lossy)|fs_)'
+    TSAN_OPTIONS=$tsan_options run_ctest tsan -E "^driver\.(memory\.($layers|lossy)|fs_)"
 }
 
 stage_dynamodb() {
