@@ -87,6 +87,28 @@ const struct larder_answer *larder_answer_unref(const struct larder_answer *answ
     return NULL;
 }
 
+static bool is_within(struct larder_slice slice, const void *ptr) {
+    return slice.len > 0 && (uintptr_t)ptr - (uintptr_t)slice.ptr < slice.len;
+}
+
+struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr) {
+    const struct request *r = (const struct request *)(const void *)answer;
+    const struct larder_slice none = {0};
+    const struct larder_slice slices[] = {r->own_binary, r->kept != NULL ? r->kept->frame.text : none,
+                                          r->kept != NULL ? r->kept->frame.bytes : none};
+    for (size_t i = 0; i < N_ELEMENTS(slices); i++) {
+        if (is_within(slices[i], ptr)) {
+            buf_ref(slices[i].owner);
+            return slices[i].owner;
+        }
+    }
+    return NULL;
+}
+
+void larder_buf_unref(struct larder_buf *buf) {
+    buf_unref(buf);
+}
+
 char *larder_trace_text(const struct larder_answer *answer) {
     const struct request *r = (const struct request *)(const void *)answer;
     return r->trace != NULL ? trace_text(r->trace) : NULL;

@@ -44,8 +44,9 @@ struct batch {
 /* ---- memory that V8 refers to --------------------------------------------------- */
 
 struct lease {
-    const struct larder_answer *answer; /* one reference */
-    const void *text;                   /* in client->texts; NULL: a block */
+    struct larder_buf
+        *buf; /* one reference; not to the answer, of whose parts V8 collects some long before others */
+    const void *text; /* in client->texts; NULL: a block */
     int64_t text_bytes;
 };
 
@@ -55,17 +56,20 @@ size_t deliver_externals(void) {
     return atomic_load(&leases);
 }
 
-static struct lease *lease_new(const struct larder_answer *answer) {
+static struct lease *lease_new(const struct larder_answer *answer, const void *ptr) {
     struct lease *lease = malloc(sizeof(*lease));
-    if (!lease)
+    struct larder_buf *buf = lease ? larder_answer_buf(answer, ptr) : NULL;
+    if (!buf) {
+        free(lease);
         return NULL;
-    *lease = (struct lease){.answer = larder_answer_ref(answer)};
+    }
+    *lease = (struct lease){.buf = buf};
     atomic_fetch_add(&leases, 1);
     return lease;
 }
 
 static void lease_free(struct lease *lease) {
-    larder_answer_unref(lease->answer);
+    larder_buf_unref(lease->buf);
     free(lease);
     atomic_fetch_sub(&leases, 1);
 }
@@ -99,7 +103,7 @@ static bool external_text(struct batch *batch, const struct larder_answer *answe
     bool latin1 = part->encoding == LARDER_LATIN1;
     if (latin1 ? !client->external_latin1 : !client->external_utf16)
         return false;
-    struct lease *lease = lease_new(answer);
+    struct lease *lease = lease_new(answer, part->data.ptr);
     if (!lease)
         return false;
     lease->text = part->data.ptr;
@@ -158,7 +162,7 @@ static bool bytes_value(struct batch *batch, const struct larder_answer *answer,
                         napi_value *ret) {
     struct client *client = batch->client;
     if (bytes.len >= EXTERNAL_BYTES && !client->copies) {
-        struct lease *lease = lease_new(answer);
+        struct lease *lease = lease_new(answer, bytes.ptr);
         if (lease) {
             void *data = (void *)(uintptr_t)bytes.ptr;
             napi_status status = napi_create_external_buffer(batch->env, bytes.len, data, on_collected, lease,

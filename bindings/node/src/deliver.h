@@ -23,9 +23,10 @@
  * binary parts) and the texts, as one array where they are many.  count -1: values[0] is the array of numbers to use
  * from now on; count -2: lines of the log (log_lines.h).
  *
- * MEMORY.  Large texts and blocks are not copied: V8 keeps a reference to the answer through
- * each, and gives it back when it collects them, perhaps after this environment has ended.  Small blocks are
- * copied one after the other into a slab, a Buffer of which JavaScript gives out views.
+ * MEMORY.  Large texts and blocks are not copied: V8 keeps a reference to the memory of each, and gives
+ * it back when it collects them, perhaps after this environment has ended.  It collects Buffers
+ * soon and strings late, so none of these keeps more of its answer than it lies in.  Small blocks are copied one
+ * after the other into a slab, a Buffer of which JavaScript gives out views.
  */
 #ifndef NODE_DELIVER_H
 #define NODE_DELIVER_H

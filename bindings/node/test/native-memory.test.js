@@ -122,6 +122,22 @@ for (const [name, part] of [
   });
 }
 
+// A string is freed by a mark-compact alone, which may be far away: that holds its text, and nothing else of its answer.
+test('pages from memory: their binary parts go with their Buffers', async () => {
+  const gets = 300;
+  const store = openMemory();
+  await roundTrip(store, { parts: ['a'.repeat(100000), Buffer.alloc(100000)] });
+  const get = () => store.get(native.KIND.PAGE, 'build', 'a key', null, 0);
+  await get();
+  assert.ok(await collectUntil(() => externals() === 0));
+  const before = buffers();
+  const texts = [];
+  for (let i = 0; i < gets; i++) texts.push((await get()).parts[0]);
+  assert.ok(await collectUntil(() => externals() === gets), 'each Buffer goes, its text is still there');
+  assert.ok(buffers() - before <= 1, `${buffers() - before} buffers more`);
+  assert.equal(texts.length, gets);
+});
+
 test('puts give back what they hold', async () => {
   const store = openMemory();
   const before = buffers();

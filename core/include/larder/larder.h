@@ -12,7 +12,7 @@
  * not block and must not call larder_call() or larder_close() on the same process.
  *
  * MEMORY.  An answer lives for the duration of `done`; larder_answer_ref() keeps it, and all
- * it points to, for as long as wanted.
+ * it points to, for as long as wanted; larder_answer_buf() keeps what one part lies in.
  *
  * VERSIONS.  Until 1.0 this header may change in any release; driver.h alone carries an ABI
  * promise.  What the values mean - marks, epochs, verdicts - is docs/semantics.md.
@@ -306,6 +306,11 @@ LARDER_API int32_t larder_call(struct larder_store *store, const struct larder_r
 
 LARDER_API const struct larder_answer *larder_answer_ref(const struct larder_answer *answer);
 LARDER_API const struct larder_answer *larder_answer_unref(const struct larder_answer *answer); /* NULL */
+
+/* The memory that a part of the answer's entry lies in, which then lives on without the rest of the answer:
+ * one reference, for larder_buf_unref().  NULL: ptr is in none of them. */
+LARDER_API struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr);
+LARDER_API void larder_buf_unref(struct larder_buf *buf);
 
 /* The steps as a block of lines for people, as the setting `trace` writes it to the log; free() it.
  * NULL: the request was not traced, or there is no memory. */
