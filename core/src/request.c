@@ -91,7 +91,7 @@ static bool is_within(struct larder_slice slice, const void *ptr) {
     return slice.len > 0 && (uintptr_t)ptr - (uintptr_t)slice.ptr < slice.len;
 }
 
-struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr) {
+struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr, size_t *ret_len) {
     const struct request *r = (const struct request *)(const void *)answer;
     const struct larder_slice none = {0};
     const struct larder_slice slices[] = {r->own_binary, r->kept != NULL ? r->kept->frame.text : none,
@@ -99,6 +99,7 @@ struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const v
     for (size_t i = 0; i < N_ELEMENTS(slices); i++) {
         if (is_within(slices[i], ptr)) {
             buf_ref(slices[i].owner);
+            *ret_len = slices[i].len;
             return slices[i].owner;
         }
     }

@@ -13,7 +13,7 @@
  * Only to a request whose tags were judged with it.  A get that was sent before any of these, and is
  * answered after it, brings nothing that is kept: token() is asked before, and handed to keep().
  *
- * BOUNDS.  A kept text holds the memory of the core's answer.  So there are two generations of at most
+ * BOUNDS.  A kept text holds the memory that the core read it into.  So there are two generations of at most
  * half of `bytes` each; one takes what comes for `ms`, and is let go when all in it is out of trust,
  * by a timer: also where no request comes any more.
  */

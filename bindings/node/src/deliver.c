@@ -43,11 +43,11 @@ struct batch {
 
 /* ---- memory that V8 refers to --------------------------------------------------- */
 
+/* To a part's memory and not to its answer: V8 collects some parts long before others. */
 struct lease {
-    struct larder_buf
-        *buf; /* one reference; not to the answer, of whose parts V8 collects some long before others */
-    const void *text; /* in client->texts; NULL: a block */
-    int64_t text_bytes;
+    struct larder_buf *buf; /* one reference */
+    size_t bytes;           /* of it */
+    bool is_text;           /* it is in client->texts */
 };
 
 static atomic_size_t leases;
@@ -58,12 +58,13 @@ size_t deliver_externals(void) {
 
 static struct lease *lease_new(const struct larder_answer *answer, const void *ptr) {
     struct lease *lease = malloc(sizeof(*lease));
-    struct larder_buf *buf = lease ? larder_answer_buf(answer, ptr) : NULL;
+    size_t bytes;
+    struct larder_buf *buf = lease ? larder_answer_buf(answer, ptr, &bytes) : NULL;
     if (!buf) {
         free(lease);
         return NULL;
     }
-    *lease = (struct lease){.buf = buf};
+    *lease = (struct lease){.buf = buf, .bytes = bytes};
     atomic_fetch_add(&leases, 1);
     return lease;
 }
@@ -89,9 +90,9 @@ static void on_collected(napi_env env, void *data, void *hint) {
     (void)data;
     struct lease *lease = hint;
     void *client = NULL;
-    if (env && lease->text && napi_get_instance_data(env, &client) == napi_ok && client &&
-        texts_drop(&((struct client *)client)->texts, lease->text))
-        count_texts(client, env, -lease->text_bytes);
+    if (env && lease->is_text && napi_get_instance_data(env, &client) == napi_ok && client &&
+        texts_drop(&((struct client *)client)->texts, lease->buf))
+        count_texts(client, env, -(int64_t)lease->bytes);
     lease_free(lease);
 }
 
@@ -106,10 +107,9 @@ static bool external_text(struct batch *batch, const struct larder_answer *answe
     struct lease *lease = lease_new(answer, part->data.ptr);
     if (!lease)
         return false;
-    lease->text = part->data.ptr;
-    lease->text_bytes = (int64_t)part->data.len;
-    if (texts_add(&client->texts, lease->text))
-        count_texts(client, batch->env, lease->text_bytes);
+    lease->is_text = true;
+    if (texts_add(&client->texts, lease->buf))
+        count_texts(client, batch->env, (int64_t)lease->bytes);
     /* V8 only reads it; the missing const is the interface's. */
     void *text = (void *)(uintptr_t)part->data.ptr;
     bool copied;

@@ -1,6 +1,7 @@
 /*
- * The texts behind the external strings of one environment, each with how many strings refer to it:
- * answers that come from the store's memory share their texts.  JavaScript thread only.
+ * The memory behind the external strings of one environment, each block with how many strings refer to it:
+ * an answer's texts lie in one or two, and answers that come from the store's memory share them.
+ * JavaScript thread only.
  */
 #ifndef NODE_TEXTS_H
 #define NODE_TEXTS_H
@@ -9,7 +10,7 @@
 #include <stddef.h>
 
 struct texts_slot {
-    const void *text; /* NULL: free */
+    const void *memory; /* NULL: free */
     size_t n;
 };
 
@@ -18,11 +19,11 @@ struct texts { /* {0}: empty */
     size_t n, room; /* room: a power of two, or 0 */
 };
 
-/* One more string on the text; whether it is the first.  Without memory for the table it counts as
+/* One more string on this memory; whether it is the first.  Without memory for the table it counts as
  * the first, and texts_drop() then says that it was the last. */
-bool texts_add(struct texts *texts, const void *text);
+bool texts_add(struct texts *texts, const void *memory);
 /* One less; whether it was the last. */
-bool texts_drop(struct texts *texts, const void *text);
+bool texts_drop(struct texts *texts, const void *memory);
 void texts_done(struct texts *texts);
 
 #endif

@@ -307,9 +307,9 @@ LARDER_API int32_t larder_call(struct larder_store *store, const struct larder_r
 LARDER_API const struct larder_answer *larder_answer_ref(const struct larder_answer *answer);
 LARDER_API const struct larder_answer *larder_answer_unref(const struct larder_answer *answer); /* NULL */
 
-/* The memory that a part of the answer's entry lies in, which then lives on without the rest of the answer:
- * one reference, for larder_buf_unref().  NULL: ptr is in none of them. */
-LARDER_API struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr);
+/* The memory that a part of the answer's entry lies in, *ret_len bytes, which then lives on without the rest of
+ * the answer: one reference, for larder_buf_unref().  NULL: ptr is in none of them. */
+LARDER_API struct larder_buf *larder_answer_buf(const struct larder_answer *answer, const void *ptr, size_t *ret_len);
 LARDER_API void larder_buf_unref(struct larder_buf *buf);
 
 /* The steps as a block of lines for people, as the setting `trace` writes it to the log; free() it.
