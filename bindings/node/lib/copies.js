@@ -50,10 +50,18 @@ class Found {
 }
 
 /**
- * A small view may lie in a slab with those of other answers (native.js), which what is kept is not to hold:
- * more than twice its bytes and what Node.js itself has small Buffers share.
+ * A small view may lie in memory that others share: in a slab with those of other answers (native.js), or in
+ * Node.js's own pool.  What is kept is not to hold that.
  */
-const holdsMore = (held, bytes) => held > 2 * bytes + Buffer.poolSize;
+const SHARED_BYTES = 4096;
+const holdsMore = (held, bytes) => held > 2 * bytes + SHARED_BYTES;
+
+/** In memory that nothing else lies in. @param {Uint8Array} bytes */
+function apart(bytes) {
+  const own = Buffer.allocUnsafeSlow(bytes.byteLength);
+  own.set(bytes);
+  return own;
+}
 
 /** The views' bytes as one block, which is nobody else's. */
 class Block {
@@ -70,7 +78,7 @@ class Block {
     }
     const together = views.every((v) => v.buffer === buffer) && high - low <= sum + sum / 8 + SLACK_BYTES;
     this.bytes = together ? Buffer.from(buffer, low, high - low) : Buffer.concat(views);
-    if (together && holdsMore(buffer.byteLength, high - low)) this.bytes = Buffer.from(this.bytes);
+    if (holdsMore(this.bytes.buffer.byteLength, this.bytes.length)) this.bytes = apart(this.bytes);
     let end = 0;
     this.shapes = views.map((v) => {
       end += v.byteLength;
@@ -81,7 +89,11 @@ class Block {
 
   /** @returns {Uint8Array[]} in the order of the views */
   copy() {
-    const block = Buffer.from(this.bytes);
+    return this.over(Buffer.from(this.bytes));
+  }
+
+  /** @param {Buffer} block  this one's bytes, or a copy */
+  over(block) {
     return this.shapes.map(({ offset, length, isBuffer }) => {
       if (!isBuffer) return new Uint8Array(block.buffer, block.byteOffset + offset, length);
       return length === block.length ? block : block.subarray(offset, offset + length);
@@ -206,7 +218,8 @@ function copier(value, share) {
   const bytes = views.reduce((n, v) => n + v.byteLength, 0);
   if (share) {
     const held = [...new Set(views.map((v) => v.buffer))].reduce((n, b) => n + b.byteLength, 0);
-    const shared = holdsMore(held, bytes) ? new Block(views).copy() : views;
+    const block = holdsMore(held, bytes) ? new Block(views) : undefined;
+    const shared = block ? block.over(block.bytes) : views;
     const lengths = shared.map((v) => v.byteLength);
     return () => (shared.every((v, i) => v.byteLength === lengths[i]) ? plan.make(shared) : undefined);
   }

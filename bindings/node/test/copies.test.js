@@ -7,7 +7,9 @@ const { encode, decode } = require('../lib/entry.js');
 /** As it comes from the store: the parts are one block. */
 function fromStore(value) {
   const { meta, parts } = encode(value);
-  const block = Buffer.concat(parts.filter((p) => typeof p !== 'string'));
+  const bytes = Buffer.concat(parts.filter((p) => typeof p !== 'string'));
+  const block = Buffer.allocUnsafeSlow(bytes.length); // not in the pool
+  bytes.copy(block);
   let at = 0;
   const views = parts.map((p) => (typeof p === 'string' ? p : block.subarray(at, (at += p.length))));
   return decode(meta, views);
