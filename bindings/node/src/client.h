@@ -84,6 +84,7 @@ struct client {
     struct texts texts;  /* behind external strings; see deliver.c */
     int64_t texts_bytes; /* of them all */
     int64_t told_bytes;  /* of them, what V8 was told of */
+    size_t lent_bytes;   /* behind Buffers, since V8 last looked at what young ones hold */
     bool copies;         /* this Node.js takes no external memory */
     external_latin1_fn *external_latin1;
     external_utf16_fn *external_utf16;

@@ -22,7 +22,11 @@ enum {
      * milliseconds; and it frees external strings in no cheaper way: they are never among its young objects.
      * So V8 is told only of what is more than this, and in steps: it marks half as often. */
     UNTOLD_BYTES = 64 * 1024 * 1024,
-    TELL_STEP_BYTES = 1024 * 1024
+    TELL_STEP_BYTES = 1024 * 1024,
+    /* Buffers are young and die young, but V8 does not count what they hold towards its collections of
+     * young objects before it makes an ArrayBuffer of its own; it marks the whole heap instead, for each 64 MB.
+     * So it makes a small one now and then.  (Node.js 20 and 22: a third of the mark-compacts; 24: no difference.) */
+    LENT_BYTES = 16 * 1024 * 1024
 };
 
 enum { HAS_DETAIL = 1, HAS_ENTRY = 2, HAS_BLOCK = 4, HAS_TEXT_ARRAY = 8, HAS_SLAB = 16 };
@@ -158,6 +162,16 @@ static bool part_text(struct batch *batch, const struct larder_answer *answer, c
 
 /* ---- binary parts --------------------------------------------------------------- */
 
+static void count_lent(struct client *client, napi_env env, size_t bytes) {
+    napi_value buffer;
+    void *data;
+    client->lent_bytes += bytes;
+    if (client->lent_bytes < LENT_BYTES)
+        return;
+    client->lent_bytes = 0;
+    (void)napi_create_arraybuffer(env, 1, &data, &buffer);
+}
+
 static bool bytes_value(struct batch *batch, const struct larder_answer *answer, struct larder_bytes bytes,
                         napi_value *ret) {
     struct client *client = batch->client;
@@ -167,8 +181,10 @@ static bool bytes_value(struct batch *batch, const struct larder_answer *answer,
             void *data = (void *)(uintptr_t)bytes.ptr;
             napi_status status = napi_create_external_buffer(batch->env, bytes.len, data, on_collected, lease,
                                                              ret);
-            if (status == napi_ok)
+            if (status == napi_ok) {
+                count_lent(client, batch->env, bytes.len);
                 return true;
+            }
             lease_free(lease);
             client->copies = status == napi_no_external_buffers_allowed;
         }

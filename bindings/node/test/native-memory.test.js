@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { PerformanceObserver, constants } = require('node:perf_hooks');
 const { test } = require('node:test');
 const { native, openMemory, entry, roundTrip, collectUntil, sanitizer } = require('./support/native.js');
 
@@ -127,6 +128,25 @@ for (const [name, part] of [
     assert.deepEqual(addon.live().slice(2, 4), [0, 0]);
   });
 }
+
+const noNudge = Number.parseInt(process.versions.node, 10) >= 24 && 'Node.js 24 counts otherwise';
+test('Buffers go with the collections of young objects', { skip: sanitizer ? 'too slow' : noNudge }, async (t) => {
+  const store = openFiles(t);
+  await roundTrip(store, { parts: [Buffer.alloc(300000, 'b')] });
+  const collections = { whole: 0, young: 0 };
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries())
+      collections[detail.kind === constants.NODE_PERFORMANCE_GC_MINOR ? 'young' : 'whole']++;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  const client = async () => {
+    for (let i = 0; i < 150; i++) await store.get(native.KIND.PAGE, 'build', 'a key', null, 0);
+  };
+  await Promise.all(Array.from({ length: 16 }, client)); // 720 MB: 11 and more collections of the whole heap without
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  observer.disconnect();
+  assert.ok(collections.young >= 10 && collections.whole <= 5, JSON.stringify(collections));
+});
 
 test('V8 is told of all that a text keeps: the binary parts, where they lie in one memory with it', async (t) => {
   const store = openFiles(t);
