@@ -101,7 +101,7 @@ static void make_entry(struct caller *caller, struct larder_bytes key) {
     caller->entry = (struct larder_entry){.kind = LARDER_FETCH,
                                           .n_parts = 1,
                                           .key = key,
-                                          .epoch = (int64_t)*larder_epoch_cell(load->cli->store),
+                                          .epoch = cli_epoch_to_note(load->cli->store),
                                           .modified_ms = clock_wall_ms(),
                                           .revalidate_ms = LARDER_UNSET,
                                           .expire_ms = LIFE_MS,

@@ -63,6 +63,8 @@ int cli_configure(struct cli *cli);
 int cli_open(struct cli *cli); /* configures, unless that was done */
 /* The same without the memory of entries: for what walks over all of them. */
 int cli_open_plain(struct cli *cli);
+/* What a rendering that begins now notes; the store's thread may be raising it. */
+int64_t cli_epoch_to_note(const struct larder_store *store);
 /* larder_call() with --timeout, and with --trace, which is written to stderr - but for an answer that
  * goes out as JSON: the command adds it with cli_json_trace(). */
 int32_t cli_call(struct cli *cli, struct larder_request *request, const struct larder_answer **ret_answer);

@@ -135,7 +135,7 @@ static void trial_init(struct trial *trial, const struct larder_store *store) {
         .parts = &trial->part,
         .tags = &own_tag,
         .n_tags = 1,
-        .epoch = (int64_t)*larder_epoch_cell(store),
+        .epoch = cli_epoch_to_note(store),
         .modified_ms = clock_wall_ms(),
         .revalidate_ms = LARDER_UNSET,
         .expire_ms = 60000,
@@ -179,7 +179,7 @@ static bool put_and_get(struct exam *exam, struct trial *trial) {
     enum seen seen = SEEN_GONE;
     for (int i = 0; i < ATTEMPTS && seen == SEEN_GONE; i++) {
         struct larder_request put = put_of(trial);
-        trial->entry.epoch = (int64_t)*larder_epoch_cell(exam->cli->store);
+        trial->entry.epoch = cli_epoch_to_note(exam->cli->store);
         if (!done(exam, &need_put, &put, NULL)) {
             look(exam, exam->cli->store, trial); /* whether that is refused as well */
             return false;

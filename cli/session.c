@@ -173,6 +173,12 @@ int cli_open(struct cli *cli) {
     return status == LARDER_OK ? CODE_DONE : cli_failed(cli, status, "%s", error.text);
 }
 
+int64_t cli_epoch_to_note(const struct larder_store *store) {
+    double epoch;
+    __atomic_load(larder_epoch_cell(store), &epoch, __ATOMIC_ACQUIRE);
+    return (int64_t)epoch;
+}
+
 int cli_open_plain(struct cli *cli) {
     struct larder_error error;
     int code = cli->config ? CODE_DONE : cli_configure(cli);
