@@ -9,14 +9,19 @@ enum { ENCODE_INLINE_BYTES = 64 * 1024 }; /* above: a pool thread; about 20 us o
 
 /* ---- the last of one or two ops answers -------------------------------------------- */
 
-static void op_over(struct request *r, struct op *op, bool keep_answer) {
-    if (op->result.status < 0 && r->failed == LARDER_OK) {
-        r->failed = op->result.status;
-        if (!r->answered) {
-            r->answer.native_code = op->result.native_code;
-            r->answer.retry_after_ms = op->result.retry_after_ms;
-        }
+/* The first one is what the request answers. */
+static void note_failure(struct request *r, const struct op *op) {
+    if (op->result.status >= 0 || r->failed != LARDER_OK)
+        return;
+    r->failed = op->result.status;
+    if (!r->answered) {
+        r->answer.native_code = op->result.native_code;
+        r->answer.retry_after_ms = op->result.retry_after_ms;
     }
+}
+
+static void op_over(struct request *r, struct op *op, bool keep_answer) {
+    note_failure(r, op);
     if (keep_answer)
         r->op = op;
     if (--r->n_pending == 0 && !r->answered) {
@@ -179,13 +184,11 @@ static void send_put(struct request *r) {
 static void numbered(void *arg, struct op *op) {
     struct request *r = arg;
     if (!r->answered) {
-        if (op->result.status == LARDER_OK) {
+        note_failure(r, op);
+        if (op->result.status == LARDER_OK)
             r->number = op->result.epoch;
-        } else {
-            r->failed = op->result.status;
-            r->answer.native_code = op->result.native_code;
+        else
             snprintf(r->detail, sizeof(r->detail), "%s", op->result.detail);
-        }
         send_put(r);
     }
     op_free(op);

@@ -265,17 +265,32 @@ function png(size) {
 const stats = async (server) => JSON.parse((await server.get('/api/stats')).body);
 
 /*
+ * What does() answers, once the server's own counts say that what follows from it is done: nothing is under way, and
+ * assertDone(now, before, answer) does not throw.
+ */
+async function settled(server, does, assertDone) {
+  const before = await stats(server);
+  const answer = await does();
+  if (before.puts === undefined) return answer; // the stand-in for the addon, which counts nothing
+  await eventually(async () => {
+    const now = await stats(server);
+    assertDone(now, before, answer);
+    assert.equal(now.inflight, 0, 'something is under way');
+  });
+  return answer;
+}
+
+/*
  * Next.js may answer a route handler before what it revalidates has reached the store
  * (docs/semantics.md, P1), so a 200 is not the end: the server's own count tells.
  */
 async function revalidate(server, query) {
-  const before = (await stats(server)).revalidations;
-  const r = await server.get(`/api/revalidate?${query}`);
-  assert.equal(r.status, 200, r.body);
-  if (before === undefined) return; // the stand-in for the addon, which counts nothing
-  await eventually(async () => {
-    const now = await stats(server);
-    assert.ok(now.revalidations > before && now.inflight === 0, 'the revalidation has not completed');
+  const ask = async () => {
+    const r = await server.get(`/api/revalidate?${query}`);
+    assert.equal(r.status, 200, r.body);
+  };
+  await settled(server, ask, (now, before) => {
+    assert.ok(now.revalidations > before.revalidations, 'the revalidation has not completed');
   });
 }
 
@@ -283,33 +298,20 @@ async function revalidate(server, query) {
 const missed = (r) => r.cache === 'MISS' || r.cache === 'REVALIDATED';
 
 /** What it answers, once n more entries are stored: Next.js answers before its renderings are. */
-async function storing(server, n, does) {
-  const before = (await stats(server)).puts;
-  const answer = await does();
-  if (before === undefined) return answer;
-  await eventually(async () => {
-    const now = await stats(server);
-    assert.ok(now.puts >= before + n && now.inflight === 0, `${now.puts - before} entries of ${n} are stored`);
+function storing(server, n, does) {
+  return settled(server, does, (now, before) => {
+    assert.ok(now.puts >= before.puts + n, `${now.puts - before.puts} entries of ${n} are stored`);
   });
-  return answer;
 }
 
-/*
- * What it answers, once all that was rendered for it is stored: nothing under way, and no entry more in a
- * tenth of a second.
- */
-async function stored(server, url, headers) {
-  const { puts: before } = await stats(server);
-  const answer = await server.get(url, headers);
-  if (before === undefined) return answer;
+/** What it answers, once all that was rendered for it is stored: no entry more in a tenth of a second. */
+function stored(server, url, headers) {
   let last;
-  await eventually(async () => {
-    const { puts, inflight } = await stats(server);
-    const quiet = puts === last && inflight === 0;
-    last = puts;
-    assert.ok(quiet && (puts > before || !missed(answer)), `${url}: ${puts - before} entries, ${inflight} under way`);
+  return settled(server, () => server.get(url, headers), (now, before, answer) => {
+    const quiet = now.puts === last;
+    last = now.puts;
+    assert.ok(quiet && (now.puts > before.puts || !missed(answer)), `${url}: ${now.puts - before.puts} entries`);
   });
-  return answer;
 }
 
 module.exports = {

@@ -389,46 +389,49 @@ static void who_puts_or_removes_with_the_flag_tells_the_others_before_it_is_answ
     close_store();
 }
 
-/* The number comes from the counter: greater than what any rendering has noted that began before. */
-static void what_renews_stands_in_the_store_as_of_an_epoch_of_its_own(void) {
-    struct seen seen = {0};
-    struct larder_entry entry = entry_of("k", 13, "new");
-    open_with_memory();
-    submit(&seen, put_of(&entry, LARDER_F_RENEWS));
+/* A put that renews: its question for a number, which comes before it. */
+static struct larder_op *renewing(struct seen *seen) {
+    static struct larder_entry entry; /* read until the answer */
+    entry = entry_of("k", 13, "new");
+    submit(seen, put_of(&entry, LARDER_F_RENEWS));
     settle(reactor);
     CU_ASSERT(held_count(LARDER_OP_PUT) == 0);
     struct larder_op *op = held_take(LARDER_OP_ADVANCE);
     CU_ASSERT_FATAL(op != NULL && op->add == 1);
-    answer_epoch(op, 41);
-    settle(reactor);
-    CU_ASSERT_FATAL((op = held_take(LARDER_OP_PUT)) != NULL);
-    CU_ASSERT(op->epoch == 41);
+    return op;
+}
+
+/* The put itself, under this epoch; it succeeds, and the request answers `status`. */
+static void expect_put(struct seen *seen, int64_t epoch, int32_t status) {
     struct frame frame;
     const char *why;
+    settle(reactor);
+    struct larder_op *op = held_take(LARDER_OP_PUT);
+    CU_ASSERT_FATAL(op != NULL);
+    CU_ASSERT(op->epoch == epoch);
     CU_ASSERT_FATAL(frame_decode(op->value, (struct larder_bytes){0}, false, &frame, &why) == LARDER_OK);
     CU_ASSERT(frame.entry.epoch == 13); /* a tag may have been revalidated in between */
     frame_done(&frame);
     answer_status(op, LARDER_OK);
     settle(reactor);
-    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_OK);
+    CU_ASSERT(seen->times == 1 && seen->answer->status == status);
+}
+
+/* The number comes from the counter: greater than what any rendering has noted that began before. */
+static void what_renews_stands_in_the_store_as_of_an_epoch_of_its_own(void) {
+    struct seen seen = {0};
+    open_with_memory();
+    answer_epoch(renewing(&seen), 41);
+    expect_put(&seen, 41, LARDER_OK);
     forget(&seen);
     close_store();
 }
 
 static void what_cannot_renew_is_put_and_fails(void) {
     struct seen seen = {0};
-    struct larder_entry entry = entry_of("k", 13, "new");
     open_with_memory();
-    submit(&seen, put_of(&entry, LARDER_F_RENEWS));
-    settle(reactor);
-    answer_status(held_take(LARDER_OP_ADVANCE), LARDER_DENIED);
-    settle(reactor);
-    struct larder_op *op = held_take(LARDER_OP_PUT);
-    CU_ASSERT_FATAL(op != NULL);
-    CU_ASSERT(op->epoch == 13);
-    answer_status(op, LARDER_OK);
-    settle(reactor);
-    CU_ASSERT(seen.times == 1 && seen.answer->status == LARDER_DENIED);
+    answer_status(renewing(&seen), LARDER_DENIED);
+    expect_put(&seen, 13, LARDER_DENIED);
     forget(&seen);
     close_store();
 }

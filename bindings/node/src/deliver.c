@@ -287,7 +287,6 @@ static void slab_end(struct client *client) {
     if (client->slab_ref)
         (void)napi_delete_reference(client->env, client->slab_ref);
     client->slab_ref = NULL;
-    client->slab_used = SLAB;
 }
 
 /* JavaScript can take an ArrayBuffer's memory away, so it is looked at again after JavaScript ran. */
